@@ -1,0 +1,102 @@
+"""The one file that a run leaves: the bare network, and a description with all that is needed to use it.
+
+MindSpore's own checkpoint format (protobuf, no pickle) with a checksum; the description is a string entry of JSON, so
+`mindspore.load_checkpoint(file)["description"]` shows it.
+"""
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Dict, Tuple
+
+import mindspore as ms
+
+from .errors import UserError
+from .files import atomic, find_file, read_tensors
+from .network import Architecture, MobileNetV2, assign
+from .pixels import Preprocessing
+
+KEY = "description"
+FORMAT = "mobilenetv2-photos"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a checkpoint says about itself. No time, host name or absolute path: equal runs write equal bytes.
+
+    classes: in the order of the logits. metrics: of the photos in train and val. data: counts and fingerprint of what it was
+    trained on. origin: of the weights that it started from. settings: of the run, as resolved. versions: of the packages.
+    """
+
+    classes: Tuple[str, ...]
+    architecture: Architecture
+    preprocessing: Preprocessing
+    metrics: Dict[str, Any]
+    data: Dict[str, Any]
+    origin: Dict[str, Any]
+    settings: Dict[str, Any]
+    versions: Dict[str, Any]
+
+    def to_json(self) -> str:
+        return json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}, ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_json(cls, file: Path, text: Any) -> "Description":
+        """Raises UserError, in words, for anything that this version did not write."""
+        try:
+            entries = json.loads(text)
+            if entries.pop("format") != FORMAT:
+                raise ValueError("its description is of another program")
+            version = entries.pop("version")
+            if version != VERSION:
+                raise ValueError(f"it has format version {version}, this program reads version {VERSION}; update the program or train again")
+            description = cls(**{
+                **entries,
+                "classes": tuple(entries["classes"]),
+                "architecture": Architecture(**entries["architecture"]),
+                "preprocessing": Preprocessing(**{name: tuple(value) if isinstance(value, list) else value
+                                                  for name, value in entries["preprocessing"].items()}),
+            })
+            description._check()
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UserError(f"{file}: not a checkpoint that this program understands: {error}") from None
+        return description
+
+    def _check(self) -> None:
+        """Raises ValueError unless the values that the network is built from are sane."""
+        network, pixels = self.architecture, self.preprocessing
+        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes) or not all(isinstance(name, str) and name for name in self.classes):
+            raise ValueError(f"its classes are {list(self.classes)}; expected two or more different names")
+        if network.padding not in ("symmetric", "same") or not 0.1 <= network.width <= 2 or not 0 < network.epsilon < 1:
+            raise ValueError(f"its network is {network}")
+        numbers = (*pixels.mean, *pixels.std)
+        if not (isinstance(pixels.size, int) and 32 <= pixels.size <= 1024 and len(pixels.mean) == len(pixels.std) == 3
+                and all(math.isfinite(number) for number in numbers) and min(pixels.std) > 0):
+            raise ValueError(f"its preprocessing is {pixels}")
+
+
+def save(file: Path, network: MobileNetV2, description: Description) -> None:
+    """Write atomically. Raises UserError where the file cannot be written."""
+    with atomic(file) as temporary:
+        ms.save_checkpoint(network, str(temporary), append_dict={KEY: description.to_json()}, crc_check=True)
+        temporary.chmod(0o644)  # MindSpore makes its files unreadable for everybody but their owner
+
+
+def load(path: str) -> Tuple[MobileNetV2, Description]:
+    """A checkpoint of this program, or the folder that holds it -> network, ready to predict, and description.
+
+    Raises UserError, in words, for a file that is damaged, of another program, or whose tensors are not those of its network.
+    """
+    file = find_file(path, (".ckpt",))
+    tensors, extras = read_tensors(file)
+    if KEY not in extras:
+        raise UserError(f"{file}: a MindSpore checkpoint, but not one that this program wrote: it does not say its classes and "
+                        "preprocessing; train with --pretrain_url to make one from it")
+    description = Description.from_json(file, extras[KEY])
+    network = MobileNetV2(description.architecture, len(description.classes))
+    expected = {name: parameter.shape for name, parameter in network.parameters_dict().items()}
+    if {name: value.shape for name, value in tensors.items()} != expected:
+        raise UserError(f"{file}: its tensors are not those of the network that it describes; the file is damaged, train again")
+    assign(network, tensors)
+    return network.set_train(False), description

@@ -1,0 +1,31 @@
+"""Where the arithmetic runs."""
+import logging
+
+import mindspore as ms
+from mindspore import nn
+
+log = logging.getLogger(__name__)
+LOSS_SCALE = 1024.0  # keeps small gradients above the smallest half-precision number; a power of two changes nothing else
+
+
+def choose(target: str) -> str:
+    """Set graph mode and the device: "CPU", "Ascend", "GPU", or "auto" for what this MindSpore was built for. Returns which it is.
+
+    A device that cannot be used falls back to the CPU with a warning.
+    """
+    ms.set_context(mode=ms.GRAPH_MODE)
+    wanted = ms.get_context("device_target") if target == "auto" else target
+    try:
+        ms.set_device(wanted)
+        ms.Tensor([1.0]).sum().asnumpy()
+    except Exception as error:  # which exception depends on the build and the driver
+        log.warning("%s cannot be used here (%s): continuing on the CPU.", wanted, str(error).strip().split("\n")[0])
+        wanted = "CPU"
+        ms.set_device(wanted)
+    log.info("Device: %s.", wanted)
+    return wanted
+
+
+def mixed_precision(network: nn.Cell) -> nn.Cell:
+    """Convolutions and products in half precision where the device is made for it; the parameters stay in single precision."""
+    return network if ms.get_context("device_target") == "CPU" else ms.amp.auto_mixed_precision(network, "auto")

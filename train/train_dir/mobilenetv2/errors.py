@@ -1,0 +1,19 @@
+"""The one kind of error that a user can mend."""
+from typing import Any, Callable, List
+
+
+class UserError(Exception):
+    """Says what happened, where, and what to do. Shown without a stack; the process then ends with exit code 2."""
+
+
+def together(*calls: Callable[[], Any]) -> List[Any]:
+    """Run every call and return the results; raise one UserError with the messages of all that failed."""
+    results, problems = [], []
+    for call in calls:
+        try:
+            results.append(call())
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError("\n".join(problems))
+    return results

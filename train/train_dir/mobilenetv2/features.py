@@ -1,0 +1,68 @@
+"""Photos -> features of the frozen backbone, several views each; computed once, kept in the cache."""
+import hashlib
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
+
+import mindspore as ms
+import numpy as np
+from PIL import Image
+
+from .cache import PhotoCache
+from .folder import Photo
+from .forward import forward
+from .network import MobileNetV2, pool
+from .pixels import Preprocessing
+from .progress import parallel, progress
+from .views import views
+
+
+def features(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, cache: PhotoCache, count: int = 1,
+             seed: int = 0, workers: int = 1) -> np.ndarray:
+    """Pooled features f32 [len(photos), count, channels] of views 0 ... count - 1; view 0 is the photo as the page sees it.
+
+    Only what the cache does not hold is computed: the key is the photo's bytes, the backbone's weights, the preprocessing, the
+    view, and the packages that do the arithmetic. Raises UserError for a photo that changed since it was checked.
+    """
+    channels = network.classifier.in_channels
+    context = {"kind": "features", "backbone": fingerprint(network), "preprocessing": repr(preprocessing),
+               "packages": [ms.__version__, Image.__version__, np.__version__], "device": ms.get_context("device_target")}
+    out = np.empty((len(photos), count, channels), np.float32)
+    missing: List[Tuple[int, List[int]]] = []
+    for index, photo in enumerate(photos):
+        numbers = []
+        for number in range(count):
+            value = cache.get(_key(context, photo, seed, number))
+            if value is None or len(value) != 4 * channels:
+                numbers.append(number)
+            else:
+                out[index, number] = np.frombuffer(value, np.float32)
+        missing += [(index, numbers)] if numbers else []
+    total = sum(len(numbers) for _, numbers in missing)
+    pictures = _pictures(photos, missing, preprocessing, seed, workers)
+    network.set_train(False)
+    pooled = forward(lambda batch: pool(network.features(batch)), pictures, preprocessing.size)
+    for (index, number), feature in progress(pooled, total, "Computing features"):
+        out[index, number] = feature
+        cache.put(_key(context, photos[index], seed, number), feature.tobytes())
+    return out
+
+
+def fingerprint(network: MobileNetV2) -> str:
+    """SHA-256 of the backbone: its cells, with padding and epsilon, and its weights."""
+    digest = hashlib.sha256(str(network.features).encode())
+    for parameter in network.features.get_parameters():
+        digest.update(parameter.asnumpy().tobytes())
+    return digest.hexdigest()
+
+
+def _key(context: Dict[str, Any], photo: Photo, seed: int, number: int) -> Dict[str, Any]:
+    return {**context, "photo": photo.sha256, "view": [seed, number] if number else 0}
+
+
+def _pictures(photos: Sequence[Photo], wanted: Sequence[Tuple[int, List[int]]], preprocessing: Preprocessing, seed: int,
+              workers: int) -> Iterator[Tuple[Tuple[int, int], np.ndarray]]:
+    """((index, view number), f32 [3, S, S]) of all wanted views, decoded in parallel."""
+    def decode(item: Tuple[int, List[int]]) -> np.ndarray:
+        return views(photos[item[0]].read(), preprocessing, seed, item[1])
+
+    for (index, numbers), arrays in zip(wanted, parallel(decode, wanted, workers)):
+        yield from (((index, number), array) for number, array in zip(numbers, arrays))

@@ -1,0 +1,33 @@
+"""Pictures through a network in batches of one shape, so that one graph is compiled and memory stays bounded."""
+from typing import Any, Callable, Iterator, List, Sequence, Tuple
+
+import mindspore as ms
+import numpy as np
+
+from .folder import Photo
+from .network import MobileNetV2
+from .pixels import Preprocessing, pixels
+from .progress import parallel, progress
+
+BATCH = 8  # pictures per forward pass: larger ones are not faster on a CPU
+
+
+def forward(function: Callable[[ms.Tensor], ms.Tensor], pictures: Iterator[Tuple[Any, np.ndarray]], size: int) -> Iterator[Tuple[Any, np.ndarray]]:
+    """(name, picture f32 [3, size, size]) -> (name, row of function(f32 [BATCH, 3, size, size])), in the same order."""
+    batch = np.zeros((BATCH, 3, size, size), np.float32)
+    names: List[Any] = []
+    for name, picture in pictures:
+        batch[len(names)] = picture
+        names.append(name)
+        if len(names) == BATCH:
+            yield from zip(names, function(ms.Tensor(batch)).asnumpy())
+            names = []
+    if names:  # the rest of the batch holds older pictures, whose rows are not passed on
+        yield from zip(names, function(ms.Tensor(batch)).asnumpy())
+
+
+def logits(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int, what: str) -> np.ndarray:
+    """Photos as the page sees them -> f32 [N, classes]. what: for the progress display."""
+    network.set_train(False)
+    pictures = parallel(lambda photo: (photo.name, pixels(photo.read(), preprocessing)), photos, workers)
+    return np.stack([row for _, row in progress(forward(network, pictures, preprocessing.size), len(photos), what)])

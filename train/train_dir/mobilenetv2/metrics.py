@@ -1,0 +1,18 @@
+"""Numbers about logits."""
+from typing import Any, Dict
+
+import numpy as np
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """f32 [N, C] -> f32 [N, C], log of the confidence per class."""
+    shifted = logits - logits.max(1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+
+
+def summary(logits: np.ndarray, labels: np.ndarray, label_smoothing: float = 0.0) -> Dict[str, Any]:
+    """logits f32 [N, C], labels i32 [N] -> count, correct, accuracy (0-1) and loss (cross-entropy against the smoothed labels, nats)."""
+    correct = int((logits.argmax(1) == labels).sum())
+    confidence = log_softmax(logits)
+    loss = -(1 - label_smoothing) * confidence[np.arange(len(labels)), labels].mean() - label_smoothing * confidence.mean()
+    return {"count": len(labels), "correct": correct, "accuracy": correct / len(labels), "loss": float(loss)}

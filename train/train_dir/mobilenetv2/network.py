@@ -1,0 +1,106 @@
+"""MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381, table 2)."""
+from dataclasses import dataclass
+from typing import Dict
+
+import numpy as np
+from mindspore import Tensor, get_context, nn
+
+try:
+    from .depthwise import depthwise
+except ImportError:  # no Numba for this machine or Python: the same arithmetic, slower
+    depthwise = None
+
+# expansion t, output channels c, repeats n, stride s of the first repeat
+BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+STAGES = 2 + sum(n for _, _, n, _ in BLOCKS)  # 19: the stem, 17 blocks, the last 1x1 convolution
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What defines the network besides its weights; travels inside the checkpoint.
+
+    width: multiplier of all channel counts. padding: of 3x3 convolutions, "symmetric" (1 on each side, as in PyTorch and MindCV)
+    or "same" (as in TensorFlow; differs where the stride is 2). epsilon: added to the variance in batch normalisation.
+    """
+
+    width: float = 1.0
+    padding: str = "symmetric"
+    epsilon: float = 1e-5
+
+
+def channels(count: float) -> int:
+    """Round to a multiple of 8 without going down by more than a tenth, as the authors' own code does."""
+    rounded = max(8, int(count + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * count else rounded
+
+
+class ConvNorm(nn.SequentialCell):
+    """Convolution, batch normalisation and, where not linear, ReLU6."""
+
+    def __init__(self, inputs: int, outputs: int, architecture: Architecture, kernel: int = 1, stride: int = 1, group: int = 1, linear: bool = False):
+        same = architecture.padding == "same"
+        cells = [
+            nn.Conv2d(inputs, outputs, kernel, stride, group=group, pad_mode="same" if same else "pad", padding=0 if same else kernel // 2,
+                      weight_init="HeNormal"),
+            nn.BatchNorm2d(outputs, eps=architecture.epsilon),
+        ]
+        super().__init__(*(cells if linear else cells + [nn.ReLU6()]))
+        self.fused = depthwise(stride, same, architecture.epsilon) if group > 1 and depthwise and get_context("device_target") == "CPU" else None
+
+    def construct(self, x: Tensor) -> Tensor:
+        if self.fused is None or self.training:
+            return super().construct(x)
+        convolution, norm = self[0], self[1]
+        return self.fused(x, convolution.weight, norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+
+
+class InvertedResidual(nn.Cell):
+    """1x1 expansion by t, depthwise 3x3, linear 1x1 projection; added to the input where both have the same shape."""
+
+    def __init__(self, inputs: int, outputs: int, architecture: Architecture, expansion: int, stride: int):
+        super().__init__()
+        hidden = inputs * expansion
+        expand = [ConvNorm(inputs, hidden, architecture)] if expansion > 1 else []
+        self.conv = nn.SequentialCell(
+            *expand,
+            ConvNorm(hidden, hidden, architecture, kernel=3, stride=stride, group=hidden),
+            ConvNorm(hidden, outputs, architecture, linear=True),
+        )
+        self.residual = stride == 1 and inputs == outputs
+
+    def construct(self, x: Tensor) -> Tensor:
+        return x + self.conv(x) if self.residual else self.conv(x)
+
+
+class MobileNetV2(nn.Cell):
+    """f32 [N, 3, S, S] -> logits f32 [N, classes]; S is a multiple of 32 for which it was trained, usually 224."""
+
+    def __init__(self, architecture: Architecture, classes: int):
+        super().__init__()
+        stem = channels(32 * architecture.width)
+        stages, inputs = [ConvNorm(3, stem, architecture, kernel=3, stride=2)], stem
+        for expansion, outputs, repeats, stride in BLOCKS:
+            outputs = channels(outputs * architecture.width)
+            for repeat in range(repeats):
+                stages.append(InvertedResidual(inputs, outputs, architecture, expansion, stride if repeat == 0 else 1))
+                inputs = outputs
+        last = channels(1280 * max(1.0, architecture.width))
+        stages.append(ConvNorm(inputs, last, architecture))
+        self.features = nn.SequentialCell(*stages)  # -> f32 [N, last, S / 32, S / 32]
+        # From zeros: training it on fixed features is convex, and random weights would stay in every direction the photos do not span.
+        self.classifier = nn.Dense(last, classes, weight_init="zeros", bias_init="zeros")
+
+    def construct(self, x: Tensor) -> Tensor:
+        return self.classifier(pool(self.features(x)))
+
+
+def pool(feature_map: Tensor) -> Tensor:
+    """f32 [N, C, H, W] -> f32 [N, C], the mean over the picture."""
+    return feature_map.mean((2, 3))
+
+
+def assign(network: nn.Cell, values: Dict[str, np.ndarray]) -> None:
+    """Set the parameters of these names to f32 arrays of their shapes."""
+    parameters = network.parameters_dict()
+    for name, value in values.items():
+        parameters[name].set_data(Tensor(value))

@@ -1,0 +1,118 @@
+"""What a run can be told. The command line is made from this one dataclass.
+
+Platforms allow names of at most 20 characters and pass every value as an HTML-escaped string, `--name=value`; they also add
+arguments of their own. An empty value means the default.
+"""
+import argparse
+import html
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from .errors import UserError
+from .network import STAGES
+
+
+def _setting(default: Any, text: str, also: Sequence[str] = (), low: float = -math.inf, high: float = math.inf,
+             choices: Sequence[str] = (), auto: str = "") -> Any:
+    """A field. auto: what None, written "auto" on the command line, comes to."""
+    return field(default=default, metadata=dict(text=text, also=also, low=low, high=high, choices=choices, auto=auto))
+
+
+@dataclass(frozen=True)
+class Settings:
+    output_path: str = _setting("output", "folder for the checkpoint, the metrics and the log", ("out_path", "train_url"))
+    data_url: str = _setting("", "folder of photos: train/ and val/ with one folder per class each, or one level of class folders; "
+                             "none: drawings made by this program", ("data_path", "dataset_path", "multi_data_url"))
+    pretrain_url: str = _setting("", "weights to start from, a file or the folder that holds it: .ckpt of MindCV, MindVision or this program, "
+                                 ".npz or .safetensors with torchvision's names",
+                                 ("pretrained_path", "pretrain_model_path", "ckpt_url", "model_url"))
+    unfreeze: int = _setting(0, f"how many of the network's {STAGES} blocks to fine-tune, counted from the last; 0 trains the classifier "
+                             "alone, 'all' the whole network", low=0, high=STAGES)
+    epochs: Optional[int] = _setting(None, "passes over the photos, at most", low=1, high=10_000,
+                                     auto="60 for the classifier, 10 when fine-tuning, 30 without weights")
+    batch_size: int = _setting(16, "photos per fine-tuning step", low=2, high=1024)
+    lr: Optional[float] = _setting(None, "highest learning rate", low=1e-7, high=10,
+                                   auto="0.03 for the classifier, 0.003 when fine-tuning, 0.05 without weights")
+    patience: int = _setting(10, "epochs without a better validation result before stopping early", low=1, high=10_000)
+    views: Optional[int] = _setting(None, "how many different views of each photo the classifier learns from, the plain one included",
+                                    low=1, high=100, auto="1,500 divided by the number of photos, between 2 and 10")
+    image_size: Optional[int] = _setting(None, "side of the network's square input in pixels", low=32, high=1024,
+                                         auto="what the weights were made for, 224 where they do not say; 96 without weights")
+    width: Optional[float] = _setting(None, "multiplier of the network's channel counts", low=0.1, high=2,
+                                      auto="what the weights say, 1.0 where they do not; 0.25 without weights")
+    bad_files: str = _setting("stop", "what to do about files that cannot be read", choices=("stop", "skip"))
+    seed: int = _setting(0, "every random choice follows from it", low=0, high=2**31 - 1)
+    device_target: str = _setting("auto", "auto takes the device MindSpore was built for, or else the CPU", choices=("auto", "CPU", "Ascend", "GPU"))
+    workers: Optional[int] = _setting(None, "threads that read photos", low=1, high=256, auto="the number of processors")
+    cache_dir: str = _setting("~/.cache/mobilenetv2-photos", "folder for computed features; may be deleted at any time")
+    aim_repo: str = _setting("", "Aim repository to record the run in, where the package aim is installed")
+
+    def recorded(self) -> Dict[str, Any]:
+        """What of it belongs to the result: not the places on this machine, nor how much of the machine was used."""
+        local = ("output_path", "data_url", "pretrain_url", "device_target", "workers", "cache_dir", "aim_repo")
+        return {name: value for name, value in asdict(self).items() if name not in local}
+
+
+def parse(arguments: Sequence[str]) -> Tuple[Settings, List[str]]:
+    """Command line -> settings and the arguments that are not settings. Raises UserError that lists every wrong value."""
+    parser = argparse.ArgumentParser(
+        description="Fine-tune MobileNetV2 on folders of photos.", allow_abbrev=False, epilog="Unknown arguments are ignored with a warning.")
+    for setting in fields(Settings):
+        names = [f"--{name}" for name in (setting.name, *setting.metadata["also"])]
+        parser.add_argument(*names, default="", metavar=_metavar(setting), help=_help(setting))
+    namespace, unknown = parser.parse_known_args(arguments)
+    values, problems = {}, []
+    for setting in fields(Settings):
+        text = html.unescape(getattr(namespace, setting.name)).strip()
+        if text:
+            try:
+                values[setting.name] = _value(setting, text)
+            except ValueError:
+                problems.append(f"--{setting.name}={text}: expected {_expected(setting)}")
+    if problems:
+        raise UserError("\n".join(problems))
+    return Settings(**values), unknown
+
+
+def _value(setting: Any, text: str) -> Any:
+    limits = setting.metadata
+    kind = _kind(setting)
+    if kind is str:
+        for choice in limits["choices"]:
+            if choice.lower() == text.lower():
+                return choice
+        if limits["choices"]:
+            raise ValueError
+        return text
+    if limits["auto"] and text.lower() == "auto":
+        return None
+    if setting.name == "unfreeze" and text.lower() == "all":
+        return STAGES
+    number = kind(text)
+    if not limits["low"] <= number <= limits["high"]:
+        raise ValueError
+    return number
+
+
+def _kind(setting: Any) -> type:
+    return next(kind for kind in (str, int, float) if setting.type in (kind, Optional[kind]))
+
+
+def _metavar(setting: Any) -> str:
+    return {str: "TEXT", int: "INTEGER", float: "NUMBER"}[_kind(setting)]
+
+
+def _expected(setting: Any) -> str:
+    limits = setting.metadata
+    if limits["choices"]:
+        return "one of " + ", ".join(limits["choices"])
+    words = {int: "a whole number", float: "a number"}[_kind(setting)] + f" from {limits['low']:g} to {limits['high']:.10g}"
+    return words + (" or 'auto'" if limits["auto"] else "") + (" or 'all'" if setting.name == "unfreeze" else "")
+
+
+def _help(setting: Any) -> str:
+    limits = setting.metadata
+    default = f"auto: {limits['auto']}" if limits["auto"] else setting.default if setting.default != "" else "none"
+    range_ = "" if _kind(setting) is str and not limits["choices"] else f"; {_expected(setting)}"
+    return f"{limits['text']}{range_} (default: {default})".replace("%", "%%")

@@ -1,0 +1,45 @@
+"""Training views: the same photo seen differently, a pure function of (bytes, seed, view number)."""
+import hashlib
+from typing import Sequence
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageOps
+
+from .pixels import Preprocessing, centre, decode, normalise
+
+AREA = (0.35, 1.0)  # share of the picture's area that a random crop keeps
+ASPECT = (3 / 4, 4 / 3)  # width / height of a random crop
+COLOUR = (0.7, 1.3)  # brightness, contrast and saturation are each multiplied by a factor from this range
+SHRINK = (0.25, 1.0)  # the crop is shrunk to this share of the input's side first, so that sharpness cannot give the class away
+
+
+def views(data: bytes, preprocessing: Preprocessing, seed: int, numbers: Sequence[int]) -> np.ndarray:
+    """Picture file -> f32 [len(numbers), 3, size, size]; the picture is decoded once.
+
+    View 0 is `pixels`, what validation and the page see; every other number is a random crop, flip, colour change and blur
+    drawn from (bytes, seed, number). Raises UserError as `pixels` does.
+    """
+    image = decode(data, preprocessing.size)
+    photo = int.from_bytes(hashlib.sha256(data).digest()[:16], "big")
+    return np.stack([
+        normalise(_random_view(image, preprocessing.size, np.random.default_rng([photo, seed, number])), preprocessing)
+        if number else centre(image, preprocessing)
+        for number in numbers
+    ])
+
+
+def _random_view(image: Image.Image, size: int, random: np.random.Generator) -> Image.Image:
+    """RGB picture -> RGB picture of size x size."""
+    area = random.uniform(*AREA) * image.width * image.height
+    aspect = np.exp(random.uniform(*np.log(ASPECT)))
+    width = min(image.width, np.sqrt(area * aspect))
+    height = min(image.height, np.sqrt(area / aspect))
+    left, top = random.uniform(0, image.width - width), random.uniform(0, image.height - height)
+    small = max(1, round(size * np.exp(random.uniform(*np.log(SHRINK)))))
+    view = image.resize((small, small), Image.BICUBIC, box=(left, top, left + width, top + height))
+    view = view.resize((size, size), Image.BICUBIC)
+    if random.random() < 0.5:
+        view = ImageOps.mirror(view)
+    for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        view = enhance(view).enhance(random.uniform(*COLOUR))
+    return view
