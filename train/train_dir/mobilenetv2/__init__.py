@@ -1,4 +1,5 @@
 """MobileNetV2 on folders of photos: everything that training, the page and batch prediction share."""
+
 import os
 
 # MindSpore's C++ side logs warnings that no user of this package can act on; its errors stay. Read at the import of mindspore.

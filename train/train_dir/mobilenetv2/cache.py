@@ -1,4 +1,5 @@
 """Results that belong to one photo, on disk. A damaged or foreign entry counts as absent and is computed again."""
+
 import hashlib
 import json
 import logging
@@ -34,7 +35,11 @@ class PhotoCache:
             os.replace(temporary, file)
         except OSError as error:
             if self._writable:
-                log.warning("The cache %s cannot be written to (%s): the next run will compute everything again.", self._folder, error.strerror)
+                log.warning(
+                    "The cache %s cannot be written to (%s): the next run will compute everything again.",
+                    self._folder,
+                    error.strerror,
+                )
             self._writable = False
 
     def _file(self, key: Any) -> Path:

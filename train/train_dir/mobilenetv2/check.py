@@ -1,9 +1,8 @@
 """Every photo is read before epoch 1, and everything wrong with the data set is said in one report, by file name."""
+
 import hashlib
-import json
 import logging
 from dataclasses import replace
-from pathlib import Path
 from typing import List, Optional, Tuple
 
 from PIL import Image
@@ -23,7 +22,9 @@ def check(data: PhotoSet, size: int, cache: PhotoCache, workers: int, bad_files:
 
     Logs every finding. Raises UserError that lists all of them where one is an error, or bad and `bad_files` is "stop".
     """
-    results = progress(parallel(lambda photo: _read(photo, size, cache), data.photos, workers), len(data.photos), "Reading photos")
+    results = progress(
+        parallel(lambda photo: _read(photo, size, cache), data.photos, workers), len(data.photos), "Reading photos"
+    )
     photos: List[Photo] = []
     findings = list(data.findings)
     for photo, finding in results:
@@ -31,14 +32,22 @@ def check(data: PhotoSet, size: int, cache: PhotoCache, workers: int, bad_files:
         photos += [photo] if photo.sha256 else []
     data = replace(data, photos=tuple(photos))
     findings += _too_few(data)
-    stops = [finding for finding in findings if finding.kind == "error" or finding.kind == "bad" and bad_files == "stop"]
+    stops = [
+        finding for finding in findings if finding.kind == "error" or (finding.kind == "bad" and bad_files == "stop")
+    ]
     for finding in findings:
         if finding not in stops:
             log.warning("%s: %s%s", finding.name, finding.text, "; left out" if finding.kind == "bad" else "")
     if stops:
-        advice = "; or leave out what cannot be read with --bad_files skip" if any(finding.kind == "bad" for finding in stops) else ""
+        advice = (
+            "; or leave out what cannot be read with --bad_files skip"
+            if any(finding.kind == "bad" for finding in stops)
+            else ""
+        )
         lines = [f"{finding.name}: {finding.text}" for finding in stops]
-        raise UserError("\n  ".join([f"the data set has {len(stops)} problem{'s' * (len(stops) > 1)}; mend them{advice}:", *lines]))
+        raise UserError(
+            "\n  ".join([f"the data set has {len(stops)} problem{'s' * (len(stops) > 1)}; mend them{advice}:", *lines])
+        )
     return replace(data, findings=tuple(findings))
 
 
@@ -58,7 +67,11 @@ def _read(photo: Photo, size: int, cache: PhotoCache) -> Tuple[Photo, Optional[F
     except UserError as error:
         return photo, Finding("bad", photo.name, str(error))
     named, actual = Image.registered_extensions().get(photo.file.suffix.lower()), known.decode()
-    finding = Finding("note", photo.name, f"a {actual} picture in spite of its name, used as such") if named != actual else None
+    finding = (
+        Finding("note", photo.name, f"a {actual} picture in spite of its name, used as such")
+        if named != actual
+        else None
+    )
     return replace(photo, sha256=digest), finding
 
 
@@ -66,10 +79,20 @@ def _too_few(data: PhotoSet) -> List[Finding]:
     findings = []
     if len(data.classes) < 2:
         names = ", ".join(data.classes) or "none"
-        findings.append(Finding("error", "class folders", f"found {names}; two or more are needed, each with the photos of one class"))
+        findings.append(
+            Finding(
+                "error", "class folders", f"found {names}; two or more are needed, each with the photos of one class"
+            )
+        )
     for split, least in LEAST.items():
         for class_, count in data.counts(split).items():
             missing = any(finding.name == f"{split}/{class_}" for finding in data.findings)  # said already
             if count < least and not missing:
-                findings.append(Finding("error", f"{split}/{class_}", f"{count or 'no'} readable photo{'s' * (count != 1)}, at least {least} needed"))
+                findings.append(
+                    Finding(
+                        "error",
+                        f"{split}/{class_}",
+                        f"{count or 'no'} readable photo{'s' * (count != 1)}, at least {least} needed",
+                    )
+                )
     return findings

@@ -3,6 +3,7 @@
 MindSpore's own checkpoint format (protobuf, no pickle) with a checksum; the description is a string entry of JSON, so
 `mindspore.load_checkpoint(file)["description"]` shows it.
 """
+
 import json
 import math
 from dataclasses import asdict, dataclass
@@ -50,14 +51,22 @@ class Description:
                 raise ValueError("its description is of another program")
             version = entries.pop("version")
             if version != VERSION:
-                raise ValueError(f"it has format version {version}, this program reads version {VERSION}; update the program or train again")
-            description = cls(**{
-                **entries,
-                "classes": tuple(entries["classes"]),
-                "architecture": Architecture(**entries["architecture"]),
-                "preprocessing": Preprocessing(**{name: tuple(value) if isinstance(value, list) else value
-                                                  for name, value in entries["preprocessing"].items()}),
-            })
+                raise ValueError(
+                    f"it has format version {version}, this program reads version {VERSION}; update the program or train again"
+                )
+            description = cls(
+                **{
+                    **entries,
+                    "classes": tuple(entries["classes"]),
+                    "architecture": Architecture(**entries["architecture"]),
+                    "preprocessing": Preprocessing(
+                        **{
+                            name: tuple(value) if isinstance(value, list) else value
+                            for name, value in entries["preprocessing"].items()
+                        }
+                    ),
+                }
+            )
             description._check()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{file}: not a checkpoint that this program understands: {error}") from None
@@ -66,13 +75,22 @@ class Description:
     def _check(self) -> None:
         """Raises ValueError unless the values that the network is built from are sane."""
         network, pixels = self.architecture, self.preprocessing
-        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes) or not all(isinstance(name, str) and name for name in self.classes):
+        if (
+            len(self.classes) < 2
+            or len(set(self.classes)) < len(self.classes)
+            or not all(isinstance(name, str) and name for name in self.classes)
+        ):
             raise ValueError(f"its classes are {list(self.classes)}; expected two or more different names")
         if network.padding not in ("symmetric", "same") or not 0.1 <= network.width <= 2 or not 0 < network.epsilon < 1:
             raise ValueError(f"its network is {network}")
         numbers = (*pixels.mean, *pixels.std)
-        if not (isinstance(pixels.size, int) and 32 <= pixels.size <= 1024 and len(pixels.mean) == len(pixels.std) == 3
-                and all(math.isfinite(number) for number in numbers) and min(pixels.std) > 0):
+        if not (
+            isinstance(pixels.size, int)
+            and 32 <= pixels.size <= 1024
+            and len(pixels.mean) == len(pixels.std) == 3
+            and all(math.isfinite(number) for number in numbers)
+            and min(pixels.std) > 0
+        ):
             raise ValueError(f"its preprocessing is {pixels}")
 
 
@@ -91,12 +109,16 @@ def load(path: str) -> Tuple[MobileNetV2, Description]:
     file = find_file(path, (".ckpt",))
     tensors, extras = read_tensors(file)
     if KEY not in extras:
-        raise UserError(f"{file}: a MindSpore checkpoint, but not one that this program wrote: it does not say its classes and "
-                        "preprocessing; train with --pretrain_url to make one from it")
+        raise UserError(
+            f"{file}: a MindSpore checkpoint, but not one that this program wrote: it does not say its classes and "
+            "preprocessing; train with --pretrain_url to make one from it"
+        )
     description = Description.from_json(file, extras[KEY])
     network = MobileNetV2(description.architecture, len(description.classes))
     expected = {name: parameter.shape for name, parameter in network.parameters_dict().items()}
     if {name: value.shape for name, value in tensors.items()} != expected:
-        raise UserError(f"{file}: its tensors are not those of the network that it describes; the file is damaged, train again")
+        raise UserError(
+            f"{file}: its tensors are not those of the network that it describes; the file is damaged, train again"
+        )
     assign(network, tensors)
     return network.set_train(False), description

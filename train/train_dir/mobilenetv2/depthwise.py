@@ -1,10 +1,12 @@
-"""Depthwise 3x3 convolution, batch normalisation and ReLU6 in one pass, for inference on a CPU.
+"""Batch normalisation, ReLU6, depthwise 3x3 convolution and again both in one pass, for inference on a CPU.
 
 MindSpore hands depthwise convolutions to a general matrix product that spends its time on copies: they take two thirds of a
 forward pass. This kernel, compiled by Numba, takes a tenth of that; `benchmarks/forward.py` shows both side by side.
 """
+
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import Tuple
 
 import numba
 import numpy as np
@@ -15,52 +17,78 @@ _pool = ThreadPoolExecutor(_THREADS, "depthwise")
 
 
 def _compiled(function):
-    signature = "void(f4[:,:,:,::1], f4[:,:,:,::1], f4[::1], f4[::1], i8, i8, i8, i8, i8, f4[:,:,:,::1])"
+    signature = (
+        "void(f4[:,:,:,::1], f4[::1], f4[::1], f4[:,:,:,::1], f4[::1], f4[::1], i8, i8, i8, i8, i8, f4[:,:,:,::1])"
+    )
     try:
         return numba.njit(signature, nogil=True, fastmath=True, cache=True)(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written to: compiled anew at each start
+    except (
+        RuntimeError
+    ):  # neither the package's folder nor the user's cache can be written to: compiled anew at each start
         return numba.njit(signature, nogil=True, fastmath=True)(function)
 
 
 @_compiled
-def _planes(x, weight, scale, shift, stride, top, left, start, stop, out):
-    """Planes start ... stop - 1 of x f32 [N, C, H, W] -> out f32 [N, C, OH, OW]; weight f32 [C, 1, 3, 3], scale and shift f32 [C]."""
+def _planes(x, scale_in, shift_in, weight, scale, shift, stride, top, left, start, stop, out):
+    """Planes start ... stop - 1 of x f32 [N, C, H, W] -> out f32 [N, C, OH, OW]; weight f32 [C, 1, 3, 3], the others f32 [C]."""
     channels, height, width = x.shape[1], x.shape[2], x.shape[3]
     rows, columns = out.shape[2], out.shape[3]
     span = stride * (columns - 1) + 1
     padded = np.zeros((max(stride * (rows - 1) + 3, height + top), max(span + 2, width + left)), np.float32)
     line = np.empty(span, np.float32)
+    zero, six = np.float32(0), np.float32(6)
     for plane in range(start, stop):
         n, c = plane // channels, plane % channels
-        padded[top:top + height, left:left + width] = x[n, c]
+        for i in range(height):
+            for j in range(width):
+                padded[top + i, left + j] = min(max(x[n, c, i, j] * scale_in[c] + shift_in[c], zero), six)
         w = weight[c, 0] * scale[c]
         for i in range(rows):
             above, here, below = padded[stride * i], padded[stride * i + 1], padded[stride * i + 2]
             for j in range(span):
-                line[j] = (w[0, 0] * above[j] + w[0, 1] * above[j + 1] + w[0, 2] * above[j + 2]
-                           + w[1, 0] * here[j] + w[1, 1] * here[j + 1] + w[1, 2] * here[j + 2]
-                           + w[2, 0] * below[j] + w[2, 1] * below[j + 1] + w[2, 2] * below[j + 2])
+                line[j] = (
+                    w[0, 0] * above[j]
+                    + w[0, 1] * above[j + 1]
+                    + w[0, 2] * above[j + 2]
+                    + w[1, 0] * here[j]
+                    + w[1, 1] * here[j + 1]
+                    + w[1, 2] * here[j + 2]
+                    + w[2, 0] * below[j]
+                    + w[2, 1] * below[j + 1]
+                    + w[2, 2] * below[j + 2]
+                )
             for j in range(columns):
-                out[n, c, i, j] = min(max(line[stride * j] + shift[c], np.float32(0)), np.float32(6))
+                out[n, c, i, j] = min(max(line[stride * j] + shift[c], zero), six)
 
 
 def depthwise(stride: int, same: bool, epsilon: float) -> ops.Custom:
-    """Operator (x f32 [N, C, H, W], weight f32 [C, 1, 3, 3], gamma, beta, mean, variance f32 [C]) -> f32 [N, C, H / stride, W / stride].
+    """Operator (x f32 [N, C, H, W], weight f32 [C, 1, 3, 3], norms...) -> f32 [N, C, H / stride, W / stride].
 
-    same: padding as in TensorFlow, else 1 on each side. epsilon: of the batch normalisation.
+    norms: gamma, beta, mean and variance, f32 [C] each, of the batch normalisation and ReLU6 after the convolution; before
+    them, where x has not been through its own yet, those of x. same: padding as in TensorFlow, else 1 on each side.
+    epsilon: added to variances.
     """
-    def geometry(length: int) -> tuple:
+
+    def geometry(length: int) -> Tuple[int, int]:
         outputs = -(-length // stride)
         return outputs, max(stride * (outputs - 1) + 3 - length, 0) // 2 if same else 1
 
-    def run(x, weight, gamma, beta, mean, variance):
+    def affine(
+        gamma: np.ndarray, beta: np.ndarray, mean: np.ndarray, variance: np.ndarray
+    ) -> Tuple[np.ndarray, np.ndarray]:
+        scale = gamma / np.sqrt(variance + np.float32(epsilon))
+        return scale, beta - mean * scale
+
+    def run(x: np.ndarray, weight: np.ndarray, *norms: np.ndarray) -> np.ndarray:
         count, channels, height, width = x.shape
         (rows, top), (columns, left) = geometry(height), geometry(width)
+        before = affine(*norms[:-4]) if norms[4:] else (np.ones(channels, np.float32), np.zeros(channels, np.float32))
+        arguments = (*before, weight, *affine(*norms[-4:]), stride, top, left)
         out = np.empty((count, channels, rows, columns), np.float32)
-        scale = gamma / np.sqrt(variance + np.float32(epsilon))
-        shift = beta - mean * scale
         edges = np.linspace(0, count * channels, _THREADS + 1).astype(int)
-        list(_pool.map(lambda start, stop: _planes(x, weight, scale, shift, stride, top, left, start, stop, out), edges[:-1], edges[1:]))
+        list(_pool.map(lambda start, stop: _planes(x, *arguments, start, stop, out), edges[:-1], edges[1:]))
         return out
 
-    return ops.Custom(run, lambda x, *_: (*x[:2], geometry(x[2])[0], geometry(x[3])[0]), lambda x, *_: x, func_type="pyfunc")
+    return ops.Custom(
+        run, lambda x, *_: (*x[:2], geometry(x[2])[0], geometry(x[3])[0]), lambda x, *_: x, func_type="pyfunc"
+    )

@@ -1,18 +1,22 @@
 """Where the arithmetic runs."""
+
 import logging
 
 import mindspore as ms
 from mindspore import nn
 
 log = logging.getLogger(__name__)
-LOSS_SCALE = 1024.0  # keeps small gradients above the smallest half-precision number; a power of two changes nothing else
+LOSS_SCALE = (
+    1024.0  # keeps small gradients above the smallest half-precision number; a power of two changes nothing else
+)
 
 
-def choose(target: str) -> str:
-    """Set graph mode and the device: "CPU", "Ascend", "GPU", or "auto" for what this MindSpore was built for. Returns which it is.
+def choose(target: str, seed: int) -> str:
+    """Set graph mode, the seed of new networks, and the device: "CPU", "Ascend", "GPU", or "auto": MindSpore's own choice.
 
-    A device that cannot be used falls back to the CPU with a warning.
+    A device that cannot be used falls back to the CPU with a warning. Returns which one it is.
     """
+    ms.set_seed(seed)
     ms.set_context(mode=ms.GRAPH_MODE)
     wanted = ms.get_context("device_target") if target == "auto" else target
     try:

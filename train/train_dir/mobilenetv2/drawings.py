@@ -2,6 +2,8 @@
 
 Both classes share backgrounds, browns, light and sizes, so that only the shape tells them apart.
 """
+
+import os
 from pathlib import Path
 from typing import Callable, Dict, List, Tuple
 
@@ -20,10 +22,14 @@ Random = np.random.Generator
 Colour = Tuple[int, int, int]
 
 
-def write_drawings(folder: Path, workers: int = 1) -> None:
+def write_drawings(folder: Path) -> None:
     """Write train/ and val/ with class folders of JPEG files below `folder`, except those that are there already."""
-    jobs = {folder / split / class_ / f"{class_}_{number:03d}.jpg": (class_, [split == "val", number])
-            for split, count in COUNTS.items() for class_ in CLASSES for number in range(count)}
+    jobs = {
+        folder / split / class_ / f"{class_}_{number:03d}.jpg": (class_, [split == "val", number])
+        for split, count in COUNTS.items()
+        for class_ in CLASSES
+        for number in range(count)
+    }
 
     def write(file: Path) -> None:
         class_, seed = jobs[file]
@@ -31,7 +37,7 @@ def write_drawings(folder: Path, workers: int = 1) -> None:
             drawing(class_, seed).save(temporary, quality=90)
 
     missing = [file for file in jobs if not file.exists()]
-    for _ in progress(parallel(write, missing, workers), len(missing), "Drawing"):
+    for _ in progress(parallel(write, missing, os.cpu_count() or 1), len(missing), "Drawing"):
         pass
 
 
@@ -56,8 +62,12 @@ def _shade(colour: Colour, factor: float) -> Colour:
 
 def _background(random: Random) -> Image.Image:
     """A wall or sky above, a floor, table or lawn below, and a few things lying about."""
-    above = _pick(random, ((188, 214, 236), (236, 226, 206), (206, 196, 216), (212, 226, 206), (244, 240, 234), (170, 160, 150)))
-    below = _pick(random, ((140, 176, 98), (176, 134, 92), (210, 200, 190), (124, 92, 66), (232, 228, 222), (150, 160, 170)))
+    above = _pick(
+        random, ((188, 214, 236), (236, 226, 206), (206, 196, 216), (212, 226, 206), (244, 240, 234), (170, 160, 150))
+    )
+    below = _pick(
+        random, ((140, 176, 98), (176, 134, 92), (210, 200, 190), (124, 92, 66), (232, 228, 222), (150, 160, 170))
+    )
     horizon = int(CANVAS * random.uniform(0.3, 0.75))
     image = Image.new("RGB", (CANVAS, CANVAS), above)
     canvas = ImageDraw.Draw(image)
@@ -66,7 +76,9 @@ def _background(random: Random) -> Image.Image:
         canvas.line([(0, row), (CANVAS, row)], fill=_shade(colour, 0.85 + 0.3 * row / CANVAS))
     for _ in range(random.integers(0, 7)):
         x, y, r = random.uniform(0, CANVAS), random.uniform(0, CANVAS), random.uniform(0.02, 0.1) * CANVAS
-        colour = _pick(random, ((200, 80, 70), (90, 130, 180), (230, 200, 90), (110, 150, 90), (245, 245, 240), *FURS[:3]))
+        colour = _pick(
+            random, ((200, 80, 70), (90, 130, 180), (230, 200, 90), (110, 150, 90), (245, 245, 240), *FURS[:3])
+        )
         shape = canvas.ellipse if random.random() < 0.6 else canvas.rectangle
         shape([x - r, y - r * random.uniform(0.4, 1), x + r, y + r], fill=colour)
     return image
@@ -114,13 +126,20 @@ class _Pen:
         self._draw = ImageDraw.Draw(layer)
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Colour) -> None:
-        self._draw.ellipse([CANVAS * (x - rx), CANVAS * (y - ry), CANVAS * (x + rx), CANVAS * (y + ry)], fill=(*colour, 255))
+        self._draw.ellipse(
+            [CANVAS * (x - rx), CANVAS * (y - ry), CANVAS * (x + rx), CANVAS * (y + ry)], fill=(*colour, 255)
+        )
 
     def polygon(self, points, colour: Colour) -> None:
         self._draw.polygon([(CANVAS * x, CANVAS * y) for x, y in points], fill=(*colour, 255))
 
     def line(self, points, width: float, colour: Colour) -> None:
-        self._draw.line([(CANVAS * x, CANVAS * y) for x, y in points], fill=(*colour, 255), width=max(1, int(CANVAS * width)), joint="curve")
+        self._draw.line(
+            [(CANVAS * x, CANVAS * y) for x, y in points],
+            fill=(*colour, 255),
+            width=max(1, int(CANVAS * width)),
+            joint="curve",
+        )
 
     def arc(self, x: float, y: float, r: float, start: float, end: float, width: float, colour: Colour) -> None:
         box = [CANVAS * (x - r), CANVAS * (y - r), CANVAS * (x + r), CANVAS * (y + r)]
@@ -136,7 +155,9 @@ def _dog_face(pen: _Pen, fur: Colour, random: Random) -> None:
             pen.ellipse(0.5 + side * wide, 0.47, 0.09, random.uniform(0.18, 0.24), dark)
     else:
         for side in (-1, 1):
-            pen.polygon([(0.5 + side * wide * 0.3, 0.28), (0.5 + side * wide * 1.05, 0.08), (0.5 + side * wide, 0.42)], dark)
+            pen.polygon(
+                [(0.5 + side * wide * 0.3, 0.28), (0.5 + side * wide * 1.05, 0.08), (0.5 + side * wide, 0.42)], dark
+            )
     pen.ellipse(0.5, 0.45, wide, 0.27, fur)
     if random.random() < 0.5:  # a patch around one eye
         pen.ellipse(0.39, 0.39, 0.09, 0.1, dark)
@@ -165,7 +186,9 @@ def _dog_standing(pen: _Pen, fur: Colour, random: Random) -> None:
         pen.line([(x, 0.6), (x, 0.62 + leg + 0.12)], 0.08, fur)
         pen.ellipse(x + 0.02, 0.62 + leg + 0.13, 0.06, 0.03, light)
     pen.line([(0.64, 0.52), (0.74, 0.34)], 0.15, fur)  # neck
-    pen.line([(0.645, 0.47), (0.745, 0.5)], 0.03, _pick(random, ((190, 50, 50), (50, 90, 170), (240, 200, 60))))  # collar
+    pen.line(
+        [(0.645, 0.47), (0.745, 0.5)], 0.03, _pick(random, ((190, 50, 50), (50, 90, 170), (240, 200, 60)))
+    )  # collar
     pen.ellipse(0.76, 0.3, 0.125, 0.115, fur)
     pen.ellipse(0.87, 0.34, 0.09, 0.062, light)  # muzzle
     pen.ellipse(0.945, 0.32, 0.026, 0.024, (32, 24, 22))
@@ -181,11 +204,13 @@ def _crescent(pen: _Pen, crust: Colour, random: Random) -> None:
     bend, radius = random.uniform(1.7, 2.9), random.uniform(0.24, 0.32)
     rolls, thick = int(random.integers(7, 12)), random.uniform(0.12, 0.17)
     angles = np.linspace(-bend / 2, bend / 2, rolls) - np.pi / 2
-    order = sorted(range(rolls), key=lambda k: -abs(k - (rolls - 1) / 2))  # from the tips to the middle, which lies on top
+    order = sorted(
+        range(rolls), key=lambda k: -abs(k - (rolls - 1) / 2)
+    )  # from the tips to the middle, which lies on top
     for k in order:
         share = 1 - abs(2 * k / (rolls - 1) - 1)  # 0 at the tips, 1 in the middle
         x, y = 0.5 + radius * np.cos(angles[k]), 0.5 + radius * np.sin(angles[k]) + 0.16
-        size = thick * (0.35 + 0.65 * share ** 0.7)
+        size = thick * (0.35 + 0.65 * share**0.7)
         colour = _shade(crust, random.uniform(0.9, 1.08))
         pen.ellipse(x, y, size, size, _shade(colour, 0.55))
         pen.ellipse(x, y, size * 0.92, size * 0.92, _shade(colour, 0.85))

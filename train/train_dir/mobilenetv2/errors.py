@@ -1,4 +1,5 @@
 """The one kind of error that a user can mend."""
+
 from typing import Any, Callable, List
 
 

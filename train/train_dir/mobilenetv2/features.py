@@ -1,4 +1,5 @@
 """Photos -> features of the frozen backbone, several views each; computed once, kept in the cache."""
+
 import hashlib
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
@@ -15,16 +16,28 @@ from .progress import parallel, progress
 from .views import views
 
 
-def features(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, cache: PhotoCache, count: int = 1,
-             seed: int = 0, workers: int = 1) -> np.ndarray:
+def features(
+    network: MobileNetV2,
+    photos: Sequence[Photo],
+    preprocessing: Preprocessing,
+    cache: PhotoCache,
+    count: int = 1,
+    seed: int = 0,
+    workers: int = 1,
+) -> np.ndarray:
     """Pooled features f32 [len(photos), count, channels] of views 0 ... count - 1; view 0 is the photo as the page sees it.
 
     Only what the cache does not hold is computed: the key is the photo's bytes, the backbone's weights, the preprocessing, the
     view, and the packages that do the arithmetic. Raises UserError for a photo that changed since it was checked.
     """
     channels = network.classifier.in_channels
-    context = {"kind": "features", "backbone": fingerprint(network), "preprocessing": repr(preprocessing),
-               "packages": [ms.__version__, Image.__version__, np.__version__], "device": ms.get_context("device_target")}
+    context = {
+        "kind": "features",
+        "backbone": fingerprint(network),
+        "preprocessing": repr(preprocessing),
+        "packages": [ms.__version__, Image.__version__, np.__version__],
+        "device": ms.get_context("device_target"),
+    }
     out = np.empty((len(photos), count, channels), np.float32)
     missing: List[Tuple[int, List[int]]] = []
     for index, photo in enumerate(photos):
@@ -58,9 +71,15 @@ def _key(context: Dict[str, Any], photo: Photo, seed: int, number: int) -> Dict[
     return {**context, "photo": photo.sha256, "view": [seed, number] if number else 0}
 
 
-def _pictures(photos: Sequence[Photo], wanted: Sequence[Tuple[int, List[int]]], preprocessing: Preprocessing, seed: int,
-              workers: int) -> Iterator[Tuple[Tuple[int, int], np.ndarray]]:
+def _pictures(
+    photos: Sequence[Photo],
+    wanted: Sequence[Tuple[int, List[int]]],
+    preprocessing: Preprocessing,
+    seed: int,
+    workers: int,
+) -> Iterator[Tuple[Tuple[int, int], np.ndarray]]:
     """((index, view number), f32 [3, S, S]) of all wanted views, decoded in parallel."""
+
     def decode(item: Tuple[int, List[int]]) -> np.ndarray:
         return views(photos[item[0]].read(), preprocessing, seed, item[1])
 

@@ -1,4 +1,5 @@
 """Files on disk: found, read without executing anything, written atomically."""
+
 import json
 import logging
 import os
@@ -24,10 +25,12 @@ def find_file(path: str, suffixes: Sequence[str] = SUFFIXES) -> Path:
         found = sorted(file for file in place.rglob("*") if file.suffix in suffixes and not file.name.startswith("."))
         if len(found) != 1:
             names = ", ".join(str(file.relative_to(place)) for file in found[:5]) or "none"
-            raise UserError(f"{path}: expected one file of weights ({', '.join(suffixes)}) in this folder, found {names}; name the file itself")
+            raise UserError(
+                f"{path}: expected one file of weights ({', '.join(suffixes)}) here, found {names}; name the file itself"
+            )
         return found[0]
     if not place.is_file():
-        raise UserError(f"{path}: there is no such file or folder of weights; look for a typing error in the path")
+        raise UserError(f"{path}: there is no such file or folder of weights; look for a typing error")
     if place.suffix not in suffixes:
         raise UserError(f"{path}: weights must be a file that ends in {', '.join(suffixes)}")
     return place
@@ -45,14 +48,31 @@ def read_tensors(file: Path) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]:
         raise UserError(f"{file}: {size / 2**20:.0f} MiB are more than any MobileNetV2 has; this is another file")
     with open(file, "rb") as stream:
         if stream.read(32).startswith(b"version https://git-lfs"):
-            raise UserError(f"{file}: a Git LFS pointer, not the weights themselves; fetch them with 'git lfs pull' or download the file by hand")
+            raise UserError(
+                f"{file}: a Git LFS pointer, not the weights themselves; fetch them with 'git lfs pull' or by hand"
+            )
     reader = {".ckpt": _read_ckpt, ".npz": _read_npz, ".safetensors": _read_safetensors}[file.suffix]
     try:
         entries = reader(file)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, SafetensorError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        SafetensorError,
+    ) as error:
         reason = str(error).strip().split("\n")[0][:200]
-        raise UserError(f"{file}: not a complete {file.suffix} file ({reason}); it may be cut off: download or copy it again") from None
-    tensors = {name: value for name, value in entries.items() if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim}
+        raise UserError(
+            f"{file}: not a complete {file.suffix} file ({reason}); it may be cut off: download or copy it again"
+        ) from None
+    tensors = {
+        name: value
+        for name, value in entries.items()
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim
+    }
     return tensors, {name: value for name, value in entries.items() if name not in tensors}
 
 
@@ -71,13 +91,15 @@ def _read_npz(file: Path) -> Dict[str, Any]:
     if unpacked > MAX_BYTES:
         raise ValueError(f"unpacks to {unpacked / 2**20:.0f} MiB")
     with np.load(file, allow_pickle=False) as arrays:
-        return {name: arrays[name] if arrays[name].dtype.kind == "f" else arrays[name].tolist() for name in arrays.files}
+        return {
+            name: arrays[name] if arrays[name].dtype.kind == "f" else arrays[name].tolist() for name in arrays.files
+        }
 
 
 def _read_safetensors(file: Path) -> Dict[str, Any]:
     with safe_open(str(file), framework="np") as tensors:
         entries = {name: _json_or_text(text) for name, text in (tensors.metadata() or {}).items()}
-        return {**entries, **{name: tensors.get_tensor(name) for name in tensors.keys()}}
+        return {**entries, **{name: tensors.get_tensor(name) for name in tensors.keys()}}  # noqa: SIM118
 
 
 def _json_or_text(text: str) -> Any:
@@ -101,7 +123,9 @@ def atomic(file: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         os.replace(temporary, file)
     except OSError as error:
-        raise UserError(f"{file}: cannot be written ({error.strerror or error}); free some space or choose another folder") from None
+        raise UserError(
+            f"{file}: cannot be written ({error.strerror or error}); free some space or choose another folder"
+        ) from None
     finally:
         if temporary.exists():
             temporary.unlink()

@@ -1,4 +1,5 @@
 """The one training loop: for the classifier on cached features and for the whole network on photos alike."""
+
 import logging
 import time
 from dataclasses import dataclass
@@ -11,10 +12,9 @@ from mindspore import nn, ops
 from .device import LOSS_SCALE, mixed_precision
 from .metrics import summary
 from .network import assign
-from .progress import SECONDS, progress
+from .progress import SECONDS, bar
 
 log = logging.getLogger(__name__)
-MOMENTUM = 0.9
 Batches = Callable[[int], Iterable[Tuple[np.ndarray, np.ndarray]]]
 
 
@@ -32,32 +32,54 @@ class Plan:
     label_smoothing: float = 0.1
 
 
-def fit(model: nn.Cell, parameters: Sequence[ms.Parameter], batches: Batches, validate: Callable[[], np.ndarray], val_labels: np.ndarray, plan: Plan,
-        record: Callable[[Dict[str, Any]], None]) -> List[Dict[str, Any]]:
+def fit(
+    model: nn.Cell,
+    parameters: Sequence[ms.Parameter],
+    batches: Batches,
+    validate: Callable[[], np.ndarray],
+    val_labels: np.ndarray,
+    plan: Plan,
+    record: Callable[[Dict[str, Any]], None],
+) -> List[Dict[str, Any]]:
     """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) and leave it as it was in its best epoch.
 
     batches(epoch): pairs of inputs and labels i32 [N], all of one shape. validate(): logits f32 [M, C] of the validation photos;
     more right ones are better, among equals a lower loss. record: is given each epoch's row. Returns all rows.
     """
     rates = _rates(plan)
-    optimizer = nn.Momentum(_groups(parameters, plan.weight_decay), rates, MOMENTUM, use_nesterov=True)
+    optimizer = nn.Adam(_groups(parameters, plan.weight_decay), rates)
     step = _step(model, optimizer, plan.label_smoothing)
     best, kept, history = None, {}, []
     for epoch in range(plan.epochs):
         model.set_train(True)
         losses, start, said = [], time.monotonic(), time.monotonic()
-        for number, (inputs, labels) in enumerate(progress(batches(epoch), plan.steps, f"Epoch {epoch}"), 1):
+        for number, (inputs, labels) in enumerate(bar(batches(epoch), plan.steps, f"Epoch {epoch}"), 1):
             losses.append(float(step(ms.Tensor(inputs), ms.Tensor(labels))))
             now = time.monotonic()
             if now - said >= SECONDS or number == plan.steps:
                 said = now
-                log.info("Epoch:[%3d/%3d], step:[%5d/%5d], loss:[%.3f/%.3f], time:%.3f ms, lr:%.5f", epoch, plan.epochs, number, plan.steps,
-                         losses[-1], np.mean(losses), 1000 * (now - start) / number, rates[epoch * plan.steps + number - 1])
+                log.info(
+                    "Epoch:[%3d/%3d], step:[%5d/%5d], loss:[%.3f/%.3f], time:%.3f ms, lr:%.5f",
+                    epoch,
+                    plan.epochs,
+                    number,
+                    plan.steps,
+                    losses[-1],
+                    np.mean(losses),
+                    1000 * (now - start) / number,
+                    rates[epoch * plan.steps + number - 1],
+                )
         seconds = time.monotonic() - start
         model.set_train(False)
         result = summary(validate(), val_labels, plan.label_smoothing)
         row = {"epoch": epoch, "loss": float(np.mean(losses)), "val": result, "step_ms": 1000 * seconds / plan.steps}
-        log.info("Epoch: [%3d / %3d], Train Loss: [%.3f], Accuracy:  %.3f", epoch, plan.epochs, row["loss"], result["accuracy"])
+        log.info(
+            "Epoch: [%3d / %3d], Train Loss: [%.3f], Accuracy:  %.3f",
+            epoch,
+            plan.epochs,
+            row["loss"],
+            result["accuracy"],
+        )
         history.append(row)
         record(row)
         score = (result["correct"], -result["loss"])
@@ -73,8 +95,9 @@ def fit(model: nn.Cell, parameters: Sequence[ms.Parameter], batches: Batches, va
 
 
 def shuffled(count: int, batch: int, seed: int, epoch: int) -> np.ndarray:
-    """i64 [steps, batch]: the indices 0 ... count - 1 in random order; the last row is filled up from the front of the same order,
-    so that none is dropped and all batches have one shape. batch must not exceed count."""
+    """i64 [steps, batch]: the indices 0 ... count - 1 in random order. batch must not exceed count.
+
+    The last row is filled up from the front of the same order: none is dropped, and all batches have one shape."""
     order = np.random.default_rng([seed, epoch]).permutation(count)
     return np.resize(order, (-(-count // batch), batch))
 
@@ -84,7 +107,12 @@ def _rates(plan: Plan) -> List[float]:
     total = plan.epochs * plan.steps
     rising = max(1, round(plan.warmup * total))
     step = np.arange(total)
-    return (plan.lr * np.where(step < rising, (step + 1) / rising, 0.5 + 0.5 * np.cos(np.pi * (step - rising) / max(1, total - rising)))).tolist()
+    return (
+        plan.lr
+        * np.where(
+            step < rising, (step + 1) / rising, 0.5 + 0.5 * np.cos(np.pi * (step - rising) / max(1, total - rising))
+        )
+    ).tolist()
 
 
 def _groups(parameters: Sequence[ms.Parameter], weight_decay: float) -> List[Dict[str, Any]]:

@@ -1,9 +1,11 @@
 """Class folders on disk -> photos with labels and splits. Looks at names only; what is inside the files is for check.py."""
+
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+import numpy as np
 from PIL import Image
 
 from .errors import UserError
@@ -37,7 +39,8 @@ class Photo:
 
 
 class Finding(NamedTuple):
-    """Something about one file or folder. kind: "error" stops the run, "bad" is a file that cannot be read, "note" is harmless."""
+    """Something about one file or folder. kind: "error" stops the run, "bad" is a file that cannot be read,
+    "note" is harmless."""
 
     kind: str
     name: str
@@ -56,10 +59,14 @@ class PhotoSet:
         """The photos of "train" or "val"."""
         return [photo for photo in self.photos if photo.split == name]
 
+    def labels(self, name: str) -> np.ndarray:
+        """i32 [N], of the photos of "train" or "val"."""
+        return np.array([photo.label for photo in self.split(name)], np.int32)
+
     def counts(self, name: str) -> Dict[str, int]:
         """Photos per class in "train" or "val"."""
-        labels = [photo.label for photo in self.split(name)]
-        return {class_: labels.count(label) for label, class_ in enumerate(self.classes)}
+        counts = np.bincount(self.labels(name), minlength=len(self.classes))
+        return dict(zip(self.classes, counts.tolist()))
 
     def fingerprint(self) -> str:
         """SHA-256 over split, class and bytes of all photos, whatever their names and folder."""
@@ -76,18 +83,31 @@ def scan(path: str, seed: int) -> PhotoSet:
     root = _root(Path(path).expanduser(), path)
     train, val = _child(root, ("train",)), _child(root, VALIDATION)
     findings: List[Finding] = []
-    folders = {split: _classes(folder, root, findings) for split, folder in (("train", train or root), ("val", val)) if folder}
+    folders = {
+        split: _classes(folder, root, findings) for split, folder in (("train", train or root), ("val", val)) if folder
+    }
     classes = tuple(sorted(set().union(*folders.values())))
     photos = []
     for split, found in folders.items():
         for label, class_ in enumerate(classes):
             if class_ not in found:
-                findings.append(Finding("error", f"{split}/{class_}", f"missing: the class folder {class_} is only in {'val' if split == 'train' else 'train'}/"))
+                findings.append(
+                    Finding(
+                        "error",
+                        f"{split}/{class_}",
+                        f"missing: the class folder {class_} is only in {'val' if split == 'train' else 'train'}/",
+                    )
+                )
                 continue
             files = _files(found[class_], root, findings)
             kept = _validation(files, seed) if "val" not in folders else set()
-            photos += [Photo(file, file.relative_to(root).as_posix(), label, "val" if file in kept else split) for file in files]
-    return PhotoSet(classes, tuple(sorted(photos, key=lambda photo: (photo.split, photo.label, photo.name))), tuple(findings))
+            photos += [
+                Photo(file, file.relative_to(root).as_posix(), label, "val" if file in kept else split)
+                for file in files
+            ]
+    return PhotoSet(
+        classes, tuple(sorted(photos, key=lambda photo: (photo.split, photo.label, photo.name))), tuple(findings)
+    )
 
 
 def _root(place: Path, path: str) -> Path:
@@ -140,5 +160,7 @@ def _files(folder: Path, root: Path, findings: List[Finding]) -> List[Path]:
 
 def _validation(files: List[Path], seed: int) -> set:
     """A fifth of the files, at least one; whether a file is among them does not depend on where the folder lies."""
-    order = sorted(files, key=lambda file: hashlib.sha256(f"{seed}/{file.name}".encode("utf-8", "surrogateescape")).digest())
-    return set(order[:max(1, round(SHARE * len(files)))]) if len(files) > 1 else set()
+    order = sorted(
+        files, key=lambda file: hashlib.sha256(f"{seed}/{file.name}".encode("utf-8", "surrogateescape")).digest()
+    )
+    return set(order[: max(1, round(SHARE * len(files)))]) if len(files) > 1 else set()

@@ -1,4 +1,5 @@
 """Pictures through a network in batches of one shape, so that one graph is compiled and memory stays bounded."""
+
 from typing import Any, Callable, Iterator, List, Sequence, Tuple
 
 import mindspore as ms
@@ -12,7 +13,9 @@ from .progress import parallel, progress
 BATCH = 8  # pictures per forward pass: larger ones are not faster on a CPU
 
 
-def forward(function: Callable[[ms.Tensor], ms.Tensor], pictures: Iterator[Tuple[Any, np.ndarray]], size: int) -> Iterator[Tuple[Any, np.ndarray]]:
+def forward(
+    function: Callable[[ms.Tensor], ms.Tensor], pictures: Iterator[Tuple[Any, np.ndarray]], size: int
+) -> Iterator[Tuple[Any, np.ndarray]]:
     """(name, picture f32 [3, size, size]) -> (name, row of function(f32 [BATCH, 3, size, size])), in the same order."""
     batch = np.zeros((BATCH, 3, size, size), np.float32)
     names: List[Any] = []
@@ -26,8 +29,10 @@ def forward(function: Callable[[ms.Tensor], ms.Tensor], pictures: Iterator[Tuple
         yield from zip(names, function(ms.Tensor(batch)).asnumpy())
 
 
-def logits(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int, what: str) -> np.ndarray:
-    """Photos as the page sees them -> f32 [N, classes]. what: for the progress display."""
+def logits(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> np.ndarray:
+    """Photos as the page sees them -> f32 [N, classes]."""
     network.set_train(False)
     pictures = parallel(lambda photo: (photo.name, pixels(photo.read(), preprocessing)), photos, workers)
-    return np.stack([row for _, row in progress(forward(network, pictures, preprocessing.size), len(photos), what)])
+    return np.stack(
+        [row for _, row in progress(forward(network, pictures, preprocessing.size), len(photos), "Answering")]
+    )

@@ -1,4 +1,5 @@
 """What the run says: on the console and, line by line, in train.log."""
+
 import logging
 import sys
 from pathlib import Path
@@ -24,7 +25,9 @@ def start(folder: Path) -> logging.Logger:
         folder.mkdir(parents=True, exist_ok=True)
         handlers = [_Console(), logging.FileHandler(folder / "train.log", "w", encoding="utf-8")]
     except OSError as error:
-        raise UserError(f"--output_path={folder}: cannot be written to ({error.strerror}); choose another folder") from None
+        raise UserError(
+            f"--output_path={folder}: cannot be written to ({error.strerror}); choose another folder"
+        ) from None
     log = logging.getLogger(NAME)
     log.setLevel(logging.INFO)
     log.propagate = False

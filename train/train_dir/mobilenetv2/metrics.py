@@ -1,4 +1,5 @@
 """Numbers about logits."""
+
 from typing import Any, Dict
 
 import numpy as np
@@ -11,8 +12,12 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def summary(logits: np.ndarray, labels: np.ndarray, label_smoothing: float = 0.0) -> Dict[str, Any]:
-    """logits f32 [N, C], labels i32 [N] -> count, correct, accuracy (0-1) and loss (cross-entropy against the smoothed labels, nats)."""
+    """logits f32 [N, C], labels i32 [N] -> count, correct, accuracy (0-1) and loss.
+
+    loss: cross-entropy against the smoothed labels, in nats."""
     correct = int((logits.argmax(1) == labels).sum())
     confidence = log_softmax(logits)
-    loss = -(1 - label_smoothing) * confidence[np.arange(len(labels)), labels].mean() - label_smoothing * confidence.mean()
+    loss = (
+        -(1 - label_smoothing) * confidence[np.arange(len(labels)), labels].mean() - label_smoothing * confidence.mean()
+    )
     return {"count": len(labels), "correct": correct, "accuracy": correct / len(labels), "loss": float(loss)}

@@ -1,9 +1,11 @@
 """MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381, table 2)."""
+
 from dataclasses import dataclass
 from typing import Dict
 
 import numpy as np
 from mindspore import Tensor, get_context, nn
+from mindspore.common.initializer import initializer
 
 try:
     from .depthwise import depthwise
@@ -37,21 +39,31 @@ def channels(count: float) -> int:
 class ConvNorm(nn.SequentialCell):
     """Convolution, batch normalisation and, where not linear, ReLU6."""
 
-    def __init__(self, inputs: int, outputs: int, architecture: Architecture, kernel: int = 1, stride: int = 1, group: int = 1, linear: bool = False):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        architecture: Architecture,
+        kernel: int = 1,
+        stride: int = 1,
+        group: int = 1,
+        linear: bool = False,
+    ):
         same = architecture.padding == "same"
         cells = [
-            nn.Conv2d(inputs, outputs, kernel, stride, group=group, pad_mode="same" if same else "pad", padding=0 if same else kernel // 2,
-                      weight_init="HeNormal"),
+            nn.Conv2d(
+                inputs,
+                outputs,
+                kernel,
+                stride,
+                group=group,
+                pad_mode="same" if same else "pad",
+                padding=0 if same else kernel // 2,
+                weight_init="HeNormal",
+            ),
             nn.BatchNorm2d(outputs, eps=architecture.epsilon),
         ]
-        super().__init__(*(cells if linear else cells + [nn.ReLU6()]))
-        self.fused = depthwise(stride, same, architecture.epsilon) if group > 1 and depthwise and get_context("device_target") == "CPU" else None
-
-    def construct(self, x: Tensor) -> Tensor:
-        if self.fused is None or self.training:
-            return super().construct(x)
-        convolution, norm = self[0], self[1]
-        return self.fused(x, convolution.weight, norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+        super().__init__(*(cells if linear else [*cells, nn.ReLU6()]))
 
 
 class InvertedResidual(nn.Cell):
@@ -66,10 +78,27 @@ class InvertedResidual(nn.Cell):
             ConvNorm(hidden, hidden, architecture, kernel=3, stride=stride, group=hidden),
             ConvNorm(hidden, outputs, architecture, linear=True),
         )
+        self.expands = expansion > 1
         self.residual = stride == 1 and inputs == outputs
+        if (
+            self.residual
+        ):  # starts as the identity: training from random numbers then sets in at once (Goyal et al. 2017, 5.1)
+            self.conv[-1][1].gamma.set_data(initializer("zeros", outputs))
+        fast = depthwise is not None and get_context("device_target") == "CPU"
+        self.fused = depthwise(stride, architecture.padding == "same", architecture.epsilon) if fast else None
 
     def construct(self, x: Tensor) -> Tensor:
-        return x + self.conv(x) if self.residual else self.conv(x)
+        y = self.conv(x) if self.training or self.fused is None else self.infer(x)
+        return x + y if self.residual else y
+
+    def infer(self, x: Tensor) -> Tensor:
+        """What self.conv computes, by the fused kernel."""
+        convolution, norm = self.conv[-2][0], self.conv[-2][1]
+        norms = (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+        if self.expands:
+            x, before = self.conv[0][0](x), self.conv[0][1]
+            norms = (before.gamma, before.beta, before.moving_mean, before.moving_variance, *norms)
+        return self.conv[-1](self.fused(x, convolution.weight, *norms))
 
 
 class MobileNetV2(nn.Cell):
@@ -87,7 +116,7 @@ class MobileNetV2(nn.Cell):
         last = channels(1280 * max(1.0, architecture.width))
         stages.append(ConvNorm(inputs, last, architecture))
         self.features = nn.SequentialCell(*stages)  # -> f32 [N, last, S / 32, S / 32]
-        # From zeros: training it on fixed features is convex, and random weights would stay in every direction the photos do not span.
+        # From zeros: on fixed features the problem is convex, and random weights would stay wherever no photo pulls at them.
         self.classifier = nn.Dense(last, classes, weight_init="zeros", bias_init="zeros")
 
     def construct(self, x: Tensor) -> Tensor:

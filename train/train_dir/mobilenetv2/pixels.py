@@ -1,4 +1,5 @@
 """Bytes of a picture -> the network's input. Training, validation, page and batch prediction all come through here."""
+
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,7 +14,9 @@ MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 128 * 10**6  # a 108-megapixel phone photo passes; decoded it takes 0.4 GB
 Image.init()
 # No format that starts another program (EPS); AVIF is missing from Pillow before 11.3.
-FORMATS = tuple(name for name in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM") if name in Image.OPEN)
+FORMATS = tuple(
+    name for name in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM") if name in Image.OPEN
+)
 CROP = 0.875  # side of the centre crop / shorter side of the picture: 224 of 256, as in ImageNet evaluation
 
 # Pillow warns from 89 megapixels on and refuses from twice that; MAX_PIXELS is checked here instead, before decoding.
@@ -63,7 +66,9 @@ def decode(data: bytes, size: int) -> Image.Image:
     if not data:
         raise UserError("the file is empty")
     if len(data) > MAX_BYTES:
-        raise UserError(f"the file has {len(data) / 2**20:.0f} MiB, more than the limit of {MAX_BYTES // 2**20} MiB; make it smaller")
+        raise UserError(
+            f"the file has {len(data) / 2**20:.0f} MiB, more than the limit of {MAX_BYTES // 2**20} MiB; make it smaller"
+        )
     try:
         image = Image.open(BytesIO(data), formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
@@ -72,10 +77,18 @@ def decode(data: bytes, size: int) -> Image.Image:
         image.draft(image.mode, (shorter, shorter))
         image.load()
     except Image.DecompressionBombError as error:
-        raise UserError(f"too many pixels to decode safely ({error}); the limit is {MAX_PIXELS // 10**6} megapixels") from None
+        raise UserError(
+            f"too many pixels to decode safely ({error}); the limit is {MAX_PIXELS // 10**6} megapixels"
+        ) from None
     except UnidentifiedImageError:
         raise UserError(_unidentified(data)) from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:  # what Pillow's decoders raise on broken data
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        MemoryError,
+    ) as error:  # what Pillow's decoders raise on broken data
         raise UserError(f"the picture is broken or cut off ({error}); replace it") from None
     return _rgb(_upright(image))
 

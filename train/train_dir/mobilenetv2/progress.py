@@ -1,4 +1,5 @@
 """Anything that takes long shows how far it is: a bar on a terminal, a line every few seconds in a log."""
+
 import logging
 import sys
 import time
@@ -14,10 +15,15 @@ Result = TypeVar("Result")
 SECONDS = 5
 
 
+def bar(items: Iterable[Item], total: int, what: str) -> Iterable[Item]:
+    """Pass the items on, with a bar where there is a terminal."""
+    return tqdm(items, what, total, leave=False, delay=1, disable=not sys.stderr.isatty())
+
+
 def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Pass the items on. what: names them, as in "Reading photos"."""
+    """Pass the items on, with a bar or lines. what: names the work, as in "Reading photos"."""
     if sys.stderr.isatty():
-        yield from tqdm(items, what, total, leave=False, delay=1)
+        yield from bar(items, total, what)
         return
     start = last = time.monotonic()
     for done, item in enumerate(items, 1):

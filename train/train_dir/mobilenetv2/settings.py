@@ -3,6 +3,7 @@
 Platforms allow names of at most 20 characters and pass every value as an HTML-escaped string, `--name=value`; they also add
 arguments of their own. An empty value means the default.
 """
+
 import argparse
 import html
 import math
@@ -12,39 +13,102 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from .errors import UserError
 from .network import STAGES
 
+# What "auto" comes to for the classifier, for fine-tuning, and for a small network trained from random numbers.
+HEAD = {"epochs": 60, "lr": 0.001}
+FINETUNE = {"epochs": 10, "lr": 0.0003}
+SCRATCH = {"epochs": 15, "lr": 0.01, "image_size": 64, "width": 0.25}  # learns the drawings in under a minute
 
-def _setting(default: Any, text: str, also: Sequence[str] = (), low: float = -math.inf, high: float = math.inf,
-             choices: Sequence[str] = (), auto: str = "") -> Any:
+
+def _auto(name: str) -> str:
+    return f"{HEAD[name]} for the classifier, {FINETUNE[name]} when fine-tuning, {SCRATCH[name]} without weights"
+
+
+def _setting(
+    default: Any,
+    text: str,
+    also: Sequence[str] = (),
+    low: float = -math.inf,
+    high: float = math.inf,
+    choices: Sequence[str] = (),
+    auto: str = "",
+) -> Any:
     """A field. auto: what None, written "auto" on the command line, comes to."""
     return field(default=default, metadata=dict(text=text, also=also, low=low, high=high, choices=choices, auto=auto))
 
 
 @dataclass(frozen=True)
 class Settings:
-    output_path: str = _setting("output", "folder for the checkpoint, the metrics and the log", ("out_path", "train_url"))
-    data_url: str = _setting("", "folder of photos: train/ and val/ with one folder per class each, or one level of class folders; "
-                             "none: drawings made by this program", ("data_path", "dataset_path", "multi_data_url"))
-    pretrain_url: str = _setting("", "weights to start from, a file or the folder that holds it: .ckpt of MindCV, MindVision or this program, "
-                                 ".npz or .safetensors with torchvision's names",
-                                 ("pretrained_path", "pretrain_model_path", "ckpt_url", "model_url"))
-    unfreeze: int = _setting(0, f"how many of the network's {STAGES} blocks to fine-tune, counted from the last; 0 trains the classifier "
-                             "alone, 'all' the whole network", low=0, high=STAGES)
-    epochs: Optional[int] = _setting(None, "passes over the photos, at most", low=1, high=10_000,
-                                     auto="60 for the classifier, 10 when fine-tuning, 30 without weights")
+    output_path: str = _setting(
+        "output", "folder for the checkpoint, the metrics and the log", ("out_path", "train_url")
+    )
+    data_url: str = _setting(
+        "",
+        "folder of photos: train/ and val/ with one folder per class each, or one level of class folders; "
+        "none: drawings made by this program",
+        ("data_path", "dataset_path", "multi_data_url"),
+    )
+    pretrain_url: str = _setting(
+        "",
+        "weights to start from, a file or the folder that holds it: .ckpt of MindCV, MindVision or this program, "
+        ".npz or .safetensors with torchvision's names",
+        ("pretrained_path", "pretrain_model_path", "ckpt_url", "model_url"),
+    )
+    unfreeze: int = _setting(
+        0,
+        f"how many of the network's {STAGES} blocks to fine-tune, counted from the last; 0 trains the classifier "
+        "alone, 'all' the whole network",
+        low=0,
+        high=STAGES,
+    )
+    epochs: Optional[int] = _setting(
+        None,
+        "passes over the photos, at most",
+        low=1,
+        high=10_000,
+        auto=_auto("epochs"),
+    )
     batch_size: int = _setting(16, "photos per fine-tuning step", low=2, high=1024)
-    lr: Optional[float] = _setting(None, "highest learning rate", low=1e-7, high=10,
-                                   auto="0.03 for the classifier, 0.003 when fine-tuning, 0.05 without weights")
+    lr: Optional[float] = _setting(
+        None,
+        "highest learning rate",
+        low=1e-7,
+        high=10,
+        auto=_auto("lr"),
+    )
     patience: int = _setting(10, "epochs without a better validation result before stopping early", low=1, high=10_000)
-    views: Optional[int] = _setting(None, "how many different views of each photo the classifier learns from, the plain one included",
-                                    low=1, high=100, auto="1,500 divided by the number of photos, between 2 and 10")
-    image_size: Optional[int] = _setting(None, "side of the network's square input in pixels", low=32, high=1024,
-                                         auto="what the weights were made for, 224 where they do not say; 96 without weights")
-    width: Optional[float] = _setting(None, "multiplier of the network's channel counts", low=0.1, high=2,
-                                      auto="what the weights say, 1.0 where they do not; 0.25 without weights")
+    views: Optional[int] = _setting(
+        None,
+        "how many different views of each photo the classifier learns from, the plain one included",
+        low=1,
+        high=100,
+        auto="1,500 divided by the number of photos, at least 2, at most 10",
+    )
+    image_size: Optional[int] = _setting(
+        None,
+        "side of the network's square input in pixels",
+        low=32,
+        high=1024,
+        auto="what the weights were made for, 224 where they do not say; {image_size} without weights".format(
+            **SCRATCH
+        ),
+    )
+    width: Optional[float] = _setting(
+        None,
+        "multiplier of the network's channel counts",
+        low=0.1,
+        high=2,
+        auto="what the weights say, 1.0 where they do not; {width} without weights".format(**SCRATCH),
+    )
     bad_files: str = _setting("stop", "what to do about files that cannot be read", choices=("stop", "skip"))
     seed: int = _setting(0, "every random choice follows from it", low=0, high=2**31 - 1)
-    device_target: str = _setting("auto", "auto takes the device MindSpore was built for, or else the CPU", choices=("auto", "CPU", "Ascend", "GPU"))
-    workers: Optional[int] = _setting(None, "threads that read photos", low=1, high=256, auto="the number of processors")
+    device_target: str = _setting(
+        "auto",
+        "auto takes the device MindSpore was built for, or else the CPU",
+        choices=("auto", "CPU", "Ascend", "GPU"),
+    )
+    workers: Optional[int] = _setting(
+        None, "threads that read photos", low=1, high=256, auto="the number of processors"
+    )
     cache_dir: str = _setting("~/.cache/mobilenetv2-photos", "folder for computed features; may be deleted at any time")
     aim_repo: str = _setting("", "Aim repository to record the run in, where the package aim is installed")
 
@@ -57,7 +121,10 @@ class Settings:
 def parse(arguments: Sequence[str]) -> Tuple[Settings, List[str]]:
     """Command line -> settings and the arguments that are not settings. Raises UserError that lists every wrong value."""
     parser = argparse.ArgumentParser(
-        description="Fine-tune MobileNetV2 on folders of photos.", allow_abbrev=False, epilog="Unknown arguments are ignored with a warning.")
+        description="Fine-tune MobileNetV2 on folders of photos.",
+        allow_abbrev=False,
+        epilog="Unknown arguments are ignored with a warning.",
+    )
     for setting in fields(Settings):
         names = [f"--{name}" for name in (setting.name, *setting.metadata["also"])]
         parser.add_argument(*names, default="", metavar=_metavar(setting), help=_help(setting))
@@ -107,7 +174,9 @@ def _expected(setting: Any) -> str:
     limits = setting.metadata
     if limits["choices"]:
         return "one of " + ", ".join(limits["choices"])
-    words = {int: "a whole number", float: "a number"}[_kind(setting)] + f" from {limits['low']:g} to {limits['high']:.10g}"
+    words = {int: "a whole number", float: "a number"}[
+        _kind(setting)
+    ] + f" from {limits['low']:g} to {limits['high']:.10g}"
     return words + (" or 'auto'" if limits["auto"] else "") + (" or 'all'" if setting.name == "unfreeze" else "")
 
 

@@ -1,6 +1,7 @@
 """Optional: the run's figures in an Aim repository, where that package is installed."""
+
 import logging
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
 log = logging.getLogger(__name__)
 
@@ -14,15 +15,21 @@ class Tracker:
             return
         try:
             from aim import Run
+
             self._run = Run(repo=repository, experiment="mobilenetv2")
             self._run["settings"] = settings
         except ImportError:
-            log.warning("--aim_repo: the package aim is not installed, so nothing is recorded there; 'pip install aim' mends it.")
+            log.warning(
+                "--aim_repo: the package aim is not installed, so nothing is recorded there; 'pip install aim' mends it."
+            )
         except Exception as error:
             self._give_up(error)
 
-    def epoch(self, stage: str, row: Dict[str, Any]) -> None:
-        """Record one row of `fit`. stage: "head" or "finetune"."""
+    def record(self, stage: str) -> Callable[[Dict[str, Any]], None]:
+        """What `fit` calls with each of its rows. stage: "head" or "finetune"."""
+        return lambda row: self._record(stage, row)
+
+    def _record(self, stage: str, row: Dict[str, Any]) -> None:
         if self._run is None:
             return
         try:

@@ -1,4 +1,5 @@
 """Training views: the same photo seen differently, a pure function of (bytes, seed, view number)."""
+
 import hashlib
 from typing import Sequence
 
@@ -10,7 +11,10 @@ from .pixels import Preprocessing, centre, decode, normalise
 AREA = (0.35, 1.0)  # share of the picture's area that a random crop keeps
 ASPECT = (3 / 4, 4 / 3)  # width / height of a random crop
 COLOUR = (0.7, 1.3)  # brightness, contrast and saturation are each multiplied by a factor from this range
-SHRINK = (0.25, 1.0)  # the crop is shrunk to this share of the input's side first, so that sharpness cannot give the class away
+SHRINK = (
+    0.25,
+    1.0,
+)  # the crop is shrunk to this share of the input's side first, so that sharpness cannot give the class away
 
 
 def views(data: bytes, preprocessing: Preprocessing, seed: int, numbers: Sequence[int]) -> np.ndarray:
@@ -21,11 +25,16 @@ def views(data: bytes, preprocessing: Preprocessing, seed: int, numbers: Sequenc
     """
     image = decode(data, preprocessing.size)
     photo = int.from_bytes(hashlib.sha256(data).digest()[:16], "big")
-    return np.stack([
-        normalise(_random_view(image, preprocessing.size, np.random.default_rng([photo, seed, number])), preprocessing)
-        if number else centre(image, preprocessing)
-        for number in numbers
-    ])
+    return np.stack(
+        [
+            normalise(
+                _random_view(image, preprocessing.size, np.random.default_rng([photo, seed, number])), preprocessing
+            )
+            if number
+            else centre(image, preprocessing)
+            for number in numbers
+        ]
+    )
 
 
 def _random_view(image: Image.Image, size: int, random: np.random.Generator) -> Image.Image:

@@ -1,4 +1,5 @@
-"""Pretrained weights -> network, strictly: every tensor of the backbone is found with its shape, or one error says what is not."""
+"""Pretrained weights -> network, strictly: every tensor of the backbone is found, or one error says what is not."""
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -54,8 +55,16 @@ class _Naming:
             count = 2 if expansion == 1 else 3
             for k in range(count):
                 templates = self.inner if k < count - 1 else self.final
-                pairs.append(tuple(text.format(b=block, k=k, next=k + 1, layer=3 * k, next_layer=3 * k + 1) for text in templates))
-        return [name for convolution, norm in [*pairs, self.last] for name in (f"{convolution}.weight", *(f"{norm}.{part}" for part in self.norm))]
+                pairs.append(
+                    tuple(
+                        text.format(b=block, k=k, next=k + 1, layer=3 * k, next_layer=3 * k + 1) for text in templates
+                    )
+                )
+        return [
+            name
+            for convolution, norm in [*pairs, self.last]
+            for name in (f"{convolution}.weight", *(f"{norm}.{part}" for part in self.norm))
+        ]
 
 
 _OURS = _Naming(
@@ -101,7 +110,11 @@ def read(path: str, width: Optional[float] = None) -> Weights:
     tensors, extras = read_tensors(file)
     if checkpoint.KEY in extras:
         return _own(file, width)
-    conventions = {name[len("conventions."):]: value for name, value in {**tensors, **extras}.items() if name.startswith("conventions.")}
+    conventions = {
+        name[len("conventions.") :]: value
+        for name, value in {**tensors, **extras}.items()
+        if name.startswith("conventions.")
+    }
     tensors = {name: value for name, value in tensors.items() if not name.startswith("conventions.")}
     stated = _conventions(file, conventions)
     naming = max(_THEIRS, key=lambda name: len(tensors.keys() & set(_THEIRS[name].backbone())))
@@ -116,7 +129,9 @@ def initialise(network: MobileNetV2, weights: Weights, classes: Sequence[str]) -
     A file that does not name its classes counts as of the same ones where it has the same number of them.
     """
     values = dict(weights.backbone)
-    same = weights.head is not None and len(weights.head[1]) == len(classes) and weights.classes in (None, tuple(classes))
+    same = (
+        weights.head is not None and len(weights.head[1]) == len(classes) and weights.classes in (None, tuple(classes))
+    )
     if same:
         values.update(zip(_OURS.head, weights.head))
     assign(network, values)
@@ -131,7 +146,16 @@ def _own(file: Path, width: Optional[float]) -> Weights:
         raise UserError(f"{file}: a MobileNetV2 of width {architecture.width:g}, not {width:g}; leave --width out")
     values = {name: parameter.asnumpy() for name, parameter in network.parameters_dict().items()}
     head = tuple(values.pop(name) for name in _OURS.head)
-    return Weights(values, head, "this program", architecture, preprocessing.mean, preprocessing.std, preprocessing.size, description.classes)
+    return Weights(
+        values,
+        head,
+        "this program",
+        architecture,
+        preprocessing.mean,
+        preprocessing.std,
+        preprocessing.size,
+        description.classes,
+    )
 
 
 def _conventions(file: Path, stated: Dict[str, Any]) -> Dict[str, Any]:
@@ -145,27 +169,47 @@ def _conventions(file: Path, stated: Dict[str, Any]) -> Dict[str, Any]:
         for name in ("mean", "std"):
             if name in stated:
                 result[name] = tuple(float(value) for value in np.broadcast_to(np.float32(stated[name]), (3,)))
-        if not 0 < result.get("epsilon", 1e-5) < 1 or min(result.get("std", (1,))) <= 0 or not np.isfinite(result.get("mean", 0)).all():
+        if (
+            not 0 < result.get("epsilon", 1e-5) < 1
+            or min(result.get("std", (1,))) <= 0
+            or not np.isfinite(result.get("mean", 0)).all()
+        ):
             raise ValueError
     except (KeyError, ValueError, TypeError):
-        raise UserError(f"{file}: its 'conventions.*' entries make no sense ({stated}); expected padding 'same' or 'symmetric', "
-                        "bn_epsilon between 0 and 1, mean and std of three numbers") from None
+        raise UserError(
+            f"{file}: its 'conventions.*' entries make no sense ({stated}); expected padding 'same' or 'symmetric', "
+            "bn_epsilon between 0 and 1, mean and std of three numbers"
+        ) from None
     return result
 
 
-def _translate(file: Path, tensors: Dict[str, np.ndarray], naming: _Naming, architecture: Architecture) -> Tuple[Dict[str, np.ndarray], Any]:
+def _translate(
+    file: Path, tensors: Dict[str, np.ndarray], naming: _Naming, architecture: Architecture
+) -> Tuple[Dict[str, np.ndarray], Any]:
     """Their tensors -> backbone under our names, and head; raises UserError unless all of it fits."""
-    expected = {name: parameter.shape for name, parameter in MobileNetV2(architecture, classes=2).parameters_dict().items()}
+    expected = {
+        name: parameter.shape for name, parameter in MobileNetV2(architecture, classes=2).parameters_dict().items()
+    }
     names = dict(zip(naming.backbone(), _OURS.backbone()))
     missing = [theirs for theirs in names if theirs not in tensors]
-    other = [f"{theirs} {list(tensors[theirs].shape)} instead of {list(expected[ours])}"
-             for theirs, ours in names.items() if theirs in tensors and tensors[theirs].shape != expected[ours]]
+    other = [
+        f"{theirs} {list(tensors[theirs].shape)} instead of {list(expected[ours])}"
+        for theirs, ours in names.items()
+        if theirs in tensors and tensors[theirs].shape != expected[ours]
+    ]
     known = {*names, *naming.head}
     unexpected = [name for name in tensors if name not in known and not _optimizer_state(name, known)]
     broken = [theirs for theirs in names if theirs in tensors and not np.isfinite(tensors[theirs]).all()]
     if missing or other or unexpected or broken:
-        lists = [_list("missing", missing), _list("unexpected", unexpected), _list("of another shape", other), _list("not finite", broken)]
-        raise UserError("\n  ".join([f"{file}: {_cause(tensors, naming, missing, other, architecture)}", *filter(None, lists)]))
+        lists = [
+            _list("missing", missing),
+            _list("unexpected", unexpected),
+            _list("of another shape", other),
+            _list("not finite", broken),
+        ]
+        raise UserError(
+            "\n  ".join([f"{file}: {_cause(tensors, naming, missing, other, architecture)}", *filter(None, lists)])
+        )
     backbone = {ours: np.float32(tensors[theirs]) for theirs, ours in names.items()}
     if not all(name in tensors for name in naming.head):
         return backbone, None
@@ -178,14 +222,19 @@ def _optimizer_state(name: str, known: set) -> bool:
     return name.split(".", 1)[-1] in known or "." not in name
 
 
-def _cause(tensors: Dict[str, np.ndarray], naming: _Naming, missing: List[str], other: List[str], architecture: Architecture) -> str:
+def _cause(
+    tensors: Dict[str, np.ndarray], naming: _Naming, missing: List[str], other: List[str], architecture: Architecture
+) -> str:
     if 2 * len(missing) > len(naming.backbone()):
         first = ", ".join(list(tensors)[:3]) or "none"
-        return f"not a MobileNetV2 with the names of MindCV, MindVision or torchvision ({len(tensors)} tensors: {first} ...); choose other weights"
+        return (
+            f"not a MobileNetV2 with the names of {', '.join(_THEIRS)} ({len(tensors)} tensors: {first} ...); "
+            "choose other weights"
+        )
     projection = tensors.get(naming.backbone()[-10])  # of the last block, 320 channels at width 1.0
     width = round(len(projection) / 320, 2) if projection is not None else architecture.width
     if other and width != architecture.width:
-        return f"a MobileNetV2 of width {width:g}, not {architecture.width:g}; start with --width {width:g}, or choose other weights"
+        return f"a MobileNetV2 of width {width:g}, not {architecture.width:g}; start with --width {width:g}"
     return "a MobileNetV2, but not complete as published; download it again or choose other weights"
 
 

@@ -1,0 +1,32 @@
+"""What "auto" comes to."""
+
+import os
+from dataclasses import replace
+from typing import Optional, Tuple
+
+from .network import STAGES, Architecture
+from .pixels import Preprocessing
+from .settings import FINETUNE, HEAD, SCRATCH, Settings
+from .weights import Weights
+
+PICTURES = 1500  # views in all that the classifier needs: few photos are seen more often than many
+
+
+def resolve(settings: Settings, start: Optional[Weights]) -> Tuple[Settings, Architecture, Preprocessing]:
+    """Settings without "auto" (but for views), and the network and preprocessing that go with the weights to start from."""
+    if start is None:
+        defaults = SCRATCH
+        settings = replace(settings, unfreeze=STAGES)
+    else:
+        defaults = FINETUNE if settings.unfreeze else HEAD
+        defaults = {**defaults, "image_size": start.size or Preprocessing.size, "width": start.architecture.width}
+    defaults = {**defaults, "workers": os.cpu_count()}
+    settings = replace(settings, **{name: value for name, value in defaults.items() if getattr(settings, name) is None})
+    if start is None:
+        return settings, Architecture(settings.width), Preprocessing(settings.image_size)
+    return settings, start.architecture, Preprocessing(settings.image_size, start.mean, start.std)
+
+
+def views_for(photos: int) -> int:
+    """How many views of each of so many training photos."""
+    return min(10, max(2, PICTURES // photos))
