@@ -1,0 +1,52 @@
+"""The suite runs the real scripts. Photos and weights come from a folder `shared` beside the checkout, where there is one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TRAIN = ROOT / "train" / "train_dir" / "train.py"
+SHARED = ROOT.parent / "shared"
+sys.path.insert(0, str(TRAIN.parent))
+
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs real photos and weights in ../shared")
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One feature cache for all runs of the suite, as a user's runs share one."""
+    return tmp_path_factory.mktemp("cache")
+
+
+class Run:
+    """A finished run of train.py."""
+
+    def __init__(self, arguments: List[Any], cwd: Path, **environment: str):
+        command = [sys.executable, str(TRAIN), *map(str, arguments)]
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment}
+        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """Output folder of the run that a new user starts first: no arguments but where to."""
+    folder = tmp_path_factory.mktemp("drawn")
+    run = Run(["--output_path", "output", "--cache_dir", cache], folder)
+    assert run.code == 0, run.out + run.err
+    return folder / "output"
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """Output folder of a run on the real photos, classifier only, all else as by default."""
+    folder = tmp_path_factory.mktemp("photos")
+    weights = SHARED / "weights" / "mobilenetv2_imagenet.npz"
+    arguments = ["--data_url", SHARED / "photos", "--pretrain_url", weights, "--output_path", folder, "--cache_dir", cache]
+    run = Run(arguments, folder)
+    assert run.code == 0, run.out + run.err
+    return folder

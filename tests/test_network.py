@@ -1,0 +1,63 @@
+"""The network of the paper, and its fused kernel against MindSpore's own operators."""
+
+import mindspore as ms
+import numpy as np
+import pytest
+
+from mobilenetv2 import device, network
+from mobilenetv2.network import STAGES, Architecture, MobileNetV2, assign, channels
+
+
+@pytest.fixture(autouse=True)
+def on_cpu():
+    device.choose("CPU", seed=0)
+
+
+def randomised(model: MobileNetV2) -> MobileNetV2:
+    """Batch norms with statistics and weights that matter."""
+    random = np.random.default_rng(0)
+    values = {p.name: random.uniform(0.5, 1.5, p.shape) for p in model.get_parameters() if p.ndim == 1}
+    assign(model, {name: value.astype(np.float32) for name, value in values.items()})
+    return model
+
+
+def test_parameter_count_of_the_paper():
+    model = MobileNetV2(Architecture(), classes=1000)
+    assert sum(parameter.size for parameter in model.trainable_params()) == 3_504_872
+    assert len(model.features) == STAGES == 19
+
+
+def test_channels_are_multiples_of_8_and_never_down_by_more_than_a_tenth():
+    assert [channels(count) for count in (3, 12, 18, 24, 35, 44.8, 1280)] == [8, 16, 24, 24, 32, 48, 1280]
+
+
+def test_width_and_size():
+    model = MobileNetV2(Architecture(width=0.25), classes=3).set_train(False)
+    shapes = [model.features(ms.Tensor(np.zeros((2, 3, size, size), np.float32))).shape for size in (64, 96)]
+    assert shapes == [(2, 1280, 2, 2), (2, 1280, 3, 3)]
+    assert model(ms.Tensor(np.zeros((2, 3, 64, 64), np.float32))).shape == (2, 3)
+
+
+@pytest.mark.parametrize("padding", ["symmetric", "same"])
+@pytest.mark.parametrize("block", [1, 2, 3])  # without expansion; stride 2; stride 1 and residual
+@pytest.mark.parametrize("size", [8, 9])
+def test_fused_kernel_computes_what_mindspore_computes(padding, block, size, monkeypatch):
+    architecture = Architecture(width=0.25, padding=padding, epsilon=1e-3)
+    fused = randomised(MobileNetV2(architecture, classes=2)).set_train(False)
+    monkeypatch.setattr(network, "depthwise", None)
+    plain = MobileNetV2(architecture, classes=2).set_train(False)
+    assign(plain, {parameter.name: parameter.asnumpy() for parameter in fused.get_parameters()})
+    assert fused.features[block].fused is not None and plain.features[block].fused is None
+    x = ms.Tensor(np.random.default_rng(1).uniform(0, 3, (3, 8, size, size)).astype(np.float32))  # as after ReLU6
+    expected = plain.features[block](x).asnumpy()
+    assert expected.std() > 0.1
+    np.testing.assert_allclose(fused.features[block](x).asnumpy(), expected, atol=2e-5)
+
+
+def test_padding_styles_differ():
+    outputs = []
+    for padding in ("symmetric", "same"):
+        ms.set_seed(0)
+        model = randomised(MobileNetV2(Architecture(width=0.25, padding=padding), classes=2)).set_train(False)
+        outputs.append(model.features(ms.Tensor(np.random.default_rng(1).normal(size=(1, 3, 64, 64)).astype(np.float32))).asnumpy())
+    assert np.abs(outputs[0] - outputs[1]).max() > 0.1
