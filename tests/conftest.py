@@ -28,7 +28,9 @@ class Run:
     def __init__(self, arguments: List[Any], cwd: Path, **environment: str):
         command = [sys.executable, str(TRAIN), *map(str, arguments)]
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment}
-        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
 
 
@@ -46,7 +48,16 @@ def photos(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     """Output folder of a run on the real photos, classifier only, all else as by default."""
     folder = tmp_path_factory.mktemp("photos")
     weights = SHARED / "weights" / "mobilenetv2_imagenet.npz"
-    arguments = ["--data_url", SHARED / "photos", "--pretrain_url", weights, "--output_path", folder, "--cache_dir", cache]
+    arguments = [
+        "--data_url",
+        SHARED / "photos",
+        "--pretrain_url",
+        weights,
+        "--output_path",
+        folder,
+        "--cache_dir",
+        cache,
+    ]
     run = Run(arguments, folder)
     assert run.code == 0, run.out + run.err
     return folder

@@ -13,7 +13,9 @@ BLOCKS = [(1, 16), *[(6, 24)] * 2, *[(6, 32)] * 3, *[(6, 64)] * 4, *[(6, 96)] * 
 
 def _layers(width: float) -> Iterator[Tuple[int, int, int, int, Tuple[int, ...]]]:
     """(block, pair in block, pairs in block, output channels, kernel shape); block 0 is the stem, 18 the last convolution."""
-    inputs = int(32 * width)  # widths 1.0 and 0.5 only: with these, channels are rounded up to a multiple of 8 and no further
+    inputs = int(
+        32 * width
+    )  # widths 1.0 and 0.5 only: with these, channels are rounded up to a multiple of 8 and no further
     yield 0, 0, 1, inputs, (inputs, 3, 3, 3)
     for block, (expansion, outputs) in enumerate(BLOCKS, 1):
         outputs, hidden = -(-int(outputs * width) // 8) * 8, inputs * expansion
@@ -73,10 +75,17 @@ def mindvision(classes: int = 1000) -> Dict[str, np.ndarray]:
             return f"{place}.conv.{pair}.features.0", f"{place}.conv.{pair}.features.1"
         return f"{place}.conv.{pair}", f"{place}.conv.{pair + 1}"
 
-    tensors = _tensors(naming, NORM, {"head.classifier.weight": (classes, 1280, 1, 1), "head.classifier.bias": (classes,)}, 1.0)
+    tensors = _tensors(
+        naming, NORM, {"head.classifier.weight": (classes, 1280, 1, 1), "head.classifier.bias": (classes,)}, 1.0
+    )
     moments = {f"moments.{name}": np.zeros_like(value) for name, value in tensors.items() if "moving" not in name}
     return {**tensors, **moments, "learning_rate": np.float32(0.1)[None], "momentum": np.float32(0.9)[None]}
 
 
 def resnet() -> Dict[str, np.ndarray]:
-    return {f"layer{stage}.{block}.conv{n}.weight": np.zeros((8, 8, 3, 3), np.float32) for stage in (1, 2) for block in (0, 1) for n in (1, 2)}
+    return {
+        f"layer{stage}.{block}.conv{n}.weight": np.zeros((8, 8, 3, 3), np.float32)
+        for stage in (1, 2)
+        for block in (0, 1)
+        for n in (1, 2)
+    }

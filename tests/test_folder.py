@@ -21,7 +21,10 @@ def fill(root, *names, colour=0):
 
 
 def clean(root):
-    fill(root, *(f"{split}/{class_}/{n}.png" for split in ("train", "val") for class_ in ("cat", "dog") for n in range(3)))
+    fill(
+        root,
+        *(f"{split}/{class_}/{n}.png" for split in ("train", "val") for class_ in ("cat", "dog") for n in range(3)),
+    )
     return root
 
 
@@ -100,7 +103,17 @@ def test_every_defect_in_one_report(tmp_path):
     ]
     for line, words in zip(
         lines[1:],
-        ["only in val/", "only in train/", "empty", "not a picture", "cut off", "Git LFS", "HEIC", "no readable photos", "no readable photos"],
+        [
+            "only in val/",
+            "only in train/",
+            "empty",
+            "not a picture",
+            "cut off",
+            "Git LFS",
+            "HEIC",
+            "no readable photos",
+            "no readable photos",
+        ],
     ):
         assert words in line
     notes = {finding.name: finding.text for finding in data.findings if finding.kind == "note"}
@@ -138,7 +151,10 @@ def test_skipping_must_leave_enough(tmp_path):
         (lambda root: None, "no such folder of photos"),
         (lambda root: root.write_text("x"), "a file, where a folder of photos is expected"),
         (lambda root: root.mkdir(), "found none; two or more are needed"),
-        (lambda root: fill(root, "train/cat/1.png", "train/cat/2.png", "val/cat/3.png"), "found cat; two or more are needed"),
+        (
+            lambda root: fill(root, "train/cat/1.png", "train/cat/2.png", "val/cat/3.png"),
+            "found cat; two or more are needed",
+        ),
     ],
 )
 def test_hopeless_folders(tmp_path, make, words):

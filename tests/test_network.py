@@ -59,5 +59,7 @@ def test_padding_styles_differ():
     for padding in ("symmetric", "same"):
         ms.set_seed(0)
         model = randomised(MobileNetV2(Architecture(width=0.25, padding=padding), classes=2)).set_train(False)
-        outputs.append(model.features(ms.Tensor(np.random.default_rng(1).normal(size=(1, 3, 64, 64)).astype(np.float32))).asnumpy())
+        outputs.append(
+            model.features(ms.Tensor(np.random.default_rng(1).normal(size=(1, 3, 64, 64)).astype(np.float32))).asnumpy()
+        )
     assert np.abs(outputs[0] - outputs[1]).max() > 0.1

@@ -31,7 +31,9 @@ def test_other_names_of_a_setting(name, also):
 
 
 def test_values():
-    settings, unknown = parse(["--lr", "0.002", "--unfreeze=all", "--epochs=auto", "--device_target=cpu", "--width=0.5", "--seed", ""])
+    settings, unknown = parse(
+        ["--lr", "0.002", "--unfreeze=all", "--epochs=auto", "--device_target=cpu", "--width=0.5", "--seed", ""]
+    )
     assert (settings.lr, settings.unfreeze, settings.epochs, settings.device_target, settings.width, settings.seed) == (
         0.002,
         19,

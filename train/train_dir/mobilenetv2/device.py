@@ -20,7 +20,8 @@ def choose(target: str, seed: int) -> str:
     ms.set_context(mode=ms.GRAPH_MODE)
     wanted = ms.get_context("device_target") if target == "auto" else target
     try:
-        ms.set_device(wanted)
+        if wanted != ms.get_context("device_target"):
+            ms.set_device(wanted)
         ms.Tensor([1.0]).sum().asnumpy()
     except Exception as error:  # which exception depends on the build and the driver
         log.warning("%s cannot be used here (%s): continuing on the CPU.", wanted, str(error).strip().split("\n")[0])

@@ -1,0 +1,361 @@
+"""Real runs of train.py: what they leave, that they repeat, and that platforms' habits change nothing."""
+
+import csv
+import json
+import re
+import shutil
+
+import mindspore as ms
+import numpy as np
+import pytest
+from conftest import SHARED, Run, needs_shared
+from test_pixels import UNREADABLE
+
+from mobilenetv2 import checkpoint, device, folder, weights
+from mobilenetv2.cache import PhotoCache
+from mobilenetv2.check import check
+from mobilenetv2.errors import UserError
+from mobilenetv2.features import features
+from mobilenetv2.fit import shuffled
+from mobilenetv2.forward import logits
+from mobilenetv2.network import MobileNetV2
+from mobilenetv2.pixels import Preprocessing, pixels
+
+# What a platform's visual log reads: no scientific notation, " ms" after the time, no space after "lr:"; in the second form
+# decimals with a digit other than 0.
+STEP = re.compile(
+    r"Epoch:\[ *\d+/ *\d+\], step:\[ *\d+/ *\d+\], loss:\[\d+\.\d+/\d+\.\d+\], time:\d+\.\d+ ms, lr:\d+\.\d+"
+)
+EPOCH = re.compile(r"Epoch: \[ *\d+ / +\d+\], Train Loss: \[\d+\.\d+\], Accuracy: +(?!0\.0+$)\d+\.\d+")
+
+
+def metrics(output):
+    return json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+
+
+def lines(output, start):
+    return [line for line in (output / "train.log").read_text(encoding="utf-8").split("\n") if line.startswith(start)]
+
+
+@pytest.fixture(scope="module")
+def few(drawn, tmp_path_factory):
+    """A small data set: 12 drawings per class to train, 5 to validate."""
+    root = tmp_path_factory.mktemp("few") / "photos"
+    for split, count in (("train", 12), ("val", 5)):
+        for class_ in ("croissants", "dog"):
+            (root / split / class_).mkdir(parents=True)
+            for file in sorted((drawn / "sample" / split / class_).iterdir())[:count]:
+                shutil.copy(file, root / split / class_)
+    return root
+
+
+@pytest.fixture(scope="module")
+def frozen(few, drawn, cache, tmp_path_factory):
+    """A quick run: the classifier alone, on the small data set, from the network that learned the drawings."""
+    output = tmp_path_factory.mktemp("frozen")
+    run = Run([f"--data_url={few}", f"--pretrain_url={drawn}", f"--output_path={output}", f"--cache_dir={cache}"], few)
+    assert run.code == 0, run.out + run.err
+    return output
+
+
+@pytest.fixture(scope="module")
+def unfrozen(few, drawn, cache, tmp_path_factory):
+    output = tmp_path_factory.mktemp("unfrozen")
+    assert finetuned(few, drawn, cache, output).code == 0
+    return output
+
+
+def finetuned(data, weights_, cache, output):
+    options = ["--unfreeze=2", "--epochs=2", "--batch_size=10", f"--cache_dir={cache}", "--workers=2"]
+    return Run([f"--data_url={data}", f"--pretrain_url={weights_}", f"--output_path={output}", *options], data)
+
+
+def test_first_run_of_a_new_user(drawn):
+    assert {file.name for file in drawn.iterdir()} == {
+        "mobilenetv2.ckpt",
+        "metrics.json",
+        "validation.csv",
+        "train.log",
+        "sample",
+    }
+    result = metrics(drawn)
+    assert result["classes"] == ["croissants", "dog"]
+    assert result["data"]["train"] == {"croissants": 80, "dog": 80} and result["data"]["val"] == {
+        "croissants": 20,
+        "dog": 20,
+    }
+    assert result["val"]["count"] == 40 and result["val"]["correct"] >= 30
+    assert result["val"]["accuracy"] == result["val"]["correct"] / 40
+    assert set(result["seconds"]) == {"read", "finetune", "total"}
+    assert result["origin"] == {"weights": "random numbers"}
+
+
+@pytest.mark.parametrize(
+    "run, stages", [("drawn", ["finetune"]), ("frozen", ["head"]), ("unfrozen", ["head", "finetune"])]
+)
+def test_log_has_the_two_forms_for_every_epoch(run, stages, request):
+    output = request.getfixturevalue(run)
+    epochs = sum(len(metrics(output)["history"][stage]) for stage in stages)
+    assert set(metrics(output)["history"]) == set(stages)
+    steps, ends = lines(output, "Epoch:["), lines(output, "Epoch: [")
+    assert len(ends) == epochs and len(steps) >= epochs
+    assert all(STEP.fullmatch(line) for line in steps) and all(EPOCH.fullmatch(line) for line in ends)
+
+
+def test_the_patterns_take_the_published_lines_and_nothing_else():
+    assert STEP.fullmatch("Epoch:[  0/ 10], step:[    1/   29], loss:[0.700/0.700], time:1234.567 ms, lr:0.01000")
+    assert EPOCH.fullmatch("Epoch: [  0 /  10], Train Loss: [0.388], Accuracy:  0.975")
+    assert EPOCH.fullmatch("Epoch: [  0 /  10], Train Loss: [0.388], Accuracy:  1.000")
+    assert not STEP.fullmatch("Epoch:[  0/ 10], step:[    1/   29], loss:[0.700/0.700], time:1234.567 ms, lr:1e-05")
+    assert not STEP.fullmatch("Epoch:[  0/ 10], step:[    1/   29], loss:[0.700/0.700], time:1234.567, lr:0.01000")
+    assert not EPOCH.fullmatch("Epoch: [  0 /  10], Train Loss: [0.388], Accuracy: 1")
+
+
+def test_checkpoint_explains_itself(frozen, few, drawn):
+    network, description = checkpoint.load(str(frozen))
+    result = metrics(frozen)
+    assert description.classes == ("croissants", "dog")
+    assert description.preprocessing == Preprocessing(size=64) and description.architecture.width == 0.25
+    assert description.metrics == {"val": result["val"], "train": result["train"]} and result["train"]["count"] == 24
+    assert description.data["train"] == {"croissants": 12, "dog": 12} and len(description.data["fingerprint"]) == 64
+    assert description.origin["weights"] == "this program" and description.origin["head"] is True
+    assert description.settings["views"] == 10 and description.settings["unfreeze"] == 0
+    assert str(few.parent) not in description.to_json() and str(drawn) not in description.to_json()
+    entries = ms.load_checkpoint(str(frozen / "mobilenetv2.ckpt"))
+    assert json.loads(entries.pop("description"))["format"] == "mobilenetv2-photos"
+    assert set(entries) == {parameter.name for parameter in network.get_parameters()}  # no optimizer state
+
+
+@pytest.mark.parametrize("run", ["drawn", "frozen", "unfrozen"])
+def test_loaded_checkpoint_gives_trainings_own_logits(run, request, few):
+    output = request.getfixturevalue(run)
+    network, description = checkpoint.load(str(output / "mobilenetv2.ckpt"))
+    root = output / "sample" if run == "drawn" else few
+    found = check(
+        folder.scan(str(root), 0), description.preprocessing.size, PhotoCache(str(output / "none")), 2, "stop"
+    ).split("val")
+    with open(output / "validation.csv", encoding="utf-8") as stream:
+        rows = {row["photo"]: row for row in csv.DictReader(stream)}
+    assert set(rows) == {photo.name for photo in found}
+    expected = np.array([[float(rows[photo.name][f"logit {name}"]) for name in description.classes] for photo in found])
+    np.testing.assert_allclose(logits(network, found, description.preprocessing, 2), expected, atol=1e-5)
+    correct = sum(row["class"] == row["answer"] for row in rows.values())
+    assert correct == metrics(output)["val"]["correct"]
+
+
+def test_other_places_and_platform_arguments_change_nothing(frozen, few, drawn, cache, tmp_path):
+    place = tmp_path / "狗 和 牛角包 & Co" / "数据"
+    shutil.copytree(few, place)
+    shutil.copy(drawn / "mobilenetv2.ckpt", tmp_path / "狗 和 牛角包 & Co")
+    escaped = str(place.parent).replace("&", "&amp;")
+    arguments = [f"--data_url={escaped}/数据/", f"--ckpt_url={escaped}", "--init_method=tcp://x", "--train_url=出 路"]
+    run = Run([*arguments, f"--cache_dir={cache}"], tmp_path)
+    assert run.code == 0, run.out + run.err
+    assert "Ignored arguments that this program does not know: --init_method=tcp://x" in run.out
+    assert (tmp_path / "出 路" / "mobilenetv2.ckpt").read_bytes() == (frozen / "mobilenetv2.ckpt").read_bytes()
+
+
+def test_unfrozen_runs_repeat_to_the_byte(unfrozen, few, drawn, cache, tmp_path):
+    assert finetuned(few, drawn, cache, tmp_path).code == 0
+    assert (tmp_path / "mobilenetv2.ckpt").read_bytes() == (unfrozen / "mobilenetv2.ckpt").read_bytes()
+
+
+def test_unfreeze_trains_the_last_blocks_only(unfrozen, drawn):
+    before, after = (checkpoint.load(str(output))[0].parameters_dict() for output in (drawn, unfrozen))
+    changed = {
+        name.split(".")[1]
+        for name in before
+        if name.startswith("features") and not np.array_equal(before[name], after[name])
+    }
+    assert changed == {"17", "18"}
+    statistics = [name for name in before if "moving" in name]
+    assert all(np.array_equal(before[name], after[name]) for name in statistics)  # small batches do not wreck them
+    assert metrics(unfrozen)["step_ms"] > 0 and metrics(unfrozen)["peak_memory_mib"] > 100
+
+
+def test_seed_and_lr_are_used(frozen, few, drawn, cache, tmp_path):
+    for option in ("--seed=1", "--lr=0.0001"):
+        run = Run(
+            [
+                f"--data_url={few}",
+                f"--pretrain_url={drawn}",
+                f"--output_path={tmp_path}",
+                f"--cache_dir={cache}",
+                option,
+            ],
+            few,
+        )
+        assert run.code == 0
+        assert (tmp_path / "mobilenetv2.ckpt").read_bytes() != (frozen / "mobilenetv2.ckpt").read_bytes()
+    assert max(float(line.split("lr:")[1]) for line in lines(tmp_path, "Epoch:[")) <= 0.0001
+
+
+def test_optional_steps_cannot_lose_the_checkpoint(few, drawn, cache, tmp_path):
+    (tmp_path / "metrics.json" / "in_the_way").mkdir(parents=True)
+    options = [f"--aim_repo={tmp_path}", "--device_target=Ascend", f"--cache_dir={cache}"]
+    run = Run([f"--data_url={few}", f"--pretrain_url={drawn}", f"--output_path={tmp_path}", *options], tmp_path)
+    assert run.code == 0 and checkpoint.load(str(tmp_path / "mobilenetv2.ckpt"))
+    assert "WARNING: --aim_repo: the package aim is not installed" in run.out
+    assert "WARNING: Ascend cannot be used here" in run.out and "Device: CPU." in run.out
+    assert re.search(r"WARNING: .*metrics\.json: cannot be written", run.out)
+    assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]  # no half-written file stays
+
+
+def test_unwritable_output_is_said_at_once(tmp_path):
+    (tmp_path / "out").write_text("a file")
+    run = Run(["--output_path=out"], tmp_path)
+    assert run.code == 2 and "--output_path=out: cannot be written to" in run.out + run.err
+    assert "Traceback" not in run.err and (tmp_path / "out").read_text() == "a file"
+
+
+def test_cache_recomputes_just_what_changed(few, drawn, tmp_path):
+    device.choose("CPU", 0)
+    network, description = checkpoint.load(str(drawn))
+    root = tmp_path / "photos"
+    shutil.copytree(few, root)
+    cache = PhotoCache(str(tmp_path / "cache"))
+
+    def run(model, seed=0):
+        found = check(folder.scan(str(root), 0), 64, cache, 2, "stop").split("train")
+        known = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*") if file.is_file()}
+        out = features(model, found, description.preprocessing, cache, 2, seed, 2)
+        after = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*") if file.is_file()}
+        return out, [file for file in after if known.get(file) != after[file]]
+
+    first, written = run(network)
+    assert first.shape == (24, 2, 1280) and len(written) == 48
+    again, none = run(network)
+    np.testing.assert_array_equal(again, first)
+    assert none == []
+    broken = written[5]
+    broken.write_bytes(broken.read_bytes()[:-1] + b"x")
+    repaired, rewritten = run(network)
+    np.testing.assert_allclose(repaired, first, atol=1e-5)
+    assert rewritten == [broken]
+    names = sorted((root / "train" / "dog").iterdir())
+    shutil.copy(drawn / "sample" / "val" / "dog" / names[0].name.replace("000", "019"), names[0])
+    changed, two = run(network)
+    assert len(two) == 2 and np.abs(changed - first).max(axis=(1, 2)).nonzero()[0].tolist() == [12]
+    assert len(run(network, seed=1)[1]) == 24  # view 0 does not depend on the seed
+    other = MobileNetV2(description.architecture, 2)
+    assert len(run(other)[1]) == 48
+
+
+def test_no_photo_is_dropped_from_an_epoch():
+    for count, batch in ((10, 4), (7, 7), (160, 16), (5, 2)):
+        rows = shuffled(count, batch, seed=0, epoch=3)
+        assert rows.shape == (-(-count // batch), batch) and set(rows.ravel()) == set(range(count))
+    assert not np.array_equal(shuffled(50, 8, 0, 0), shuffled(50, 8, 0, 1))
+
+
+def test_damaged_or_foreign_checkpoints_are_refused(frozen, tmp_path):
+    file = frozen / "mobilenetv2.ckpt"
+    network, description = checkpoint.load(str(file))
+    damaged = bytearray(file.read_bytes())
+    damaged[5000] ^= 1
+    (tmp_path / "damaged.ckpt").write_bytes(damaged)
+    (tmp_path / "cut.ckpt").write_bytes(file.read_bytes()[:-100])
+    ms.save_checkpoint(network, str(tmp_path / "foreign.ckpt"))
+    text = description.to_json()
+    for name, change in {
+        "newer": ('"version": 1', '"version": 2'),
+        "program": ("mobilenetv2-photos", "something-else"),
+        "classes": ('"dog"', '"croissants"'),
+        "size": ('"size": 64', '"size": 100000'),
+        "unknown": ('"origin"', '"orgin"'),
+        "tensors": ('"width": 0.25', '"width": 0.5'),
+    }.items():
+        assert change[0] in text
+        ms.save_checkpoint(
+            network, str(tmp_path / f"{name}.ckpt"), append_dict={"description": text.replace(*change)}, crc_check=True
+        )
+    for name, words in {
+        "damaged": r"not a complete \.ckpt file",
+        "cut": r"not a complete \.ckpt file",
+        "foreign": "not one that this program wrote",
+        "newer": "format version 2, this program reads version 1",
+        "program": "of another program",
+        "classes": "expected two or more different names",
+        "size": "its preprocessing is",
+        "unknown": "unexpected keyword argument 'orgin'",
+        "tensors": "its tensors are not those of the network",
+    }.items():
+        with pytest.raises(UserError, match=words):
+            checkpoint.load(str(tmp_path / f"{name}.ckpt"))
+
+
+def test_head_of_other_classes_is_left_out(few, drawn):
+    loaded = weights.read(str(drawn))
+    network = MobileNetV2(loaded.architecture, 2)
+    assert not weights.initialise(network, loaded, ["cat", "dog"]) and not network.classifier.weight.asnumpy().any()
+    assert weights.initialise(network, loaded, ["croissants", "dog"]) and network.classifier.weight.asnumpy().any()
+
+
+@needs_shared
+def test_real_photos(photos):
+    result = metrics(photos)
+    assert result["val"]["count"] == 143 and result["val"]["correct"] >= 141
+    assert result["train"]["count"] == 636 and result["origin"]["weights"] == "torchvision"
+    description = checkpoint.load(str(photos))[1]
+    assert description.architecture.padding == "same" and description.preprocessing.mean == (0.5, 0.5, 0.5)
+
+
+@needs_shared
+def test_pixels_of_training_and_loading_are_the_same(photos):
+    trained = weights.read(str(SHARED / "weights"))
+    loaded = checkpoint.load(str(photos))[1].preprocessing
+    files = [file for file in (SHARED / "odd").iterdir() if file.suffix != ".csv" and file.name not in UNREADABLE]
+    assert len(files) == 22
+    for file in files:
+        np.testing.assert_array_equal(
+            pixels(file.read_bytes(), loaded), pixels(file.read_bytes(), Preprocessing(224, trained.mean, trained.std))
+        )
+
+
+def sample(root, seed, per_class):
+    """A data set of `per_class` training photos per class, drawn by seed, and all validation photos."""
+    random = np.random.default_rng(seed)
+    root.mkdir(parents=True)
+    (root / "val").symlink_to(SHARED / "photos" / "val")
+    for class_ in ("croissants", "dog"):
+        (root / "train" / class_).mkdir(parents=True)
+        files = sorted((SHARED / "photos" / "train" / class_).iterdir())
+        for file in random.choice(files, per_class, replace=False):
+            (root / "train" / class_ / file.name).symlink_to(file)
+    return root
+
+
+@needs_shared
+@pytest.mark.parametrize("per_class, least", [(5, 0.95), (15, 0.985)])
+def test_few_photos_are_enough(per_class, least, cache, tmp_path):
+    import train
+
+    accuracies = []
+    for seed in range(10):
+        root = tmp_path / str(seed)
+        data = sample(root / "photos", seed, per_class)
+        arguments = [
+            f"--data_url={data}",
+            f"--pretrain_url={SHARED / 'weights'}",
+            f"--output_path={root}",
+            f"--cache_dir={cache}",
+        ]
+        assert train.main([*arguments, f"--seed={seed}"]) == 0
+        accuracies.append(metrics(root)["val"]["accuracy"])
+    print(per_class, np.mean(accuracies), min(accuracies))
+    assert np.mean(accuracies) >= least
+
+
+@needs_shared
+def test_whole_network_on_real_photos(cache, tmp_path):
+    data = sample(tmp_path / "photos", 0, 40)
+    arguments = [
+        f"--data_url={data}",
+        f"--pretrain_url={SHARED / 'weights'}",
+        f"--output_path={tmp_path}",
+        f"--cache_dir={cache}",
+    ]
+    run = Run([*arguments, "--unfreeze=all", "--epochs=1"], tmp_path)
+    assert run.code == 0, run.out + run.err
+    result = metrics(tmp_path)
+    assert result["val"]["correct"] >= 141 and result["settings"]["unfreeze"] == 19 and result["peak_memory_mib"] < 6000
