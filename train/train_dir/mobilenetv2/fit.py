@@ -41,7 +41,7 @@ def fit(
     plan: Plan,
     record: Callable[[Dict[str, Any]], None],
 ) -> List[Dict[str, Any]]:
-    """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) and leave it as it was in its best epoch.
+    """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) and leave it as after its best epoch.
 
     batches(epoch): pairs of inputs and labels i32 [N], all of one shape. validate(): logits f32 [M, C] of the validation photos;
     more right ones are better, among equals a lower loss. record: is given each epoch's row. Returns all rows.
@@ -49,7 +49,8 @@ def fit(
     rates = _rates(plan)
     optimizer = nn.Adam(_groups(parameters, plan.weight_decay), rates)
     step = _step(model, optimizer, plan.label_smoothing)
-    best, kept, history = None, {}, []
+    before = summary(validate(), val_labels, plan.label_smoothing)
+    best, best_epoch, kept, history = _score(before), -1, _values(model), []
     for epoch in range(plan.epochs):
         model.set_train(True)
         losses, start, said = [], time.monotonic(), time.monotonic()
@@ -82,16 +83,24 @@ def fit(
         )
         history.append(row)
         record(row)
-        score = (result["correct"], -result["loss"])
-        if best is None or score > best:
-            best, best_epoch = score, epoch
-            kept = {parameter.name: parameter.asnumpy().copy() for parameter in model.get_parameters()}
+        if _score(result) > best:
+            best, best_epoch, kept = _score(result), epoch, _values(model)
         elif epoch - best_epoch >= plan.patience:
             log.info("No better validation result in %d epochs: stopped early.", plan.patience)
             break
     assign(model, kept)
-    log.info("Kept epoch %d: %d of %d validation photos right.", best_epoch, best[0], result["count"])
+    kept_epoch = f"epoch {best_epoch}" if best_epoch >= 0 else "what was there before, no epoch was better"
+    log.info("Kept %s: %d of %d validation photos right.", kept_epoch, best[0], before["count"])
     return history
+
+
+def _score(result: Dict[str, Any]) -> Tuple[int, float]:
+    """More is better: right answers, then a low loss."""
+    return result["correct"], -result["loss"]
+
+
+def _values(model: nn.Cell) -> Dict[str, np.ndarray]:
+    return {parameter.name: parameter.asnumpy().copy() for parameter in model.get_parameters()}
 
 
 def shuffled(count: int, batch: int, seed: int, epoch: int) -> np.ndarray:

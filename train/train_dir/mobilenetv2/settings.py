@@ -15,7 +15,7 @@ from .network import STAGES
 
 # What "auto" comes to for the classifier, for fine-tuning, and for a small network trained from random numbers.
 HEAD = {"epochs": 60, "lr": 0.001}
-FINETUNE = {"epochs": 10, "lr": 0.0003}
+FINETUNE = {"epochs": 10, "lr": 0.0001}
 SCRATCH = {"epochs": 15, "lr": 0.01, "image_size": 64, "width": 0.25}  # learns the drawings in under a minute
 
 
