@@ -1,7 +1,7 @@
 """Batch normalisation, ReLU6, depthwise 3x3 convolution and again both in one pass, for inference on a CPU.
 
 MindSpore hands depthwise convolutions to a general matrix product that spends its time on copies: they take two thirds of a
-forward pass. This kernel, compiled by Numba, takes a tenth of that; `benchmarks/forward.py` shows both side by side.
+forward pass. This kernel, compiled by Numba, takes a tenth of that; tests/benchmark_forward.py shows both.
 """
 
 import os
