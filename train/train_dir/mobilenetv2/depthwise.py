@@ -1,7 +1,7 @@
 """Batch normalisation, ReLU6, depthwise 3x3 convolution and again both in one pass, for inference on a CPU.
 
-MindSpore hands depthwise convolutions to a general matrix product that spends its time on copies: they take two thirds of a
-forward pass. This kernel, compiled by Numba, takes a tenth of that; tests/benchmark_forward.py shows both.
+MindSpore hands depthwise convolutions to a general matrix product that spends its time on copies. This kernel, compiled by
+Numba, needs a fraction of that, copies to and from MindSpore included; tests/benchmark_forward.py shows both.
 """
 
 import os
@@ -61,11 +61,11 @@ def _planes(x, scale_in, shift_in, weight, scale, shift, stride, top, left, star
                 out[n, c, i, j] = min(max(line[stride * j] + shift[c], zero), six)
 
 
-def depthwise(stride: int, same: bool, epsilon: float) -> ops.Custom:
-    """Operator (x f32 [N, C, H, W], weight f32 [C, 1, 3, 3], norms...) -> f32 [N, C, H / stride, W / stride].
+def depthwise(stride: int, same: bool, epsilon: float, normalise_input: bool) -> ops.Custom:
+    """Operator (x f32 [N, C, H, W], weight f32 [C, 1, 3, 3], norms f32 [C] each) -> f32 [N, C, H / stride, W / stride].
 
-    norms: gamma, beta, mean and variance, f32 [C] each, of the batch normalisation and ReLU6 after the convolution; before
-    them, where x has not been through its own yet, those of x. same: padding as in TensorFlow, else 1 on each side.
+    norms: gamma, beta, mean and variance of the batch normalisation and ReLU6 after the convolution; with normalise_input
+    before them those of x, which has not been through its own yet. same: padding as in TensorFlow, else 1 on each side.
     epsilon: added to variances.
     """
 
@@ -79,16 +79,28 @@ def depthwise(stride: int, same: bool, epsilon: float) -> ops.Custom:
         scale = gamma / np.sqrt(variance + np.float32(epsilon))
         return scale, beta - mean * scale
 
-    def run(x: np.ndarray, weight: np.ndarray, *norms: np.ndarray) -> np.ndarray:
+    def convolve(
+        x: np.ndarray, before: Tuple[np.ndarray, np.ndarray], weight: np.ndarray, after: Tuple[np.ndarray, np.ndarray]
+    ) -> np.ndarray:
         count, channels, height, width = x.shape
         (rows, top), (columns, left) = geometry(height), geometry(width)
-        before = affine(*norms[:-4]) if norms[4:] else (np.ones(channels, np.float32), np.zeros(channels, np.float32))
-        arguments = (*before, weight, *affine(*norms[-4:]), stride, top, left)
         out = np.empty((count, channels, rows, columns), np.float32)
         edges = np.linspace(0, count * channels, _THREADS + 1).astype(int)
+        arguments = (*before, weight, *after, stride, top, left)
         list(_pool.map(lambda start, stop: _planes(x, *arguments, start, stop, out), edges[:-1], edges[1:]))
         return out
 
+    # MindSpore reads these signatures: they must name every input.
+    def run(x, weight, gamma, beta, mean, variance):
+        as_it_is = np.ones(len(gamma), np.float32), np.zeros(len(gamma), np.float32)
+        return convolve(x, as_it_is, weight, affine(gamma, beta, mean, variance))
+
+    def run_normalising(x, weight, gamma_in, beta_in, mean_in, variance_in, gamma, beta, mean, variance):
+        return convolve(x, affine(gamma_in, beta_in, mean_in, variance_in), weight, affine(gamma, beta, mean, variance))
+
     return ops.Custom(
-        run, lambda x, *_: (*x[:2], geometry(x[2])[0], geometry(x[3])[0]), lambda x, *_: x, func_type="pyfunc"
+        run_normalising if normalise_input else run,
+        lambda x, *_: (*x[:2], geometry(x[2])[0], geometry(x[3])[0]),
+        lambda x, *_: x,
+        func_type="pyfunc",
     )

@@ -84,8 +84,9 @@ class InvertedResidual(nn.Cell):
             self.residual
         ):  # starts as the identity: training from random numbers then sets in at once (Goyal et al. 2017, 5.1)
             self.conv[-1][1].gamma.set_data(initializer("zeros", outputs))
-        fast = depthwise is not None and get_context("device_target") == "CPU"
-        self.fused = depthwise(stride, architecture.padding == "same", architecture.epsilon) if fast else None
+        self.fused = None
+        if depthwise is not None and get_context("device_target") == "CPU":
+            self.fused = depthwise(stride, architecture.padding == "same", architecture.epsilon, self.expands)
 
     def construct(self, x: Tensor) -> Tensor:
         y = self.conv(x) if self.training or self.fused is None else self.infer(x)
