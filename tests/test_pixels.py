@@ -8,7 +8,7 @@ from conftest import SHARED, needs_shared
 from PIL import Image
 
 from mobilenetv2.errors import UserError
-from mobilenetv2.pixels import MAX_BYTES, Preprocessing, decode, file_format, pixels
+from mobilenetv2.pixels import MAX_BYTES, Preprocessing, decode, header, pixels
 from mobilenetv2.views import views
 
 PLAIN = Preprocessing(size=64, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))  # values from 0 to 1
@@ -107,8 +107,11 @@ def test_errors_name_the_problem():
             pixels(data, PLAIN)
 
 
-def test_file_format_looks_at_the_content():
-    assert file_format(encode(halves(), "WEBP")) == "WEBP"
+def test_header_looks_at_the_content_and_turns_the_size():
+    assert header(encode(Image.new("RGB", (30, 20)), "WEBP")) == ("WEBP", 30, 20)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert header(encode(Image.new("RGB", (30, 20)), "JPEG", exif=exif)) == ("JPEG", 20, 30)
 
 
 def test_view_zero_is_what_the_page_sees():

@@ -4,11 +4,13 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import mindspore as ms
 import numpy as np
 import pytest
-from conftest import SHARED, Run, needs_shared
+from conftest import SHARED, TRAIN, Run, needs_shared
 from test_pixels import UNREADABLE
 
 from mobilenetv2 import checkpoint, device, folder, weights
@@ -16,10 +18,12 @@ from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check
 from mobilenetv2.errors import UserError
 from mobilenetv2.features import features
+from mobilenetv2.finetune import finetune
 from mobilenetv2.fit import shuffled
 from mobilenetv2.forward import logits
-from mobilenetv2.network import MobileNetV2
+from mobilenetv2.network import MobileNetV2, assign
 from mobilenetv2.pixels import Preprocessing, pixels
+from mobilenetv2.settings import Settings
 
 # What a platform's visual log reads: no scientific notation, " ms" after the time, no space after "lr:"; in the second form
 # decimals with a digit other than 0.
@@ -61,13 +65,10 @@ def frozen(few, drawn, cache, tmp_path_factory):
 @pytest.fixture(scope="module")
 def unfrozen(few, drawn, cache, tmp_path_factory):
     output = tmp_path_factory.mktemp("unfrozen")
-    assert finetuned(few, drawn, cache, output).code == 0
+    options = ["--unfreeze=2", "--epochs=2", "--batch_size=10", f"--cache_dir={cache}", f"--output_path={output}"]
+    run = Run([f"--data_url={few}", f"--pretrain_url={drawn}", *options], few)
+    assert run.code == 0, run.out + run.err
     return output
-
-
-def finetuned(data, weights_, cache, output):
-    options = ["--unfreeze=2", "--epochs=2", "--batch_size=10", f"--cache_dir={cache}", "--workers=2"]
-    return Run([f"--data_url={data}", f"--pretrain_url={weights_}", f"--output_path={output}", *options], data)
 
 
 def test_first_run_of_a_new_user(drawn):
@@ -86,7 +87,8 @@ def test_first_run_of_a_new_user(drawn):
     }
     assert result["val"]["count"] == 40 and result["val"]["correct"] >= 30
     assert result["val"]["accuracy"] == result["val"]["correct"] / 40
-    assert set(result["seconds"]) == {"read", "finetune", "total"}
+    assert set(result["seconds"]) == {"read", "features", "head", "finetune", "total"}
+    assert result["seconds"]["head"] == 0 < result["seconds"]["finetune"] < result["seconds"]["total"]
     assert result["origin"] == {"weights": "random numbers"}
 
 
@@ -155,22 +157,31 @@ def test_other_places_and_platform_arguments_change_nothing(frozen, few, drawn, 
     assert (tmp_path / "出 路" / "mobilenetv2.ckpt").read_bytes() == (frozen / "mobilenetv2.ckpt").read_bytes()
 
 
-def test_unfrozen_runs_repeat_to_the_byte(unfrozen, few, drawn, cache, tmp_path):
-    assert finetuned(few, drawn, cache, tmp_path).code == 0
-    assert (tmp_path / "mobilenetv2.ckpt").read_bytes() == (unfrozen / "mobilenetv2.ckpt").read_bytes()
+def test_training_of_a_whole_network_repeats_to_the_byte(drawn, cache, tmp_path):
+    assert Run([f"--output_path={tmp_path / 'again'}", f"--cache_dir={cache}"], tmp_path).code == 0
+    assert (tmp_path / "again" / "mobilenetv2.ckpt").read_bytes() == (drawn / "mobilenetv2.ckpt").read_bytes()
 
 
-def test_unfreeze_trains_the_last_blocks_only(unfrozen, drawn):
-    before, after = (checkpoint.load(str(output))[0].parameters_dict() for output in (drawn, unfrozen))
-    changed = {
-        name.split(".")[1]
-        for name in before
-        if name.startswith("features") and not np.array_equal(before[name], after[name])
-    }
-    assert changed == {"17", "18"}
-    statistics = [name for name in before if "moving" in name]
-    assert all(np.array_equal(before[name], after[name]) for name in statistics)  # small batches do not wreck them
-    assert metrics(unfrozen)["step_ms"] > 0 and metrics(unfrozen)["peak_memory_mib"] > 100
+def test_unfreeze_trains_the_last_blocks_only(few, drawn, tmp_path):
+    network, description = checkpoint.load(str(drawn))
+    assign(
+        network, {"classifier.weight": np.zeros((2, 1280), np.float32)}
+    )  # so that every epoch is better than the start
+    before = {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
+    data = check(folder.scan(str(few), 0), 64, PhotoCache(str(tmp_path)), 2, "stop")
+    settings = Settings(unfreeze=2, epochs=2, lr=0.001, batch_size=10, workers=2)
+    rows = finetune(network, data, description.preprocessing, settings, True, lambda row: None)
+    assert len(rows) == 2 and rows[-1]["val"]["correct"] > 5
+    changed = [p.name for p in network.get_parameters() if not np.array_equal(before[p.name], p.asnumpy())]
+    assert {name.split(".")[1] for name in changed if name.startswith("features")} == {"17", "18"}
+    assert not any(
+        "moving" in name for name in changed
+    )  # the statistics of small batches do not wreck those of the backbone
+
+
+def test_figures_of_fine_tuning(unfrozen):
+    result = metrics(unfrozen)
+    assert result["step_ms"] > 0 and result["peak_memory_mib"] > 100 and result["settings"]["unfreeze"] == 2
 
 
 def test_seed_and_lr_are_used(frozen, few, drawn, cache, tmp_path):
@@ -359,3 +370,17 @@ def test_whole_network_on_real_photos(cache, tmp_path):
     assert run.code == 0, run.out + run.err
     result = metrics(tmp_path)
     assert result["val"]["correct"] >= 141 and result["settings"]["unfreeze"] == 19 and result["peak_memory_mib"] < 6000
+
+
+def test_console_that_cannot_show_chinese_or_has_gone_does_not_end_the_run(tmp_path):
+    run = Run(["--data_url=狗"], tmp_path, PYTHONIOENCODING="ascii")
+    assert run.code == 2 and r"\u72d7: there is no such folder of photos" in run.out and "Traceback" not in run.err
+    command = f"{sys.executable} {TRAIN} --data_url=狗 --output_path=o | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.strip() == "2" and "Traceback" not in done.stderr
+    assert "狗: there is no such folder" in (tmp_path / "o" / "train.log").read_text(encoding="utf-8")
+
+
+def test_home_that_is_not_known(tmp_path):
+    run = Run(["--data_url=~nobody_here/x"], tmp_path)
+    assert run.code == 2 and "~nobody_here/x: the home folder that ~ stands for is not known" in run.out

@@ -19,6 +19,7 @@ from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check
 from mobilenetv2.errors import UserError, together
 from mobilenetv2.features import features, fingerprint
+from mobilenetv2.files import user_path
 from mobilenetv2.finetune import finetune
 from mobilenetv2.folder import PhotoSet
 from mobilenetv2.forward import logits
@@ -35,7 +36,7 @@ log = logging.getLogger(f"{logbook.NAME}.train")
 
 def train(settings: Settings, output: Path) -> None:
     """The whole recipe, top to bottom: photos and weights, classifier, fine-tuning, files."""
-    watch = Stopwatch()
+    watch = Stopwatch("read", "features", "head", "finetune")
     device.choose(settings.device_target, settings.seed)
     with watch("read"):
         found, start = together(lambda: read_photos(settings, output), lambda: read_weights(settings))
@@ -110,7 +111,7 @@ def main(arguments: List[str]) -> int:
     """Returns the exit code."""
     try:
         settings, unknown = parse(arguments)
-        output = Path(settings.output_path).expanduser()
+        output = user_path(settings.output_path)
         logbook.start(output)
         if unknown:
             log.warning("Ignored arguments that this program does not know: %s", " ".join(unknown))
@@ -119,7 +120,7 @@ def main(arguments: List[str]) -> int:
         log.error("%s", error)
         return 2
     except KeyboardInterrupt:
-        log.error("Stopped; no checkpoint was written. Features computed so far are kept for the next run.")
+        log.error("Stopped. Features computed so far are kept for the next run.")
         return 130
     return 0
 

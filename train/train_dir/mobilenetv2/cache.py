@@ -4,18 +4,32 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Optional
 
+from .errors import UserError
+from .files import user_path
+
 log = logging.getLogger(__name__)
+
+
+def source(*modules: ModuleType) -> str:
+    """SHA-256 of the modules' source: a result that their code made is not taken for one of other code."""
+    return hashlib.sha256(b"".join(Path(module.__file__).read_bytes() for module in modules)).hexdigest()
 
 
 class PhotoCache:
     """Maps what a result depends on (any JSON value, the photo's SHA-256 among it) to bytes."""
 
     def __init__(self, folder: str):
-        self._folder = Path(folder).expanduser()
         self._writable = True
+        try:
+            self._folder = user_path(folder)
+        except UserError as error:
+            self._folder = Path(tempfile.gettempdir()) / "mobilenetv2-photos"
+            log.warning("--cache_dir=%s; using %s.", error, self._folder)
 
     def get(self, key: Any) -> Optional[bytes]:
         try:

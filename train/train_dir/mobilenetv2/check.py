@@ -7,10 +7,10 @@ from typing import List, Optional, Tuple
 
 from PIL import Image
 
-from .cache import PhotoCache
+from . import pixels
+from .cache import PhotoCache, source
 from .errors import UserError
 from .folder import Finding, Photo, PhotoSet
-from .pixels import decode, file_format
 from .progress import parallel, progress
 
 log = logging.getLogger(__name__)
@@ -56,11 +56,11 @@ def _read(photo: Photo, size: int, cache: PhotoCache) -> Tuple[Photo, Optional[F
     try:
         data = photo.file.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
-        key = {"kind": "format", "photo": digest, "size": size, "pillow": Image.__version__}
+        key = {"kind": "format", "photo": digest, "size": size, "pillow": Image.__version__, "code": source(pixels)}
         known = cache.get(key)
         if known is None:
-            decode(data, size)
-            known = file_format(data).encode()
+            pixels.decode(data, size)
+            known = pixels.header(data).format.encode()
             cache.put(key, known)
     except OSError as error:
         return photo, Finding("bad", photo.name, f"cannot be read ({error.strerror})")
@@ -84,15 +84,13 @@ def _too_few(data: PhotoSet) -> List[Finding]:
                 "error", "class folders", f"found {names}; two or more are needed, each with the photos of one class"
             )
         )
+    said = {finding.name for finding in data.findings}
+    whole = all(photo.name.startswith("train/") == (photo.split == "train") for photo in data.photos)  # not split by us
     for split, least in LEAST.items():
         for class_, count in data.counts(split).items():
-            missing = any(finding.name == f"{split}/{class_}" for finding in data.findings)  # said already
-            if count < least and not missing:
-                findings.append(
-                    Finding(
-                        "error",
-                        f"{split}/{class_}",
-                        f"{count or 'no'} readable photo{'s' * (count != 1)}, at least {least} needed",
-                    )
-                )
+            name = f"{split}/{class_}" if whole else class_
+            if count < least and name not in said:
+                said.add(name)
+                photos = f"{count or 'no'} readable photo{'s' * (count != 1)}" + ("" if whole else f" for {split}")
+                findings.append(Finding("error", name, f"{photos}, at least {least} needed"))
     return findings

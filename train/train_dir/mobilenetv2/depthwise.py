@@ -4,7 +4,6 @@ MindSpore hands depthwise convolutions to a general matrix product that spends i
 Numba, needs a fraction of that, copies to and from MindSpore included; tests/benchmark_forward.py shows both.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Tuple
 
@@ -12,7 +11,9 @@ import numba
 import numpy as np
 from mindspore import ops
 
-_THREADS = os.cpu_count() or 1
+from .device import processors
+
+_THREADS = processors()
 _pool = ThreadPoolExecutor(_THREADS, "depthwise")
 
 
@@ -22,9 +23,7 @@ def _compiled(function):
     )
     try:
         return numba.njit(signature, nogil=True, fastmath=True, cache=True)(function)
-    except (
-        RuntimeError
-    ):  # neither the package's folder nor the user's cache can be written to: compiled anew at each start
+    except (RuntimeError, OSError):  # no folder to keep the compiled kernel in: compiled anew at each start
         return numba.njit(signature, nogil=True, fastmath=True)(function)
 
 

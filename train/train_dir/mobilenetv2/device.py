@@ -1,6 +1,7 @@
 """Where the arithmetic runs."""
 
 import logging
+import os
 
 import mindspore as ms
 from mindspore import nn
@@ -31,6 +32,16 @@ def choose(target: str, seed: int) -> str:
     return wanted
 
 
+def processors() -> int:
+    """How many this process may use, 16 at most: more threads than that wait for each other."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(16, usable)
+
+
+def on_cpu() -> bool:
+    return ms.get_context("device_target") == "CPU"
+
+
 def mixed_precision(network: nn.Cell) -> nn.Cell:
     """Convolutions and products in half precision where the device is made for it; the parameters stay in single precision."""
-    return network if ms.get_context("device_target") == "CPU" else ms.amp.auto_mixed_precision(network, "auto")
+    return network if on_cpu() else ms.amp.auto_mixed_precision(network, "auto")

@@ -3,13 +3,13 @@
 Both classes share backgrounds, browns, light and sizes, so that only the shape tells them apart.
 """
 
-import os
 from pathlib import Path
 from typing import Callable, Dict, List, Tuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
+from .device import processors
 from .files import atomic
 from .progress import parallel, progress
 
@@ -37,7 +37,7 @@ def write_drawings(folder: Path) -> None:
             drawing(class_, seed).save(temporary, quality=90)
 
     missing = [file for file in jobs if not file.exists()]
-    for _ in progress(parallel(write, missing, os.cpu_count() or 1), len(missing), "Drawing"):
+    for _ in progress(parallel(write, missing, processors()), len(missing), "Drawing"):
         pass
 
 

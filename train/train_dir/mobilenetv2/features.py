@@ -7,13 +7,14 @@ import mindspore as ms
 import numpy as np
 from PIL import Image
 
-from .cache import PhotoCache
+from . import network as network_module
+from . import pixels, views
+from .cache import PhotoCache, source
 from .folder import Photo
 from .forward import forward
 from .network import MobileNetV2, pool
 from .pixels import Preprocessing
 from .progress import parallel, progress
-from .views import views
 
 
 def features(
@@ -28,11 +29,13 @@ def features(
     """Pooled features f32 [len(photos), count, channels] of views 0 ... count - 1; view 0 is the photo as the page sees it.
 
     Only what the cache does not hold is computed: the key is the photo's bytes, the backbone's weights, the preprocessing, the
-    view, and the packages that do the arithmetic. Raises UserError for a photo that changed since it was checked.
+    view, the code and the packages that do the arithmetic. Raises UserError for a photo that changed since it was checked.
     """
     channels = network.classifier.in_channels
     context = {
         "kind": "features",
+        "code": source(pixels, views, network_module),
+        "fused": network.features[1].fused is not None,
         "backbone": fingerprint(network),
         "preprocessing": repr(preprocessing),
         "packages": [ms.__version__, Image.__version__, np.__version__],
@@ -81,7 +84,7 @@ def _pictures(
     """((index, view number), f32 [3, S, S]) of all wanted views, decoded in parallel."""
 
     def decode(item: Tuple[int, List[int]]) -> np.ndarray:
-        return views(photos[item[0]].read(), preprocessing, seed, item[1])
+        return views.views(photos[item[0]].read(), preprocessing, seed, item[1])
 
     for (index, numbers), arrays in zip(wanted, parallel(decode, wanted, workers)):
         yield from (((index, number), array) for number, array in zip(numbers, arrays))

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, Sequence, Tuple
 
 import mindspore as ms
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from .errors import UserError
 
@@ -18,9 +18,17 @@ MAX_BYTES = 2**30  # of a file of weights, packed or unpacked; MobileNetV2 1.0 h
 SUFFIXES = (".ckpt", ".npz", ".safetensors")
 
 
+def user_path(text: str) -> Path:
+    """A path as typed, ~ included. Raises UserError where the home that ~ means is not known."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UserError(f"{text}: the home folder that ~ stands for is not known here; write the path out") from None
+
+
 def find_file(path: str, suffixes: Sequence[str] = SUFFIXES) -> Path:
     """A path to a file, or to the folder that holds the one file with such a suffix. Raises UserError."""
-    place = Path(path).expanduser()
+    place = user_path(path)
     if place.is_dir():
         found = sorted(file for file in place.rglob("*") if file.suffix in suffixes and not file.name.startswith("."))
         if len(found) != 1:
@@ -41,29 +49,22 @@ def read_tensors(file: Path) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]:
 
     .ckpt: MindSpore's protobuf; .npz: NumPy without pickle; .safetensors: its metadata, parsed as JSON where it is JSON.
     """
-    size = file.stat().st_size
-    if size == 0:
-        raise UserError(f"{file}: the file is empty; download it again")
-    if size > MAX_BYTES:
-        raise UserError(f"{file}: {size / 2**20:.0f} MiB are more than any MobileNetV2 has; this is another file")
-    with open(file, "rb") as stream:
-        if stream.read(32).startswith(b"version https://git-lfs"):
-            raise UserError(
-                f"{file}: a Git LFS pointer, not the weights themselves; fetch them with 'git lfs pull' or by hand"
-            )
     reader = {".ckpt": _read_ckpt, ".npz": _read_npz, ".safetensors": _read_safetensors}[file.suffix]
     try:
+        size = file.stat().st_size
+        if size == 0:
+            raise UserError(f"{file}: the file is empty; download it again")
+        if size > MAX_BYTES:
+            raise UserError(f"{file}: {size / 2**20:.0f} MiB are more than any MobileNetV2 has; this is another file")
+        with open(file, "rb") as stream:
+            if stream.read(32).startswith(b"version https://git-lfs"):
+                raise UserError(
+                    f"{file}: a Git LFS pointer, not the weights; fetch them with 'git lfs pull' or by hand"
+                )
         entries = reader(file)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        SafetensorError,
-    ) as error:
+    except UserError:
+        raise
+    except Exception as error:  # zipfile, zlib, protobuf and safetensors each have their own for a damaged file
         reason = str(error).strip().split("\n")[0][:200]
         raise UserError(
             f"{file}: not a complete {file.suffix} file ({reason}); it may be cut off: download or copy it again"
@@ -91,9 +92,7 @@ def _read_npz(file: Path) -> Dict[str, Any]:
     if unpacked > MAX_BYTES:
         raise ValueError(f"unpacks to {unpacked / 2**20:.0f} MiB")
     with np.load(file, allow_pickle=False) as arrays:
-        return {
-            name: arrays[name] if arrays[name].dtype.kind == "f" else arrays[name].tolist() for name in arrays.files
-        }
+        return {name: array if array.dtype.kind == "f" else array.tolist() for name, array in arrays.items()}
 
 
 def _read_safetensors(file: Path) -> Dict[str, Any]:

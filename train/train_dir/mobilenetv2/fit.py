@@ -9,7 +9,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
-from .device import LOSS_SCALE, mixed_precision
+from .device import LOSS_SCALE, mixed_precision, on_cpu
 from .metrics import summary
 from .network import assign
 from .progress import SECONDS, bar
@@ -53,10 +53,13 @@ def fit(
     best, best_epoch, kept, history = _score(before), -1, _values(model), []
     for epoch in range(plan.epochs):
         model.set_train(True)
-        losses, start, said = [], time.monotonic(), time.monotonic()
+        losses, durations, said = [], [], time.monotonic()
+        last = said
         for number, (inputs, labels) in enumerate(bar(batches(epoch), plan.steps, f"Epoch {epoch}"), 1):
             losses.append(float(step(ms.Tensor(inputs), ms.Tensor(labels))))
             now = time.monotonic()
+            durations.append(1000 * (now - last))
+            last = now
             if now - said >= SECONDS or number == plan.steps:
                 said = now
                 log.info(
@@ -67,13 +70,12 @@ def fit(
                     plan.steps,
                     losses[-1],
                     np.mean(losses),
-                    1000 * (now - start) / number,
+                    np.median(durations),
                     rates[epoch * plan.steps + number - 1],
                 )
-        seconds = time.monotonic() - start
         model.set_train(False)
         result = summary(validate(), val_labels, plan.label_smoothing)
-        row = {"epoch": epoch, "loss": float(np.mean(losses)), "val": result, "step_ms": 1000 * seconds / plan.steps}
+        row = {"epoch": epoch, "loss": float(np.mean(losses)), "val": result, "step_ms": float(np.median(durations))}
         log.info(
             "Epoch: [%3d / %3d], Train Loss: [%.3f], Accuracy:  %.3f",
             epoch,
@@ -133,11 +135,11 @@ def _groups(parameters: Sequence[ms.Parameter], weight_decay: float) -> List[Dic
 
 def _step(model: nn.Cell, optimizer: nn.Optimizer, label_smoothing: float) -> Callable:
     """One compiled step: (inputs, labels) -> loss."""
-    network = mixed_precision(model)
+    network, single = mixed_precision(model), on_cpu()
     criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
 
     def forward(inputs: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
-        return criterion(network(inputs), labels) * LOSS_SCALE
+        return criterion(network(inputs).astype(ms.float32), labels) * LOSS_SCALE
 
     gradients = ms.value_and_grad(forward, None, optimizer.parameters)  # the optimizer's order, by group
 
@@ -147,7 +149,8 @@ def _step(model: nn.Cell, optimizer: nn.Optimizer, label_smoothing: float) -> Ca
     @ms.jit
     def step(inputs: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
         loss, grads = gradients(inputs, labels)
-        optimizer(ops.HyperMap()(unscale, grads))
+        if single or ms.amp.all_finite(grads):  # a step whose scaled gradients overflow is left out
+            optimizer(ops.HyperMap()(unscale, grads))
         return loss / LOSS_SCALE
 
     return step

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from .errors import UserError
+from .files import user_path
 from .pixels import FORMATS
 
 VALIDATION = ("val", "valid", "validation")  # names of the folder beside train/
@@ -80,7 +81,7 @@ def scan(path: str, seed: int) -> PhotoSet:
     Without a validation folder, a fifth of each class, chosen by file name and seed, is kept for validation.
     Raises UserError where there is no such folder.
     """
-    root = _root(Path(path).expanduser(), path)
+    root = _root(user_path(path), path)
     train, val = _child(root, ("train",)), _child(root, VALIDATION)
     findings: List[Finding] = []
     folders = {

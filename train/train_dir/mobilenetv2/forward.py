@@ -13,6 +13,11 @@ from .progress import parallel, progress
 BATCH = 8  # pictures per forward pass: larger ones are not faster on a CPU
 
 
+def feature_maps(network: MobileNetV2, batch: np.ndarray) -> np.ndarray:
+    """f32 [N, 3, S, S] -> f32 [N, channels, S / 32, S / 32]."""
+    return network.features(ms.Tensor(batch)).asnumpy()
+
+
 def forward(
     function: Callable[[ms.Tensor], ms.Tensor], pictures: Iterator[Tuple[Any, np.ndarray]], size: int
 ) -> Iterator[Tuple[Any, np.ndarray]]:

@@ -1,6 +1,7 @@
 """What the run says: on the console and, line by line, in train.log."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -15,15 +16,26 @@ class _Console(logging.Handler):
     """Standard output, above a progress bar where there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stdout)
-        sys.stdout.flush()
+        try:
+            tqdm.write(self.format(record), file=sys.stdout)
+            sys.stdout.flush()
+        except OSError:  # nobody listens any more, as behind "| head": train.log goes on
+            logging.getLogger(NAME).removeHandler(self)
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 def start(folder: Path) -> logging.Logger:
     """Make `folder` and begin its train.log anew. Raises UserError where that is not possible."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a console that cannot show Chinese must not end the run
     try:
+        if (folder / "mobilenetv2.ckpt").is_dir():
+            raise IsADirectoryError(0, "mobilenetv2.ckpt in it is a folder")
         folder.mkdir(parents=True, exist_ok=True)
-        handlers = [_Console(), logging.FileHandler(folder / "train.log", "w", encoding="utf-8")]
+        handlers = [
+            _Console(),
+            logging.FileHandler(folder / "train.log", "w", encoding="utf-8", errors="backslashreplace"),
+        ]
     except OSError as error:
         raise UserError(
             f"--output_path={folder}: cannot be written to ({error.strerror}); choose another folder"

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Dict
 
 import numpy as np
-from mindspore import Tensor, get_context, nn
+from mindspore import Tensor, nn
 from mindspore.common.initializer import initializer
+
+from .device import on_cpu
 
 try:
     from .depthwise import depthwise
-except ImportError:  # no Numba for this machine or Python: the same arithmetic, slower
+except (ImportError, OSError):  # no Numba for this machine or Python: the same arithmetic, slower
     depthwise = None
 
 # expansion t, output channels c, repeats n, stride s of the first repeat
@@ -85,7 +87,7 @@ class InvertedResidual(nn.Cell):
         ):  # starts as the identity: training from random numbers then sets in at once (Goyal et al. 2017, 5.1)
             self.conv[-1][1].gamma.set_data(initializer("zeros", outputs))
         self.fused = None
-        if depthwise is not None and get_context("device_target") == "CPU":
+        if depthwise is not None and on_cpu():
             self.fused = depthwise(stride, architecture.padding == "same", architecture.epsilon, self.expands)
 
     def construct(self, x: Tensor) -> Tensor:
@@ -103,7 +105,7 @@ class InvertedResidual(nn.Cell):
 
 
 class MobileNetV2(nn.Cell):
-    """f32 [N, 3, S, S] -> logits f32 [N, classes]; S is a multiple of 32 for which it was trained, usually 224."""
+    """f32 [N, 3, S, S] -> logits f32 [N, classes]; S is the side that it was trained for, usually 224."""
 
     def __init__(self, architecture: Architecture, classes: int):
         super().__init__()

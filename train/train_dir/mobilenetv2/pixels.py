@@ -3,10 +3,10 @@
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Tuple
+from typing import NamedTuple, Tuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from .errors import UserError
 
@@ -76,6 +76,9 @@ def decode(data: bytes, size: int) -> Image.Image:
         shorter = round(2 * size / CROP)
         image.draft(image.mode, (shorter, shorter))
         image.load()
+        return _rgb(_upright(image))
+    except UserError:
+        raise
     except Image.DecompressionBombError as error:
         raise UserError(
             f"too many pixels to decode safely ({error}); the limit is {MAX_PIXELS // 10**6} megapixels"
@@ -83,20 +86,29 @@ def decode(data: bytes, size: int) -> Image.Image:
     except UnidentifiedImageError:
         raise UserError(_unidentified(data)) from None
     except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        MemoryError,
-    ) as error:  # what Pillow's decoders raise on broken data
+        Exception
+    ) as error:  # Pillow's decoders raise OSError, but also RuntimeError, TypeError, struct.error and more
         raise UserError(f"the picture is broken or cut off ({error}); replace it") from None
-    return _rgb(_upright(image))
 
 
-def file_format(data: bytes) -> str:
-    """Name of the format of a readable picture, such as "JPEG", whatever its file is called."""
-    name = Image.open(BytesIO(data), formats=FORMATS).format
-    return "JPEG" if name == "MPO" else name  # a JPEG with a second one behind it, as phones write
+class Header(NamedTuple):
+    """What a picture file says of itself. format: such as "JPEG", whatever its name. width, height: upright, in pixels."""
+
+    format: str
+    width: int
+    height: int
+
+
+def header(data: bytes) -> Header:
+    """Of a picture that `pixels` takes."""
+    image = Image.open(BytesIO(data), formats=FORMATS)
+    name = "JPEG" if image.format == "MPO" else image.format  # a JPEG with a second one behind it, as phones write
+    try:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)  # by a quarter
+    except Exception:  # as in _upright
+        turned = False
+    width, height = reversed(image.size) if turned else image.size
+    return Header(name, width, height)
 
 
 def _unidentified(data: bytes) -> str:

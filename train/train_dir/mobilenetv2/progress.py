@@ -5,7 +5,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterable, Iterator, TypeVar
+from typing import Callable, Dict, Iterable, Iterator, Optional, TypeVar
 
 from tqdm import tqdm
 
@@ -15,13 +15,13 @@ Result = TypeVar("Result")
 SECONDS = 5
 
 
-def bar(items: Iterable[Item], total: int, what: str) -> Iterable[Item]:
+def bar(items: Iterable[Item], total: Optional[int], what: str) -> Iterable[Item]:
     """Pass the items on, with a bar where there is a terminal."""
     return tqdm(items, what, total, leave=False, delay=1, disable=not sys.stderr.isatty())
 
 
-def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Pass the items on, with a bar or lines. what: names the work, as in "Reading photos"."""
+def progress(items: Iterable[Item], total: Optional[int], what: str) -> Iterator[Item]:
+    """Pass the items on, with a bar or lines. total: None where it is not known. what: as in "Reading photos"."""
     if sys.stderr.isatty():
         yield from bar(items, total, what)
         return
@@ -31,11 +31,12 @@ def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
         now = time.monotonic()
         if now - last >= SECONDS:
             last = now
-            log.info("%s: %d of %d, %.0f s left", what, done, total, (now - start) / done * (total - done))
+            rest = f" of {total}, {(now - start) / done * (total - done):.0f} s left" if total else ""
+            log.info("%s: %d%s", what, done, rest)
 
 
 def parallel(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """The results in order, computed by `workers` threads at most `workers` items ahead of the caller."""
+    """The results in order, computed by `workers` threads, at most 2 * workers + 1 items ahead of the caller."""
     waiting = []
     with ThreadPoolExecutor(workers) as pool:
         try:
@@ -53,9 +54,9 @@ def parallel(function: Callable[[Item], Result], items: Iterable[Item], workers:
 class Stopwatch:
     """`with watch("read"): ...` measures the parts of a run."""
 
-    def __init__(self):
+    def __init__(self, *parts: str):
         self._start = time.monotonic()
-        self._parts: Dict[str, float] = {}
+        self._parts: Dict[str, float] = dict.fromkeys(parts, 0.0)
 
     @contextmanager
     def __call__(self, part: str) -> Iterator[None]:
@@ -64,5 +65,5 @@ class Stopwatch:
         self._parts[part] = time.monotonic() - start
 
     def seconds(self) -> Dict[str, float]:
-        """Of each part, and "total" since the stopwatch was made."""
+        """Of each part, 0 for one that was not needed, and "total" since the stopwatch was made."""
         return {**self._parts, "total": time.monotonic() - self._start}

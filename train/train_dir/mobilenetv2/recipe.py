@@ -1,14 +1,16 @@
 """What "auto" comes to."""
 
-import os
+import logging
 from dataclasses import replace
 from typing import Optional, Tuple
 
+from .device import processors
 from .network import STAGES, Architecture
 from .pixels import Preprocessing
 from .settings import FINETUNE, HEAD, SCRATCH, Settings
 from .weights import Weights
 
+log = logging.getLogger(__name__)
 PICTURES = 1500  # views in all that the classifier needs: few photos are seen more often than many
 
 
@@ -16,11 +18,15 @@ def resolve(settings: Settings, start: Optional[Weights]) -> Tuple[Settings, Arc
     """Settings without "auto" (but for views), and the network and preprocessing that go with the weights to start from."""
     if start is None:
         defaults = SCRATCH
+        if settings.unfreeze not in (0, STAGES):
+            log.warning(
+                "--unfreeze=%d needs --pretrain_url: without weights, all blocks are trained.", settings.unfreeze
+            )
         settings = replace(settings, unfreeze=STAGES)
     else:
         defaults = FINETUNE if settings.unfreeze else HEAD
         defaults = {**defaults, "image_size": start.size or Preprocessing.size, "width": start.architecture.width}
-    defaults = {**defaults, "workers": os.cpu_count()}
+    defaults = {**defaults, "workers": processors()}
     settings = replace(settings, **{name: value for name, value in defaults.items() if getattr(settings, name) is None})
     if start is None:
         return settings, Architecture(settings.width), Preprocessing(settings.image_size)

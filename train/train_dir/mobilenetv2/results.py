@@ -6,14 +6,13 @@ import logging
 import platform
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
 import mindspore as ms
 import numpy as np
 import PIL
 
 from .checkpoint import Description
-from .errors import UserError
 from .files import atomic
 from .folder import Photo, PhotoSet
 from .metrics import log_softmax
@@ -56,16 +55,8 @@ def write(
         "versions": description.versions,
         "history": history,
     }
-    try:
-        with atomic(folder / "metrics.json") as temporary:
-            temporary.write_text(json.dumps(metrics, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        with (
-            atomic(folder / "validation.csv") as temporary,
-            open(temporary, "w", newline="", encoding="utf-8") as stream,
-        ):
-            _table(csv.writer(stream), description.classes, photos, answers)
-    except UserError as error:
-        log.warning("%s", error)
+    _optional(_write_metrics, folder / "metrics.json", metrics)
+    _optional(_write_table, folder / "validation.csv", description.classes, photos, answers)
     wrong = [(photo, row) for photo, row in zip(photos, answers) if row.argmax() != photo.label]
     for photo, row in wrong[:SHOWN]:
         log.info(
@@ -83,12 +74,27 @@ def write(
     )
 
 
-def _table(table: Any, classes: Sequence[str], photos: Sequence[Photo], answers: np.ndarray) -> None:
-    table.writerow(["photo", "class", "answer", *(f"logit {name}" for name in classes)])
-    for photo, row in zip(photos, answers):
-        table.writerow(
-            [photo.name, classes[photo.label], classes[row.argmax()], *(repr(float(value)) for value in row)]
-        )
+def _optional(step: Callable[..., None], file: Path, *arguments: Any) -> None:
+    """The checkpoint is there already: whatever goes wrong now is a warning."""
+    try:
+        step(file, *arguments)
+    except Exception as error:
+        log.warning("%s was not written: %s", file.name, error)
+
+
+def _write_metrics(file: Path, metrics: Dict[str, Any]) -> None:
+    with atomic(file) as temporary:
+        temporary.write_text(json.dumps(metrics, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_table(file: Path, classes: Sequence[str], photos: Sequence[Photo], answers: np.ndarray) -> None:
+    with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        table.writerow(["photo", "class", "answer", *(f"logit {name}" for name in classes)])
+        for photo, row in zip(photos, answers):
+            table.writerow(
+                [photo.name, classes[photo.label], classes[row.argmax()], *(repr(float(value)) for value in row)]
+            )
 
 
 def peak_memory() -> float:

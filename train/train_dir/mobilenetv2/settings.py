@@ -7,6 +7,7 @@ arguments of their own. An empty value means the default.
 import argparse
 import html
 import math
+import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -127,12 +128,16 @@ def parse(arguments: Sequence[str]) -> Tuple[Settings, List[str]]:
     )
     for setting in fields(Settings):
         names = [f"--{name}" for name in (setting.name, *setting.metadata["also"])]
-        parser.add_argument(*names, default="", metavar=_metavar(setting), help=_help(setting))
+        parser.add_argument(*names, default=[], action="append", metavar=_metavar(setting), help=_help(setting))
     namespace, unknown = parser.parse_known_args(arguments)
     values, problems = {}, []
     for setting in fields(Settings):
-        text = html.unescape(getattr(namespace, setting.name)).strip()
-        if text:
+        texts = {_unescape(text).strip() for text in getattr(namespace, setting.name)} - {""}
+        if len(texts) > 1:
+            problems.append(
+                f"--{setting.name} is given more than once, as {' and '.join(sorted(texts))}; keep one of them"
+            )
+        for text in texts:
             try:
                 values[setting.name] = _value(setting, text)
             except ValueError:
@@ -140,6 +145,11 @@ def parse(arguments: Sequence[str]) -> Tuple[Settings, List[str]]:
     if problems:
         raise UserError("\n".join(problems))
     return Settings(**values), unknown
+
+
+def _unescape(text: str) -> str:
+    """Undo HTML escaping, and only that: "a&notes" is a name, not an entity."""
+    return re.sub(r"&(?:amp|lt|gt|quot|#39|#x27|#34);", lambda match: html.unescape(match.group()), text)
 
 
 def _value(setting: Any, text: str) -> Any:

@@ -41,7 +41,10 @@ class Tracker:
 
     def close(self) -> None:
         if self._run is not None:
-            self._run.close()
+            try:
+                self._run.close()
+            except Exception as error:
+                self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
         log.warning("--aim_repo: recording failed (%s); the run goes on without it.", error)

@@ -171,8 +171,8 @@ def _conventions(file: Path, stated: Dict[str, Any]) -> Dict[str, Any]:
                 result[name] = tuple(float(value) for value in np.broadcast_to(np.float32(stated[name]), (3,)))
         if (
             not 0 < result.get("epsilon", 1e-5) < 1
+            or not np.isfinite([*result.get("mean", ()), *result.get("std", ())]).all()
             or min(result.get("std", (1,))) <= 0
-            or not np.isfinite(result.get("mean", 0)).all()
         ):
             raise ValueError
     except (KeyError, ValueError, TypeError):
