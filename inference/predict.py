@@ -1,0 +1,114 @@
+"""Answers for many picture files, as CSV or JSON lines on standard output.
+
+    python inference/predict.py photos/ > answers.csv
+    find . -name '*.jpg' | python inference/predict.py --format jsonl - > answers.jsonl
+
+Exit code 0: every file has an answer; 1: the rows of some say what is wrong with the file; 2: nothing could be done.
+"""
+
+import argparse
+import csv
+import glob
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
+
+from predictor import Answer, Predictor, find_checkpoint
+
+from mobilenetv2.errors import UserError
+from mobilenetv2.folder import SUFFIXES
+from mobilenetv2.progress import progress
+
+
+def files(patterns: Iterable[str]) -> Iterator[Tuple[str, Path]]:
+    """(name, path) of every file that is named, matches, lies somewhere in a named folder, or is listed on standard input.
+
+    Of a folder only what has the ending of a picture counts; hidden files and folders do not.
+    """
+    for pattern in patterns:
+        if pattern == "-":
+            yield from files(line.rstrip("\r\n") for line in sys.stdin if line.strip())
+        elif os.path.isdir(pattern):
+            for folder, inside, names in os.walk(pattern):
+                inside[:] = sorted(name for name in inside if not name.startswith("."))
+                for name in sorted(names):
+                    if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith("."):
+                        path = os.path.join(folder, name)
+                        yield path, Path(path)
+        elif glob.has_magic(pattern) and not os.path.exists(pattern):
+            yield from ((path, Path(path)) for path in sorted(glob.glob(pattern, recursive=True)))
+        else:
+            yield pattern, Path(pattern)
+
+
+def row(name: str, result: Any, classes: Iterable[str]) -> Dict[str, Any]:
+    """One flat record; the columns are the same for answers and errors."""
+    answer = result if isinstance(result, Answer) else None
+    return {
+        "file": name,
+        "label": answer.label if answer else "",
+        **{f"confidence {class_}": f"{answer.confidences[class_]:.6f}" if answer else "" for class_ in classes},
+        "width": answer.width if answer else "",
+        "height": answer.height if answer else "",
+        "milliseconds": f"{answer.milliseconds:.1f}" if answer else "",
+        "error": "" if answer else str(result),
+    }
+
+
+def write(rows: Iterator[Dict[str, Any]], form: str) -> int:
+    """Write all rows to standard output as they come; returns how many hold an error."""
+    bad, table = 0, None
+    for record in rows:
+        bad += bool(record["error"])
+        if form == "jsonl":
+            print(json.dumps(record, ensure_ascii=False), flush=True)
+            continue
+        if table is None:
+            table = csv.DictWriter(sys.stdout, record)
+            table.writeheader()
+        table.writerow(record)
+    return bad
+
+
+def main(arguments: List[str]) -> int:
+    """Returns the exit code."""
+    parser = argparse.ArgumentParser(description="Answers for many picture files.")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="file, folder, glob pattern, or - for a list of these on standard input",
+    )
+    parser.add_argument(
+        "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: the newest)"
+    )
+    parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count(), help="threads that read pictures (default: processors)"
+    )
+    options = parser.parse_args(arguments)
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
+    try:
+        predictor = Predictor(find_checkpoint(options.checkpoint))
+    except UserError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 2
+    classes = predictor.description.classes
+    answers = progress(predictor.answers(files(options.paths), max(1, options.workers)), None, "Answering")
+    try:
+        bad = write((row(name, result, classes) for name, result in answers), options.format)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as in "| head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if bad:
+        print(f"{bad} files could not be answered; the column error says why.", file=sys.stderr)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
