@@ -17,6 +17,7 @@ import numpy as np
 from mobilenetv2 import checkpoint, device
 from mobilenetv2.activation import class_activation_map
 from mobilenetv2.errors import UserError
+from mobilenetv2.files import find_file
 from mobilenetv2.forward import BATCH, feature_maps
 from mobilenetv2.metrics import log_softmax
 from mobilenetv2.pixels import header, pixels
@@ -56,8 +57,8 @@ class Predictor:
 
     def __init__(self, file: str):
         device.choose("auto", seed=0)
-        self._network, self.description = checkpoint.load(file)
-        self.file = Path(file)
+        self.file = find_file(file, (".ckpt",))
+        self._network, self.description = checkpoint.load(str(self.file))
         self._weight = self._network.classifier.weight.asnumpy()  # f32 [classes, channels]
         self._bias = self._network.classifier.bias.asnumpy()
         self._lock = threading.Lock()  # one forward pass at a time: it uses all processors
