@@ -1,5 +1,6 @@
 """Every problem of a data set is found before epoch 1, in one report, by file name; nothing is changed."""
 
+import os
 import shutil
 
 import pytest
@@ -196,3 +197,13 @@ def test_class_with_one_photo_cannot_be_split(tmp_path):
     fill(tmp_path / "p", "a/1.png", "a/2.png", "a/3.png", "b/1.png")
     with pytest.raises(UserError, match=r"(?m)^  b: 1 readable photo for train, at least 2 needed$"):
         checked(tmp_path / "p")
+
+
+def test_name_that_is_not_utf8(tmp_path):
+    root = clean(tmp_path / "photos")
+    shutil.copy(root / "train/cat/0.png", os.fsdecode(bytes(root / "train/cat") + b"/\xff.png"))
+    os.mkdir(os.fsdecode(bytes(root / "train") + b"/\xfe"))
+    with pytest.raises(UserError) as caught:
+        checked(root)
+    assert r"train/cat/\udcff.png: its name is not valid UTF-8; rename it" in str(caught.value)
+    assert r"train/\udcfe: its name is not valid UTF-8; rename it" in str(caught.value)

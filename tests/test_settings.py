@@ -79,10 +79,9 @@ def test_wrong_value_ends_with_exit_code_2_and_no_stack(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_alias_does_not_undo_a_value_and_two_values_are_not_guessed_between():
-    assert parse(["--data_url=/x", "--multi_data_url=", "--data_path=/x"])[0].data_url == "/x"
-    with pytest.raises(UserError, match="--data_url is given more than once, as /x and /y"):
-        parse(["--data_url=/x", "--dataset_path=/y"])
+def test_first_value_that_is_not_empty_counts():
+    settings, ignored = parse(["--multi_data_url=", "--data_url=/x", "--data_path=/x", "--dataset_path=/y"])
+    assert settings.data_url == "/x" and ignored == ["--data_url=/y (a second value)"]
 
 
 def test_an_ampersand_is_not_always_html():

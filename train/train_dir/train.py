@@ -110,11 +110,11 @@ def read_weights(settings: Settings) -> Optional[weights.Weights]:
 def main(arguments: List[str]) -> int:
     """Returns the exit code."""
     try:
-        settings, unknown = parse(arguments)
+        settings, ignored = parse(arguments)
         output = user_path(settings.output_path)
         logbook.start(output)
-        if unknown:
-            log.warning("Ignored arguments that this program does not know: %s", " ".join(unknown))
+        if ignored:
+            log.warning("Ignored arguments: %s", " ".join(ignored))
         train(settings, output)
     except UserError as error:
         log.error("%s", error)

@@ -14,6 +14,7 @@ from .pixels import FORMATS
 
 VALIDATION = ("val", "valid", "validation")  # names of the folder beside train/
 SHARE = 0.2  # of each class that goes to validation where the folder is not split
+NOT_UTF8 = "its name is not valid UTF-8; rename it"
 UNREADABLE = (".heic", ".heif")  # pictures all the same: reported as such, not as strays
 SUFFIXES = {suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS} | set(UNREADABLE)
 
@@ -133,9 +134,11 @@ def _classes(folder: Path, root: Path, findings: List[Finding]) -> Dict[str, Pat
     """Class folders by name; everything else in the folder is a stray."""
     found = {}
     for entry in sorted(folder.iterdir()):
-        name = entry.relative_to(root).as_posix()
+        name = _printable(entry, root)
         if entry.name.startswith((".", "__")):
             findings.append(Finding("note", name, "hidden, ignored"))
+        elif name != entry.relative_to(root).as_posix():
+            findings.append(Finding("error", name, NOT_UTF8))
         elif entry.is_dir():
             found[entry.name] = entry
         else:
@@ -147,16 +150,23 @@ def _files(folder: Path, root: Path, findings: List[Finding]) -> List[Path]:
     """Picture files of a class folder by their endings; everything else in it is a stray."""
     files = []
     for entry in sorted(folder.iterdir()):
-        name = entry.relative_to(root).as_posix()
+        name = _printable(entry, root)
         if entry.name.startswith("."):
             findings.append(Finding("note", name, "hidden, ignored"))
         elif entry.is_dir():
             findings.append(Finding("note", name, "a folder inside a class folder, ignored with all that is in it"))
         elif entry.suffix.lower() not in SUFFIXES:
             findings.append(Finding("note", name, "not the name of a picture file, ignored"))
+        elif name != entry.relative_to(root).as_posix():
+            findings.append(Finding("bad", name, NOT_UTF8))
         else:
             files.append(entry)
     return files
+
+
+def _printable(entry: Path, root: Path) -> str:
+    """Its path below the data set; what is not UTF-8 in it is escaped."""
+    return entry.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode()
 
 
 def _validation(files: List[Path], seed: int) -> set:

@@ -87,7 +87,7 @@ def decode(data: bytes, size: int) -> Image.Image:
         raise UserError(_unidentified(data)) from None
     except (
         Exception
-    ) as error:  # Pillow's decoders raise OSError, but also RuntimeError, TypeError, struct.error and more
+    ) as error:  # besides OSError, Pillow's decoders raise RuntimeError, TypeError, struct.error and more
         raise UserError(f"the picture is broken or cut off ({error}); replace it") from None
 
 

@@ -120,7 +120,10 @@ class Settings:
 
 
 def parse(arguments: Sequence[str]) -> Tuple[Settings, List[str]]:
-    """Command line -> settings and the arguments that are not settings. Raises UserError that lists every wrong value."""
+    """Command line -> settings, and the arguments that were ignored: unknown ones, and second values under another name.
+
+    Raises UserError that lists every wrong value.
+    """
     parser = argparse.ArgumentParser(
         description="Fine-tune MobileNetV2 on folders of photos.",
         allow_abbrev=False,
@@ -129,22 +132,21 @@ def parse(arguments: Sequence[str]) -> Tuple[Settings, List[str]]:
     for setting in fields(Settings):
         names = [f"--{name}" for name in (setting.name, *setting.metadata["also"])]
         parser.add_argument(*names, default=[], action="append", metavar=_metavar(setting), help=_help(setting))
-    namespace, unknown = parser.parse_known_args(arguments)
+    namespace, ignored = parser.parse_known_args(arguments)
     values, problems = {}, []
     for setting in fields(Settings):
-        texts = {_unescape(text).strip() for text in getattr(namespace, setting.name)} - {""}
-        if len(texts) > 1:
-            problems.append(
-                f"--{setting.name} is given more than once, as {' and '.join(sorted(texts))}; keep one of them"
-            )
-        for text in texts:
+        texts = list(
+            dict.fromkeys(filter(None, (_unescape(text).strip() for text in getattr(namespace, setting.name))))
+        )
+        ignored += [f"--{setting.name}={text} (a second value)" for text in texts[1:]]
+        for text in texts[:1]:
             try:
                 values[setting.name] = _value(setting, text)
             except ValueError:
                 problems.append(f"--{setting.name}={text}: expected {_expected(setting)}")
     if problems:
         raise UserError("\n".join(problems))
-    return Settings(**values), unknown
+    return Settings(**values), ignored
 
 
 def _unescape(text: str) -> str:
@@ -184,9 +186,8 @@ def _expected(setting: Any) -> str:
     limits = setting.metadata
     if limits["choices"]:
         return "one of " + ", ".join(limits["choices"])
-    words = {int: "a whole number", float: "a number"}[
-        _kind(setting)
-    ] + f" from {limits['low']:g} to {limits['high']:.10g}"
+    number = {int: "a whole number", float: "a number"}[_kind(setting)]
+    words = f"{number} from {limits['low']:g} to {limits['high']:.10g}"
     return words + (" or 'auto'" if limits["auto"] else "") + (" or 'all'" if setting.name == "unfreeze" else "")
 
 
