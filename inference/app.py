@@ -23,9 +23,8 @@ from mobilenetv2.pixels import MAX_BYTES
 log = logging.getLogger(__name__)
 KEPT = 600  # seconds that an uploaded picture stays on disk
 WAITING = 64  # requests; one more is turned away
-STYLE = {
-    "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
-}  # no font from elsewhere
+# Fonts of the visitor's own: none is fetched from elsewhere.
+STYLE = {"theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])}
 LAUNCH_TAKES_STYLE = int(gr.__version__.split(".")[0]) >= 6
 Output = Tuple[str, Optional[Dict[str, float]], Optional[Any]]
 
@@ -33,10 +32,10 @@ Output = Tuple[str, Optional[Dict[str, float]], Optional[Any]]
 class Page:
     """What the page shows. Without a checkpoint it still opens, and says what to do."""
 
-    def __init__(self, checkpoint: Optional[str] = None):
+    def __init__(self):
         self._predictor: Optional[Predictor] = None
         try:
-            self._predictor = Predictor(find_checkpoint(checkpoint))
+            self._predictor = Predictor(find_checkpoint())
             self.status = about(self._predictor.description, self._predictor.file)
         except UserError as error:
             log.error("%s", error)
