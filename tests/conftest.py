@@ -1,10 +1,11 @@
 """The suite runs the real scripts. Photos and weights come from a folder `shared` beside the checkout, where there is one."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Dict, List
 
 import pytest
 
@@ -32,6 +33,11 @@ class Run:
             command, cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
         )
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+
+def metrics(output: Path) -> Dict[str, Any]:
+    """What metrics.json of an output folder says."""
+    return json.loads((output / "metrics.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
