@@ -12,10 +12,10 @@ LOSS_SCALE = (
 )
 
 
-def choose(target: str, seed: int) -> str:
+def choose(target: str, seed: int) -> None:
     """Set graph mode, the seed of new networks, and the device: "CPU", "Ascend", "GPU", or "auto": MindSpore's own choice.
 
-    A device that cannot be used falls back to the CPU with a warning. Returns which one it is.
+    A device that cannot be used falls back to the CPU with a warning.
     """
     ms.set_seed(seed)
     ms.set_context(mode=ms.GRAPH_MODE)
@@ -29,7 +29,6 @@ def choose(target: str, seed: int) -> str:
         wanted = "CPU"
         ms.set_device(wanted)
     log.info("Device: %s.", wanted)
-    return wanted
 
 
 def processors() -> int:

@@ -24,7 +24,7 @@ class _Console(logging.Handler):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
-def start(folder: Path) -> logging.Logger:
+def start(folder: Path) -> None:
     """Make `folder` and begin its train.log anew. Raises UserError where that is not possible."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a console that cannot show Chinese must not end the run
@@ -49,7 +49,6 @@ def start(folder: Path) -> logging.Logger:
     for handler in handlers:
         handler.setFormatter(_Formatter())
         log.addHandler(handler)
-    return log
 
 
 class _Formatter(logging.Formatter):
