@@ -7,19 +7,19 @@ Exit code 0: every file has an answer; 1: the rows of some say what is wrong wit
 """
 
 import argparse
-import csv
 import glob
-import json
 import logging
 import os
 import sys
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
-from predictor import Answer, Predictor, find_checkpoint
+from predictor import Predictor, find_checkpoint
+from rows import record, write_csv, write_jsonl
 
 from mobilenetv2.errors import UserError
 from mobilenetv2.folder import SUFFIXES
+from mobilenetv2.pixels import PictureError
 from mobilenetv2.progress import progress
 
 
@@ -42,35 +42,6 @@ def files(patterns: Iterable[str]) -> Iterator[Tuple[str, Path]]:
             yield from ((path, Path(path)) for path in sorted(glob.glob(pattern, recursive=True)))
         else:
             yield pattern, Path(pattern)
-
-
-def row(name: str, result: Any, classes: Iterable[str]) -> Dict[str, Any]:
-    """One flat record; the columns are the same for answers and errors."""
-    answer = result if isinstance(result, Answer) else None
-    return {
-        "file": name,
-        "label": answer.label if answer else "",
-        **{f"confidence {class_}": f"{answer.confidences[class_]:.6f}" if answer else "" for class_ in classes},
-        "width": answer.width if answer else "",
-        "height": answer.height if answer else "",
-        "milliseconds": f"{answer.milliseconds:.1f}" if answer else "",
-        "error": "" if answer else str(result),
-    }
-
-
-def write(rows: Iterator[Dict[str, Any]], form: str) -> int:
-    """Write all rows to standard output as they come; returns how many hold an error."""
-    bad, table = 0, None
-    for record in rows:
-        bad += bool(record["error"])
-        if form == "jsonl":
-            print(json.dumps(record, ensure_ascii=False), flush=True)
-            continue
-        if table is None:
-            table = csv.DictWriter(sys.stdout, record)
-            table.writeheader()
-        table.writerow(record)
-    return bad
 
 
 def main(arguments: List[str]) -> int:
@@ -97,10 +68,20 @@ def main(arguments: List[str]) -> int:
     except UserError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 2
-    classes = predictor.description.classes
     answers = progress(predictor.answers(files(options.paths), max(1, options.workers)), None, "Answering")
+    bad = 0
+
+    def records() -> Iterator[Dict[str, Any]]:
+        nonlocal bad
+        for name, result in answers:
+            bad += isinstance(result, PictureError)
+            yield {"file": name, **record(result)}
+
     try:
-        bad = write((row(name, result, classes) for name, result in answers), options.format)
+        if options.format == "jsonl":
+            write_jsonl(records(), sys.stdout)
+        else:
+            write_csv(records(), predictor.description.classes, sys.stdout)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, as in "| head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,9 +5,10 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "train" / "train_dir"))
@@ -18,9 +19,10 @@ from mobilenetv2 import checkpoint, device
 from mobilenetv2.activation import class_activation_map
 from mobilenetv2.errors import UserError
 from mobilenetv2.files import find_file
-from mobilenetv2.forward import BATCH, feature_maps
+from mobilenetv2.fold import fold
+from mobilenetv2.forward import BATCH, forward, run
 from mobilenetv2.metrics import log_softmax
-from mobilenetv2.pixels import header, pixels
+from mobilenetv2.pixels import PictureError, header, pixels
 from mobilenetv2.progress import parallel
 
 NAME = "mobilenetv2.ckpt"
@@ -28,11 +30,13 @@ NAME = "mobilenetv2.ckpt"
 
 @dataclass(frozen=True)
 class Answer:
-    """confidences: per class, in the checkpoint's order, sum 1. activation: where the label was seen, f32 [h, w] from 0 to 1
-    over the centre crop. width, height: of the picture, upright, in pixels. milliseconds: that this picture took."""
+    """confidences: per class, in the checkpoint's order, sum 1. pixels: what the network saw, f32 [3, size, size], normalised.
+    activation: where the label was seen in it, f32 [h, w] from 0 to 1. width, height: of the picture, upright, in pixels.
+    milliseconds: that this picture took."""
 
     label: str
     confidences: Dict[str, float]
+    pixels: np.ndarray
     activation: np.ndarray
     width: int
     height: int
@@ -41,7 +45,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Picture:
-    """Ready for the network. pixels: f32 [3, S, S]."""
+    """Ready for the network. pixels: f32 [3, size, size]."""
 
     pixels: np.ndarray
     width: int
@@ -50,7 +54,7 @@ class _Picture:
 
 
 class Predictor:
-    """Loads a checkpoint once and compiles its graph; answers from any number of threads.
+    """Loads a checkpoint once, folds its batch normalisation and compiles its graph; answers from any number of threads.
 
     Raises UserError, in words, for a file that is not such a checkpoint.
     """
@@ -58,72 +62,72 @@ class Predictor:
     def __init__(self, file: str):
         device.choose("auto", seed=0)
         self.file = find_file(file, (".ckpt",))
-        self._network, self.description = checkpoint.load(str(self.file))
-        self._weight = self._network.classifier.weight.asnumpy()  # f32 [classes, channels]
-        self._bias = self._network.classifier.bias.asnumpy()
-        self._lock = threading.Lock()  # one forward pass at a time: it uses all processors
+        network, self.description = checkpoint.load(str(self.file))
+        self._features = fold(network).features
+        self._weight = network.classifier.weight.asnumpy()  # f32 [classes, channels]
+        self._bias = network.classifier.bias.asnumpy()
+        self._passing = threading.Lock()  # one forward pass at a time: it uses all processors
+        self._decoding = threading.Semaphore(device.processors())  # bounds the memory of large pictures
         size = self.description.preprocessing.size
-        self._feature_maps(np.zeros((1, 3, size, size), np.float32))
+        run(self._feature_maps, np.zeros((1, 3, size, size), np.float32))
 
     def answer(self, data: bytes) -> Answer:
-        """The bytes of a picture file -> answer. Raises UserError, without a file name, for what cannot be read."""
+        """The bytes of a picture file -> answer. Raises PictureError, without a file name, for what cannot be read."""
         picture = self._read(data)
         start = time.perf_counter()
-        feature_map = self._feature_maps(picture.pixels[None])[0]
-        return self._answer(feature_map, picture, start)
+        feature_map = run(self._feature_maps, picture.pixels[None])[0]
+        return self._answer(feature_map, picture, time.perf_counter() - start)
 
     def answers(
         self, files: Iterable[Tuple[str, Path]], workers: int
-    ) -> Iterator[Tuple[str, Union[Answer, UserError]]]:
+    ) -> Iterator[Tuple[str, Union[Answer, PictureError]]]:
         """(name, file) -> (name, answer or what is wrong with the file), in order, in batches, in constant memory."""
-        waiting: List[Tuple[str, Union[_Picture, UserError]]] = []
-        for item in parallel(self._try, files, workers):
-            waiting.append(item)
-            if sum(isinstance(picture, _Picture) for _, picture in waiting) == BATCH:
-                yield from self._batch(waiting)
-                waiting = []
-        yield from self._batch(waiting)
+        waiting: Deque[Tuple[str, Union[_Picture, PictureError]]] = deque()
+        seconds = 0.0  # that each picture of the last batch took in the network
 
-    def _try(self, item: Tuple[str, Path]) -> Tuple[str, Union[_Picture, UserError]]:
+        def pictures() -> Iterator[Tuple[_Picture, np.ndarray]]:
+            for name, picture in parallel(self._try, files, workers):
+                waiting.append((name, picture))
+                if isinstance(picture, _Picture):
+                    yield picture, picture.pixels
+
+        def feature_maps(batch: Any) -> Any:
+            nonlocal seconds
+            start = time.perf_counter()
+            result = self._feature_maps(batch)
+            seconds = (time.perf_counter() - start) / BATCH
+            return result
+
+        for picture, feature_map in forward(feature_maps, pictures(), self.description.preprocessing.size):
+            while waiting[0][1] is not picture:
+                yield waiting.popleft()
+            yield waiting.popleft()[0], self._answer(feature_map, picture, seconds)
+        yield from waiting
+
+    def _try(self, item: Tuple[str, Path]) -> Tuple[str, Union[_Picture, PictureError]]:
         name, file = item
         try:
             return name, self._read(file.read_bytes())
         except OSError as error:
-            return name, UserError(f"cannot be read ({error.strerror})")
-        except UserError as error:
+            return name, PictureError("gone", f"cannot be read ({error.strerror})")
+        except PictureError as error:
             return name, error
 
     def _read(self, data: bytes) -> _Picture:
-        start = time.perf_counter()
-        array = pixels(data, self.description.preprocessing)
-        head = header(data)
-        return _Picture(array, head.width, head.height, 1000 * (time.perf_counter() - start))
-
-    def _batch(
-        self, waiting: List[Tuple[str, Union[_Picture, UserError]]]
-    ) -> Iterator[Tuple[str, Union[Answer, UserError]]]:
-        pictures = [picture for _, picture in waiting if isinstance(picture, _Picture)]
-        if pictures:
+        with self._decoding:
             start = time.perf_counter()
-            batch = np.zeros(
-                (BATCH, *pictures[0].pixels.shape), np.float32
-            )  # of one size, so that one graph is compiled
-            for row, picture in zip(batch, pictures):
-                row[:] = picture.pixels
-            rows = iter(self._feature_maps(batch))
-            start = time.perf_counter() - (time.perf_counter() - start) / len(
-                pictures
-            )  # each picture's share of the pass
-        for name, picture in waiting:
-            yield name, self._answer(next(rows), picture, start) if isinstance(picture, _Picture) else picture
+            array = pixels(data, self.description.preprocessing)
+            head = header(data)
+            return _Picture(array, head.width, head.height, 1000 * (time.perf_counter() - start))
 
-    def _feature_maps(self, batch: np.ndarray) -> np.ndarray:
-        """f32 [N, 3, S, S] -> f32 [N, channels, S / 32, S / 32]."""
-        with self._lock:
-            return feature_maps(self._network, batch)
+    def _feature_maps(self, batch: Any) -> Any:
+        """Tensor f32 [N, 3, size, size] -> f32 [N, channels, size / 32, size / 32]."""
+        with self._passing:
+            return self._features(batch)
 
-    def _answer(self, feature_map: np.ndarray, picture: _Picture, start: float) -> Answer:
-        """The classifier, in NumPy."""
+    def _answer(self, feature_map: np.ndarray, picture: _Picture, seconds: float) -> Answer:
+        """The classifier, in NumPy. seconds: that the feature map took."""
+        start = time.perf_counter()
         logits = self._weight @ feature_map.mean((1, 2)) + self._bias
         confidences = np.exp(log_softmax(logits[None])[0])
         best = int(logits.argmax())
@@ -131,10 +135,11 @@ class Predictor:
         return Answer(
             label=classes[best],
             confidences={name: float(value) for name, value in zip(classes, confidences)},
+            pixels=picture.pixels,
             activation=class_activation_map(feature_map, self._weight, best),
             width=picture.width,
             height=picture.height,
-            milliseconds=picture.milliseconds + 1000 * (time.perf_counter() - start),
+            milliseconds=picture.milliseconds + 1000 * (seconds + time.perf_counter() - start),
         )
 
 

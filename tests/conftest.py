@@ -1,5 +1,6 @@
 """The suite runs the real scripts. Photos and weights come from a folder `shared` beside the checkout, where there is one."""
 
+import io
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAIN = ROOT / "train" / "train_dir" / "train.py"
@@ -67,3 +69,21 @@ def photos(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     run = Run(arguments, folder)
     assert run.code == 0, run.out + run.err
     return folder
+
+
+@pytest.fixture(scope="session")
+def bad_files(tmp_path_factory: pytest.TempPathFactory) -> Dict[Path, str]:
+    """Five files that cannot be answered, and words of the sentence of each."""
+    folder = tmp_path_factory.mktemp("bad")
+    jpeg = io.BytesIO()
+    Image.effect_noise((200, 200), 50).save(jpeg, "JPEG")
+    contents = {
+        "empty.jpg": (b"", "the file is empty"),
+        "text.jpg": (b"I am a text file", "not a picture"),
+        "cut.jpg": (jpeg.getvalue()[:5000], "broken or cut off"),
+        "bomb.gif": (b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff" + b"\0" * 9, "too many pixels"),
+        "phone.heic": (b"\0\0\0\x18ftypheic" + b"\0" * 30, "HEIC"),
+    }
+    for name, (data, _) in contents.items():
+        (folder / name).write_bytes(data)
+    return {folder / name: words for name, (_, words) in contents.items()}

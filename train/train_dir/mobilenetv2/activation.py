@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from .pixels import Preprocessing, pixels
+from .pixels import Preprocessing
 
 STRENGTH = 0.55  # of the colour where the map is 1
 WARM = np.float32((255, 64, 0))
@@ -19,10 +19,13 @@ def class_activation_map(feature_map: np.ndarray, weight: np.ndarray, label: int
     return activation / max(float(activation.max()), 1e-12)
 
 
-def overlay(data: bytes, activation: np.ndarray, preprocessing: Preprocessing) -> Image.Image:
-    """What the network sees of the picture, RGB of size x size, warmer the more it speaks for the answer (f32 [h, w], 0 to 1)."""
+def overlay(pixels: np.ndarray, activation: np.ndarray, preprocessing: Preprocessing) -> Image.Image:
+    """What the network saw, f32 [3, size, size] as `pixels` makes it -> RGB, warmer the more it speaks for the answer.
+
+    activation: f32 [h, w], 0 to 1.
+    """
     mean, std = np.float32(preprocessing.mean), np.float32(preprocessing.std)
-    seen = (pixels(data, preprocessing).transpose(1, 2, 0) * std + mean) * 255  # f32 [size, size, 3]
+    seen = (pixels.transpose(1, 2, 0) * std + mean) * 255  # f32 [size, size, 3]
     size = (preprocessing.size, preprocessing.size)
     share = np.asarray(Image.fromarray(activation).resize(size, Image.BICUBIC)).clip(0, 1)[..., None] * STRENGTH
     return Image.fromarray((seen * (1 - share) + WARM * share).clip(0, 255).round().astype(np.uint8))

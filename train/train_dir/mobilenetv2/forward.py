@@ -13,13 +13,16 @@ from .progress import parallel, progress
 BATCH = 8  # pictures per forward pass: larger ones are not faster on a CPU
 
 
-def feature_maps(network: MobileNetV2, batch: np.ndarray) -> np.ndarray:
-    """f32 [N, 3, S, S] -> f32 [N, channels, S / 32, S / 32]."""
-    return network.features(ms.Tensor(batch)).asnumpy()
+Function = Callable[[ms.Tensor], ms.Tensor]
+
+
+def run(function: Function, batch: np.ndarray) -> np.ndarray:
+    """A network, or a part of one, on arrays."""
+    return function(ms.Tensor(batch)).asnumpy()
 
 
 def forward(
-    function: Callable[[ms.Tensor], ms.Tensor], pictures: Iterator[Tuple[Any, np.ndarray]], size: int
+    function: Function, pictures: Iterator[Tuple[Any, np.ndarray]], size: int
 ) -> Iterator[Tuple[Any, np.ndarray]]:
     """(name, picture f32 [3, size, size]) -> (name, row of function(f32 [BATCH, 3, size, size])), in the same order."""
     batch = np.zeros((BATCH, 3, size, size), np.float32)
@@ -28,10 +31,10 @@ def forward(
         batch[len(names)] = picture
         names.append(name)
         if len(names) == BATCH:
-            yield from zip(names, function(ms.Tensor(batch)).asnumpy())
+            yield from zip(names, run(function, batch))
             names = []
     if names:  # the rest of the batch holds older pictures, whose rows are not passed on
-        yield from zip(names, function(ms.Tensor(batch)).asnumpy())
+        yield from zip(names, run(function, batch))
 
 
 def logits(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> np.ndarray:

@@ -23,6 +23,14 @@ CROP = 0.875  # side of the centre crop / shorter side of the picture: 224 of 25
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
+class PictureError(UserError):
+    """kind: what is wrong in a word, to say it in another language: empty, big, pixels, broken, heic, lfs, unknown or lab."""
+
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind = kind
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """How pixels reach the network; travels inside the checkpoint.
@@ -38,7 +46,7 @@ class Preprocessing:
 def pixels(data: bytes, preprocessing: Preprocessing) -> np.ndarray:
     """Picture file -> f32 [3, size, size]: upright RGB, its centre resized to size x size (bicubic), normalised.
 
-    Raises UserError, without a file name (the caller knows it), for what is not a readable picture within the limits.
+    Raises PictureError, without a file name (the caller knows it), for what is not a readable picture within the limits.
     """
     return centre(decode(data, preprocessing.size), preprocessing)
 
@@ -61,13 +69,14 @@ def decode(data: bytes, size: int) -> Image.Image:
     """Picture file -> upright RGB picture, for an input of size x size pixels.
 
     A JPEG of more than twice the needed resolution is decoded at 1/2, 1/4 or 1/8 of it, which is several times faster.
-    Only the first frame of an animation counts. Raises UserError as `pixels` does.
+    Only the first frame of an animation counts. Raises PictureError as `pixels` does.
     """
     if not data:
-        raise UserError("the file is empty")
+        raise PictureError("empty", "the file is empty")
     if len(data) > MAX_BYTES:
-        raise UserError(
-            f"the file has {len(data) / 2**20:.0f} MiB, more than the limit of {MAX_BYTES // 2**20} MiB; make it smaller"
+        raise PictureError(
+            "big",
+            f"the file has {len(data) / 2**20:.0f} MiB, more than the limit of {MAX_BYTES // 2**20} MiB; make it smaller",
         )
     try:
         image = Image.open(BytesIO(data), formats=FORMATS)
@@ -80,15 +89,15 @@ def decode(data: bytes, size: int) -> Image.Image:
     except UserError:
         raise
     except Image.DecompressionBombError as error:
-        raise UserError(
-            f"too many pixels to decode safely ({error}); the limit is {MAX_PIXELS // 10**6} megapixels"
+        raise PictureError(
+            "pixels", f"too many pixels to decode safely ({error}); the limit is {MAX_PIXELS // 10**6} megapixels"
         ) from None
     except UnidentifiedImageError:
-        raise UserError(_unidentified(data)) from None
+        raise _unidentified(data) from None
     except (
         Exception
     ) as error:  # besides OSError, Pillow's decoders raise RuntimeError, TypeError, struct.error and more
-        raise UserError(f"the picture is broken or cut off ({error}); replace it") from None
+        raise PictureError("broken", f"the picture is broken or cut off ({error}); replace it") from None
 
 
 class Header(NamedTuple):
@@ -111,12 +120,12 @@ def header(data: bytes) -> Header:
     return Header(name, width, height)
 
 
-def _unidentified(data: bytes) -> str:
+def _unidentified(data: bytes) -> PictureError:
     if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"):
-        return "a HEIC/HEIF picture, which this program does not read; save it as JPEG"
+        return PictureError("heic", "a HEIC/HEIF picture, which this program does not read; save it as JPEG")
     if data.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, not the picture itself; fetch it with 'git lfs pull'"
-    return "not a picture, or a broken one (readable: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)"
+        return PictureError("lfs", "a Git LFS pointer, not the picture itself; fetch it with 'git lfs pull'")
+    return PictureError("unknown", "not a picture, or a broken one (readable: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)")
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -138,5 +147,5 @@ def _rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     if mode == "LAB":
-        raise UserError("a picture in CIE LAB colours, which this program does not read; save it as RGB")
+        raise PictureError("lab", "a picture in CIE LAB colours, which this program does not read; save it as RGB")
     return image.convert("RGB")

@@ -1,0 +1,191 @@
+"""What the page shows and answers: its layout, its words in two languages, and its endpoints /predict and /predict_batch."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+
+import gradio as gr
+import numpy as np
+import table
+from predictor import Answer, Predictor
+from rows import record
+from texts import LANGUAGES, TEXTS, preferred, problem
+
+from mobilenetv2.activation import overlay
+from mobilenetv2.pixels import PictureError
+
+MOST = 500  # pictures in one batch
+AT_ONCE = 4  # requests that are worked on; the network answers one at a time, while others are read and written
+WAITING = 200  # requests; one more is turned away
+NEW = int(gr.__version__.split(".")[0]) >= 6
+
+
+FIRST = "en"  # what the page says before it knows the browser's language
+SEEN_BUTTONS = {"buttons": ["download", "fullscreen"]} if NEW else {"show_share_button": False}
+LAYOUT = ".language { flex: none !important; width: auto; min-width: 0 !important; margin-inline-start: auto }"
+# Fonts of the visitor's own: none is fetched from elsewhere.
+STYLE = {
+    "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+    "css": table.STYLE + LAYOUT,
+}
+
+
+def uploaded(payload: Any) -> Optional[str]:
+    """What the browser sent for a picture, unprocessed -> path of the uploaded file, or None.
+
+    gr.Image's own preprocessing decodes the picture, and a broken one would end there, unexplained.
+    """
+    folder = os.path.realpath(os.environ["GRADIO_TEMP_DIR"])
+    path = os.path.realpath((payload or {}).get("path") or "")
+    return path if path.startswith(folder + os.sep) else None
+
+
+class Page:
+    """The functions behind the page. predictor: None where there is no checkpoint; the page then says what to do."""
+
+    def __init__(self, predictor: Optional[Predictor], seconds: float):
+        self._predictor = predictor
+        self._seconds = seconds  # that uploads are kept
+
+    def status(self, language: str) -> str:
+        """Which checkpoint, trained when on what, with what validation accuracy; and what becomes of uploads."""
+        texts = TEXTS[language]
+        unit, count = ("minutes", self._seconds / 60) if self._seconds >= 120 else ("seconds", self._seconds)
+        kept = texts["kept"].format(time=texts[unit].format(count=count))
+        if self._predictor is None:
+            return f"{texts['no_checkpoint']}\n\n{kept}"
+        description, file = self._predictor.description, self._predictor.file
+        about = texts["about"].format(
+            file=file.name,
+            date=time.strftime("%Y-%m-%d", time.localtime(file.stat().st_mtime)),
+            train=sum(description.data["train"].values()),
+            classes=", ".join(description.classes),
+            size=description.preprocessing.size,
+            **description.metrics["val"],
+        )
+        return f"{about}\n\n{kept}"
+
+    def show(self, payload: Any, activation: bool, language: str) -> Tuple[str, Any, Any]:
+        """An unprocessed upload -> words, confidence per class, picture with the class activation map or without."""
+        file = uploaded(payload)
+        refusal = self._refusal([file] if file else [], language)
+        if refusal:
+            return refusal, None, None
+        texts, answer = TEXTS[language], self._answer(file)
+        if isinstance(answer, PictureError):
+            return texts["bad"].format(problem=problem(answer, language)), None, None
+        words = f"## {answer.label} · {answer.confidences[answer.label]:.1%}\n{texts['details'].format(**vars(answer))}"
+        strength = answer.activation if activation else np.zeros_like(answer.activation)
+        return words, answer.confidences, overlay(answer.pixels, strength, self._predictor.description.preprocessing)
+
+    def show_batch(self, files: Optional[List[str]], language: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
+        """Uploaded files -> a table in HTML. progress: Gradio finds it by its default value."""
+        refusal = self._refusal(files or [], language)
+        if refusal:
+            return refusal
+        answers = progress.tqdm(self._answers(files), total=len(files), desc=TEXTS[language]["answering"])
+        description = self._predictor.description
+        return table.table(list(answers), description.classes, description.preprocessing, language)
+
+    def predict(self, payload: Any) -> Dict[str, Any]:
+        """An unprocessed upload -> record, as rows.py says."""
+        file = uploaded(payload)
+        refusal = self._refusal([file] if file else [], "en")
+        return {"error": refusal} if refusal else record(self._answer(file))
+
+    def predict_batch(self, files: Optional[List[str]]) -> List[Dict[str, Any]]:
+        """Uploaded files -> a record each, with the file's name."""
+        refusal = self._refusal(files or [], "en")
+        return (
+            [{"error": refusal}]
+            if refusal
+            else [{"file": name, **record(result)} for name, result in self._answers(files)]
+        )
+
+    def _refusal(self, files: List[str], language: str) -> str:
+        """Why there will be no answer, or nothing."""
+        if self._predictor and 0 < len(files) <= MOST:
+            return ""
+        reason = "no_checkpoint" if self._predictor is None else "too_many" if files else "none"
+        return TEXTS[language][reason].format(most=MOST, count=len(files))
+
+    def _answer(self, file: str) -> Union[Answer, PictureError]:
+        try:
+            return self._predictor.answer(Path(file).read_bytes())
+        except OSError:
+            return PictureError("gone", "the file is not on the server any more; upload it again")
+        except PictureError as error:
+            return error
+
+    def _answers(self, files: List[str]) -> Iterator[Tuple[str, Union[Answer, PictureError]]]:
+        return self._predictor.answers([(Path(file).name, Path(file)) for file in files], workers=2)
+
+
+def greet(request: gr.Request) -> str:
+    """The language to begin with."""
+    return preferred(request.headers.get("accept-language", ""))
+
+
+def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
+    """Layout and endpoints. examples: picture files to try. seconds: that uploads are kept."""
+    spoken: List[Tuple[Any, Dict[str, str]]] = []  # components, and what they say: property -> key of TEXTS
+
+    def make(kind: Callable[..., Any], says: Dict[str, str], **others: Any) -> Any:
+        component = kind(**others, **{name: TEXTS[FIRST][key] for name, key in says.items()})
+        spoken.append((component, says))
+        return component
+
+    def speak(language: str) -> List[Any]:
+        texts = TEXTS[language]
+        return [
+            page.status(language),
+            *(gr.update(**{name: texts[key] for name, key in says.items()}) for _, says in spoken),
+        ]
+
+    style = {} if NEW else STYLE  # launch() takes it from Gradio 6 on
+    frequency = max(1, min(60, int(seconds / 2)))
+    with gr.Blocks(
+        title="Dog or croissant · 狗还是牛角包",
+        analytics_enabled=False,
+        delete_cache=(frequency, int(seconds)),
+        **style,
+    ) as blocks:
+        with gr.Row():
+            make(gr.Markdown, {"value": "title"})
+            choices = [(name, code) for code, name in LANGUAGES.items()]
+            language = gr.Radio(choices, value=FIRST, show_label=False, container=False, elem_classes="language")
+        with make(gr.Tab, {"label": "one"}), gr.Row():
+            with gr.Column():
+                picture = make(gr.Image, {"label": "picture"}, sources=["upload", "clipboard", "webcam"], height=280)
+                if examples:
+                    drawn = gr.Examples([[file] for file in examples], picture, label=TEXTS[FIRST]["examples"])
+                    spoken.append((drawn.dataset, {"label": "examples"}))
+            with gr.Column():
+                words = make(gr.Markdown, {"value": "none"})
+                bars = make(gr.Label, {"label": "bars"}, **({"show_heading": False} if NEW else {}))
+                seen = make(gr.Image, {"label": "seen"}, interactive=False, format="jpeg", height=280, **SEEN_BUTTONS)
+                activation = make(gr.Checkbox, {"label": "activation"}, value=True)
+        with make(gr.Tab, {"label": "many"}):
+            pictures = make(gr.File, {"label": "pictures"}, file_count="multiple", type="filepath")
+            ask = make(gr.Button, {"value": "ask"}, variant="primary")
+            answers = gr.HTML()
+        status = gr.Markdown()
+
+        one = {"concurrency_id": "one", "concurrency_limit": AT_ONCE, "preprocess": False}
+        many = {"concurrency_id": "many", "concurrency_limit": 1}
+        shown = [words, bars, seen]
+        changes = [picture.change, activation.input, language.input]
+        gr.on(changes, page.show, [picture, activation, language], shown, api_name=False, **one)
+        ask.click(page.show_batch, [pictures, language], answers, api_name=False, **many)
+        with gr.Row(visible=False):  # the endpoints for programs
+            for function, given, name, limits in (
+                (page.predict, picture, "predict", one),
+                (page.predict_batch, pictures, "predict_batch", many),
+            ):
+                gr.Button().click(function, given, gr.JSON(), api_name=name, **limits)
+        said = [status, *(component for component, _ in spoken)]
+        language.input(speak, language, said, api_name=False, queue=False)
+        greeting = blocks.load(greet, None, language, api_name=False, queue=False)
+        greeting.then(speak, language, said, api_name=False, queue=False)
+    return blocks.queue(max_size=WAITING)

@@ -1,0 +1,41 @@
+"""An answer, or what is wrong with a file, as a record: the same in JSON lines, CSV, the page's table and its API."""
+
+import csv
+import json
+from typing import Any, Dict, Iterable, Sequence, TextIO, Union
+
+from predictor import Answer
+
+from mobilenetv2.pixels import PictureError
+
+
+def record(result: Union[Answer, PictureError]) -> Dict[str, Any]:
+    """{"label", "confidences" by class, "width", "height", "milliseconds"}, or {"error"}."""
+    if isinstance(result, PictureError):
+        return {"error": str(result)}
+    return {
+        "label": result.label,
+        "confidences": result.confidences,
+        "width": result.width,
+        "height": result.height,
+        "milliseconds": round(result.milliseconds, 1),
+    }
+
+
+def write_jsonl(records: Iterable[Dict[str, Any]], stream: TextIO) -> None:
+    """One record a line, as they come."""
+    for one in records:
+        stream.write(json.dumps(one, ensure_ascii=False) + "\n")
+        stream.flush()
+
+
+def write_csv(records: Iterable[Dict[str, Any]], classes: Sequence[str], stream: TextIO) -> None:
+    """One record a row, with its "file", a column for each class's confidence, and "error"; what a record lacks is empty."""
+    columns = ["file", "label", *(f"confidence {name}" for name in classes), "width", "height", "milliseconds", "error"]
+    table = csv.DictWriter(stream, columns, restval="")
+    table.writeheader()
+    for one in records:
+        one = dict(one)
+        for name, value in one.pop("confidences", {}).items():
+            one[f"confidence {name}"] = f"{value:.6f}"
+        table.writerow(one)

@@ -1,0 +1,93 @@
+"""What the page says, in both of its languages."""
+
+from typing import Dict
+
+from mobilenetv2.pixels import MAX_BYTES, MAX_PIXELS, PictureError
+
+LANGUAGES = {"zh": "中文", "en": "English"}
+TEXTS: Dict[str, Dict[str, str]] = {
+    "en": {
+        "title": "## Dog or croissant?",
+        "one": "One picture",
+        "many": "Many pictures",
+        "picture": "Your picture: drop, paste, upload or take one",
+        "examples": "Or one of these drawings",
+        "bars": "Confidence",
+        "seen": "What the network sees",
+        "activation": "Mark what the answer rests on",
+        "pictures": "Your pictures",
+        "ask": "Answer all",
+        "csv": "Answers as CSV",
+        "answering": "Answering",
+        "file": "file",
+        "answer": "answer",
+        "none": "Choose a picture, and the answer appears here.",
+        "details": "{width} × {height} pixels, answered in {milliseconds:.0f} ms",
+        "bad": "⚠️ **This picture cannot be read:** {problem}.",
+        "too_many": "At most {most} pictures at a time; these are {count}.",
+        "about": "{file} of {date} · trained on {train} photos ({classes}) · "
+        "{correct} of {count} validation photos right · MobileNetV2, {size} × {size} pixels",
+        "no_checkpoint": "**There is no checkpoint to answer with.** Train one with `python train/train_dir/train.py`, or put "
+        "one beside `app.py` and its name into `config.json`, and start the page again. Its log says what was wrong.",
+        "kept": "Pictures are deleted from this server {time} after the upload.",
+        "minutes": "{count:.0f} minutes",
+        "seconds": "{count:.0f} seconds",
+    },
+    "zh": {
+        "title": "## 狗还是牛角包？",
+        "one": "一张图片",
+        "many": "多张图片",
+        "picture": "你的图片：拖入、粘贴、上传或拍摄",
+        "examples": "或者试试这些图画",
+        "bars": "置信度",
+        "seen": "网络所见",
+        "activation": "标出回答的依据",
+        "pictures": "你的图片",
+        "ask": "全部识别",
+        "csv": "回答（CSV）",
+        "answering": "识别中",
+        "file": "文件",
+        "answer": "回答",
+        "none": "选一张图片，回答就会出现在这里。",
+        "details": "{width} × {height} 像素，用时 {milliseconds:.0f} 毫秒",
+        "bad": "⚠️ **无法读取这张图片：**{problem}。",
+        "too_many": "一次最多 {most} 张图片，这里有 {count} 张。",
+        "about": "{file}（{date}）· 用 {train} 张照片训练（{classes}）· "
+        "{count} 张验证照片答对 {correct} 张 · MobileNetV2，{size} × {size} 像素",
+        "no_checkpoint": "**没有可用的检查点。**请用 `python train/train_dir/train.py` 训练一个，或把检查点放在 `app.py` 旁边"
+        "并把文件名写进 `config.json`，然后重新启动页面。原因见日志。",
+        "kept": "上传的图片在{time}后从服务器删除。",
+        "minutes": " {count:.0f} 分钟",
+        "seconds": " {count:.0f} 秒",
+    },
+}
+# English says what the error itself says.
+PROBLEMS_ZH = {
+    "empty": "文件是空的，请重新选择",
+    "big": f"文件超过 {MAX_BYTES // 2**20} MiB 的上限，请先缩小",
+    "pixels": f"像素太多，超过 {MAX_PIXELS // 10**6} 百万的上限，请先缩小",
+    "broken": "图片已损坏或不完整，请换一份",
+    "heic": "这是 HEIC/HEIF 图片，本程序不支持，请另存为 JPEG",
+    "lfs": "这是 Git LFS 指针，不是图片本身，请先运行 git lfs pull",
+    "unknown": "这不是图片，或者已损坏（支持 JPEG、PNG、WebP、GIF、BMP、TIFF、AVIF）",
+    "lab": "这是 CIE LAB 颜色的图片，本程序不支持，请另存为 RGB",
+    "gone": "文件已不在服务器上，请重新上传",
+}
+
+
+def preferred(accept_language: str) -> str:
+    """The language for a browser that sends this header, such as "zh-CN,zh;q=0.9,en;q=0.8"."""
+    weighed = []
+    for entry in accept_language.split(","):
+        name, _, quality = entry.strip().partition(";q=")
+        try:
+            weighed.append((float(quality or 1), name[:2].lower()))
+        except ValueError:
+            continue
+    known = [name for quality, name in sorted(weighed, key=lambda item: -item[0]) if name in TEXTS and quality > 0]
+    return known[0] if known else "en"
+
+
+def problem(error: PictureError, language: str) -> str:
+    """What is wrong with a picture, without a full stop."""
+    return PROBLEMS_ZH[error.kind] if language == "zh" else str(error)

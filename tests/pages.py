@@ -1,0 +1,70 @@
+"""A page of its own, started as the platform does, and what a client of it needs."""
+
+import csv
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict
+
+import httpx
+import numpy as np
+from conftest import ROOT
+
+
+class Server:
+    """`with Server(CHECKPOINT=...) as server:` — app.py, started in its folder, host and port from the environment."""
+
+    def __init__(self, folder: Path = ROOT / "inference", **environment: str):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._folder = folder
+        self._environment = {"GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", **environment}
+
+    def __enter__(self) -> "Server":
+        self.process = subprocess.Popen(
+            [sys.executable, "./app.py"],
+            cwd=self._folder,
+            env={**os.environ, **self._environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while True:
+            try:
+                assert httpx.get(self.url, timeout=60).status_code == 200
+                return self
+            except httpx.TransportError:
+                assert self.process.poll() is None, "the page ended at its start"
+                time.sleep(0.05)
+
+    def __exit__(self, *_: Any) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+def call(client: httpx.Client, name: str, *data: Any) -> httpx.Response:
+    """The result of an endpoint, as the server sends it."""
+    event = client.post(f"/gradio_api/call/{name}", json={"data": data}).json()["event_id"]
+    return client.get(f"/gradio_api/call/{name}/{event}")
+
+
+def predict(client: httpx.Client, file: Path) -> Dict[str, Any]:
+    """Upload a picture and ask about it."""
+    path = client.post("/gradio_api/upload", files={"files": (file.name, file.read_bytes())}).json()[0]
+    text = call(client, "predict", {"path": path, "meta": {"_type": "gradio.FileData"}}).text
+    assert text.startswith("event: complete\ndata: "), text
+    return json.loads(text.split("data: ", 1)[1])[0]
+
+
+def trained(output: Path) -> Dict[str, Dict[str, float]]:
+    """The confidences that a training run found for its validation photos, by photo and class."""
+    with open(output / "validation.csv", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    names = [name[len("logit ") :] for name in rows[0] if name.startswith("logit ")]
+    exponents = {row["photo"]: np.exp([float(row[f"logit {name}"]) for name in names]) for row in rows}
+    return {photo: dict(zip(names, values / values.sum())) for photo, values in exponents.items()}
