@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
-from page import NEW, STYLE, Page, build
+from page import NEW, STYLE, WAITING, Page, build
 from predictor import Predictor, find_checkpoint
 from server import Headers, temporary_folder
 from starlette.middleware import Middleware
@@ -58,7 +58,12 @@ def main() -> None:
     with temporary_folder(seconds) as folder:
         blocks = build(Page(predictor, seconds), examples(predictor, folder), seconds)
         style = STYLE if NEW else {}
-        blocks.launch(max_file_size=MAX_BYTES, app_kwargs={"middleware": [Middleware(Headers)]}, **style)
+        blocks.launch(
+            max_file_size=MAX_BYTES,
+            app_kwargs={"middleware": [Middleware(Headers)]},
+            state_session_capacity=WAITING,  # Gradio keeps 50 KB for each visitor that it remembers
+            **style,
+        )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
 import mindspore as ms
 import numpy as np
 import pytest
+from mindspore import nn
 
 from mobilenetv2 import device, network
+from mobilenetv2.fold import fold
+from mobilenetv2.forward import run
 from mobilenetv2.network import STAGES, Architecture, MobileNetV2, assign, channels
 
 
@@ -63,3 +66,18 @@ def test_padding_styles_differ():
             model.features(ms.Tensor(np.random.default_rng(1).normal(size=(1, 3, 64, 64)).astype(np.float32))).asnumpy()
         )
     assert np.abs(outputs[0] - outputs[1]).max() > 0.1
+
+
+@pytest.mark.parametrize("width", [0.25, 1.0])  # 0.25: the first block has a residual connection
+@pytest.mark.parametrize("fused", [True, False])
+def test_folded_network_computes_the_same_with_fewer_layers(width, fused, monkeypatch):
+    if not fused:
+        monkeypatch.setattr(network, "depthwise", None)
+    model = randomised(MobileNetV2(Architecture(width=width), classes=2)).set_train(False)
+    pictures = np.random.default_rng(1).standard_normal((2, 3, 64, 64)).astype(np.float32)
+    expected = run(model.features, pictures)
+    folded = fold(model)
+    norms = [cell for _, cell in folded.cells_and_names() if isinstance(cell, nn.BatchNorm2d)]
+    assert len(norms) == 52 - 17
+    np.testing.assert_allclose(run(folded.features, pictures), expected, atol=1e-3)
+    assert expected.max() > 1 and expected.std() > 0.1

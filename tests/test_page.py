@@ -165,6 +165,27 @@ def test_opens_without_a_checkpoint_and_says_what_to_do(tmp_path, content):
     assert "There is no checkpoint to answer with" in answer["error"] and str(tmp_path) not in answer["error"]
 
 
+def test_both_languages_say_the_same_things():
+    sys.path.insert(0, str(ROOT / "inference"))
+    from texts import PROBLEMS_ZH, TEXTS, preferred
+
+    fields = {
+        language: {key: sorted(re.findall(r"{(\w+)", text)) for key, text in texts.items()}
+        for language, texts in TEXTS.items()
+    }
+    assert fields["zh"] == fields["en"]
+    source = (ROOT / "train" / "train_dir" / "mobilenetv2" / "pixels.py").read_text(encoding="utf-8")
+    assert set(PROBLEMS_ZH) == {*re.findall(r'PictureError\(\s*"(\w+)"', source), "gone"}
+    headers = {
+        "zh-CN,zh;q=0.9,en;q=0.8": "zh",
+        "fr-FR,en;q=0.5,zh;q=0.4": "en",
+        "de": "en",
+        "": "en",
+        "en;q=x,zh": "zh",
+    }
+    assert {header: preferred(header) for header in headers} == headers
+
+
 def test_config_has_the_platforms_form():
     config = json.loads((ROOT / "inference" / "config.json").read_text(encoding="utf-8"))
     assert isinstance(config["model_path"], list)
