@@ -7,7 +7,8 @@ from .network import ConvNorm, MobileNetV2
 
 
 def fold(network: MobileNetV2) -> MobileNetV2:
-    """Take the normalisation after every linear 1x1 projection out of the network, which is changed and returned.
+    """Take the normalisation after every linear 1x1 projection out of the network, which is changed and returned; before
+    it first runs, because a compiled graph would stay as it was.
 
     Its scale goes into the projection's weights. Its shift is the same everywhere in the picture, so it can be left out here
     and, through residual additions, made up for in the next expansion: a 1x1 convolution would make another constant of it,
