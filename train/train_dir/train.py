@@ -4,7 +4,7 @@
     python train.py --data_url photos --pretrain_url weights.ckpt --output_path out
 
 Leaves mobilenetv2.ckpt, metrics.json, validation.csv and train.log in the output folder. Exit code 0: the checkpoint is
-written; 2: something that you can mend, said in words.
+written; 2: something that you can mend, said in words; 3: the checkpoint is written, but the accuracy is below --min_accuracy.
 """
 
 import logging
@@ -12,19 +12,20 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
-from mobilenetv2 import checkpoint, device, drawings, folder, logbook, results, weights
+from mobilenetv2 import checkpoint, device, drawings, folder, logbook, results, thumbnails, weights
 from mobilenetv2.cache import PhotoCache
-from mobilenetv2.check import check
+from mobilenetv2.check import check, judge
 from mobilenetv2.errors import UserError, together
+from mobilenetv2.evidence import Features, gather, measures, temperature
 from mobilenetv2.features import features, fingerprint
 from mobilenetv2.files import user_path
 from mobilenetv2.finetune import finetune
-from mobilenetv2.folder import PhotoSet
-from mobilenetv2.forward import logits
+from mobilenetv2.folder import NEITHER, PhotoSet
+from mobilenetv2.forward import pooled
 from mobilenetv2.head import classify, train_head
-from mobilenetv2.metrics import summary
+from mobilenetv2.neither import references
 from mobilenetv2.network import MobileNetV2
 from mobilenetv2.progress import Stopwatch
 from mobilenetv2.recipe import resolve, views_for
@@ -34,15 +35,18 @@ from mobilenetv2.tracking import Tracker
 log = logging.getLogger(f"{logbook.NAME}.train")
 
 
-def train(settings: Settings, output: Path) -> None:
-    """The whole recipe, top to bottom: photos and weights, classifier, fine-tuning, files."""
-    watch = Stopwatch("read", "features", "head", "finetune")
+def train(settings: Settings, output: Path) -> float:
+    """The whole recipe, top to bottom: photos and weights, classifier, fine-tuning, evidence, files. Returns the accuracy."""
+    watch = Stopwatch("read", "features", "head", "finetune", "evidence")
     device.choose(settings.device_target, settings.seed)
     with watch("read"):
         found, start = together(lambda: read_photos(settings, output), lambda: read_weights(settings))
         settings, architecture, preprocessing = resolve(settings, start)
         cache = PhotoCache(settings.cache_dir)
-        data = check(found, preprocessing.size, cache, settings.workers, settings.bad_files)
+        checked = check(found, preprocessing.size, cache, settings)
+        findings, data = list(checked.data.findings), checked.data
+        results.write_findings(output, findings)
+        judge(findings, settings)
         settings = replace(settings, views=settings.views or views_for(len(data.split("train"))))
     log.info("Photos to train: %s; to validate: %s.", data.counts("train"), data.counts("val"))
 
@@ -55,41 +59,63 @@ def train(settings: Settings, output: Path) -> None:
         log.info("Weights: names of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
         with watch("features"):
             compute = partial(features, network, preprocessing=preprocessing, cache=cache, workers=settings.workers)
-            val_features = compute(data.split("val"))[:, 0]
-            train_features = compute(data.split("train"), count=settings.views, seed=settings.seed)
+            val, strangers = (compute(data.split(split))[:, 0] for split in ("val", NEITHER))
+            known = Features(compute(data.split("train"), count=settings.views, seed=settings.seed), val, strangers)
+        with watch("evidence"):
+            evidence = gather(known, checked, settings, start.head)
+            findings += evidence.suspects
+            results.write_findings(output, findings)
+            judge(evidence.suspects, settings)
+    if settings.check:
+        return 1.0
+    if start:
         with watch("head"):
             plan = replace(settings, **HEAD) if settings.unfreeze else settings
-            history["head"] = train_head(
-                network.classifier, train_features, val_features, data, plan, tracker.record("head")
-            )
-        answers = {
-            "train": classify(network.classifier, train_features[:, 0]),
-            "val": classify(network.classifier, val_features),
-        }
+            history["head"] = train_head(network.classifier, known.train, val, data, plan, tracker.record("head"))
     if settings.unfreeze:
         with watch("finetune"):
             pretrained = start is not None
             history["finetune"] = finetune(
                 network, data, preprocessing, settings, pretrained, tracker.record("finetune")
             )
-            answers = {
-                split: logits(network, data.split(split), preprocessing, settings.workers) for split in ("train", "val")
-            }
+            answered = partial(pooled, network, preprocessing=preprocessing, workers=settings.workers)
+            train_features, val, strangers = (answered(data.split(split)) for split in ("train", "val", NEITHER))
+            known = Features(train_features[:, None], val, strangers)
+        with watch("evidence"):
+            evidence = gather(known, checked, settings, None)
 
+    answers = {"train": classify(network.classifier, known.train[:, 0]), "val": classify(network.classifier, val)}
+    scale = temperature(evidence, answers["train"], data.labels("train"))
     description = checkpoint.Description(
         classes=data.classes,
         architecture=architecture,
         preprocessing=preprocessing,
-        metrics={split: summary(answers[split], data.labels(split)) for split in ("val", "train")},
-        data={"train": data.counts("train"), "val": data.counts("val"), "fingerprint": data.fingerprint()},
+        temperature=scale,
+        metrics=measures(evidence, answers, data, scale),
+        data={
+            **{split: data.counts(split) for split in ("train", "val")},
+            "fingerprint": data.fingerprint(),
+            "thumbnails": write_thumbnails(output, data, settings),
+        },
         origin=origin,
         settings=settings.recorded(),
         versions=results.versions(),
     )
-    checkpoint.save(output / "mobilenetv2.ckpt", network, description)
+    checkpoint.save(output / "mobilenetv2.ckpt", network, description, evidence.neither)
     log.info("Wrote %s.", output / "mobilenetv2.ckpt")
-    results.write(output, description, data, answers["val"], history, watch.seconds())
+    results.write(output, description, data, answers["val"], evidence.scores["val"], history, watch.seconds())
     tracker.close()
+    return description.metrics["val"]["accuracy"]
+
+
+def write_thumbnails(output: Path, data: PhotoSet, settings: Settings) -> Dict[str, Any]:
+    """Of the photos that the checkpoint keeps as references; returns what the page needs to find them, or nothing."""
+    file, photos = output / f"mobilenetv2{thumbnails.SUFFIX}", data.split("train")
+    if not settings.thumbnails:
+        file.unlink(missing_ok=True)  # of an earlier run
+        return {}
+    kept = [photos[index] for index in references(len(photos), settings.seed)]
+    return thumbnails.write(file, kept, settings.thumbnails, settings.workers)
 
 
 def read_photos(settings: Settings, output: Path) -> PhotoSet:
@@ -115,7 +141,14 @@ def main(arguments: List[str]) -> int:
         logbook.start(output)
         if ignored:
             log.warning("Ignored arguments: %s", " ".join(ignored))
-        train(settings, output)
+        accuracy = train(settings, output)
+        if accuracy < settings.min_accuracy:
+            log.error(
+                "The validation accuracy %.4f is below --min_accuracy=%g. All files are written.",
+                accuracy,
+                settings.min_accuracy,
+            )
+            return 3
     except UserError as error:
         log.error("%s", error)
         return 2

@@ -1,78 +1,117 @@
-"""Every photo is read before epoch 1, and everything wrong with the data set is said in one report, by file name."""
+"""Every photo is read before epoch 1, and all that is wrong with the data set is said at once, by file name."""
 
 import hashlib
 import logging
 from dataclasses import replace
-from typing import List, Optional, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
+import numpy as np
 from PIL import Image
 
-from . import pixels
-from .cache import PhotoCache, source
+from . import duplicates, quality
+from .cache import PhotoCache
+from .duplicates import Pair
 from .errors import UserError
 from .folder import Finding, Photo, PhotoSet
+from .glance import Glance, cached_look
 from .progress import parallel, progress
+from .settings import Settings
 
 log = logging.getLogger(__name__)
 LEAST = {"train": 2, "val": 1}  # photos per class
 
 
-def check(data: PhotoSet, size: int, cache: PhotoCache, workers: int, bad_files: str) -> PhotoSet:
-    """Read all photos, for an input of size x size; returns those that can be used, with the SHA-256 of their bytes.
+class Checked(NamedTuple):
+    """data: the photos that can be used, with the SHA-256 of their bytes, and all findings. looks: a Glance at each of them.
+    groups: i64 [N], copies of one another have one number (duplicates.groups)."""
 
-    Logs every finding. Raises UserError that lists all of them where one is an error, or bad and `bad_files` is "stop".
-    """
-    results = progress(
-        parallel(lambda photo: _read(photo, size, cache), data.photos, workers), len(data.photos), "Reading photos"
-    )
+    data: PhotoSet
+    looks: List[Glance]
+    groups: np.ndarray
+
+
+def check(data: PhotoSet, size: int, cache: PhotoCache, settings: Settings) -> Checked:
+    """Read all photos, for an input of size x size, and look for whatever could spoil the result."""
+    results = parallel(lambda photo: _read(photo, size, cache), data.photos, settings.workers)
     photos: List[Photo] = []
+    looks: List[Glance] = []
     findings = list(data.findings)
-    for photo, finding in results:
+    for photo, look, finding in progress(results, len(data.photos), "Reading photos"):
         findings += [finding] if finding else []
-        photos += [photo] if photo.sha256 else []
+        photos += [photo] if look else []
+        looks += [look] if look else []
+    pairs = duplicates.duplicates(photos, np.stack([look.thumbnail for look in looks])) if looks else []
+    findings += duplicates.findings(photos, pairs)
+    if settings.leaks == "drop":
+        photos, looks, pairs = _without_leaks(photos, looks, pairs)
     data = replace(data, photos=tuple(photos))
-    findings += _too_few(data)
-    stops = [
-        finding for finding in findings if finding.kind == "error" or (finding.kind == "bad" and bad_files == "stop")
-    ]
+    findings += _too_few(data) + quality.empty_pictures(photos, looks)
+    if not any(finding.kind == "error" for finding in findings):
+        trained = [look for photo, look in zip(photos, looks) if photo.split == "train"]
+        findings += quality.imbalance(data)
+        findings += quality.giveaway_findings(data.classes, data.labels("train"), trained)
+    return Checked(replace(data, findings=tuple(findings)), looks, duplicates.groups(len(photos), pairs))
+
+
+def judge(findings: Sequence[Finding], settings: Settings) -> None:
+    """Log what does not stop the run. Raises UserError that lists all that does: errors, bad files unless --bad_files=skip,
+    leaks unless --leaks=drop or allow."""
+    stopping = {"error": "", "bad": "--bad_files skip", "leak": "--leaks drop (or allow)"}
+    if settings.bad_files == "skip":
+        del stopping["bad"]
+    if settings.leaks != "stop":
+        del stopping["leak"]
+    handled = {"bad": "; left out", "leak": "; left out of training" if settings.leaks == "drop" else ""}
     for finding in findings:
-        if finding not in stops:
-            log.warning("%s: %s%s", finding.name, finding.text, "; left out" if finding.kind == "bad" else "")
+        if finding.kind not in stopping:
+            level = logging.INFO if finding.kind == "note" else logging.WARNING
+            log.log(level, "%s: %s%s", finding.name, finding.text, handled.get(finding.kind, ""))
+    stops = [finding for finding in findings if finding.kind in stopping]
     if stops:
-        advice = (
-            "; or leave out what cannot be read with --bad_files skip"
-            if any(finding.kind == "bad" for finding in stops)
-            else ""
-        )
+        ways = sorted({stopping[finding.kind] for finding in stops} - {""})
+        advice = f"; or leave out what is listed with {' and '.join(ways)}" if ways else ""
         lines = [f"{finding.name}: {finding.text}" for finding in stops]
         raise UserError(
             "\n  ".join([f"the data set has {len(stops)} problem{'s' * (len(stops) > 1)}; mend them{advice}:", *lines])
         )
-    return replace(data, findings=tuple(findings))
 
 
-def _read(photo: Photo, size: int, cache: PhotoCache) -> Tuple[Photo, Optional[Finding]]:
-    """The photo with its SHA-256, or without where it cannot be read; and what there is to say about it."""
+def _without_leaks(
+    photos: List[Photo], looks: List[Glance], pairs: List[Pair]
+) -> Tuple[List[Photo], List[Glance], List[Pair]]:
+    """Without the training photos that are also in validation, and without all copies of a picture that is in two classes."""
+    dropped = set()
+    for pair in pairs:
+        both = {pair.first, pair.second}
+        what = duplicates.kind(photos, pair)
+        if what == "conflict":
+            dropped |= both
+        elif what == "leak":
+            dropped |= {index for index in both if photos[index].split != "val"}
+    kept = [index for index in range(len(photos)) if index not in dropped]
+    place = {index: number for number, index in enumerate(kept)}
+    left = [
+        pair._replace(first=place[pair.first], second=place[pair.second])
+        for pair in pairs
+        if pair.first in place and pair.second in place
+    ]
+    return [photos[index] for index in kept], [looks[index] for index in kept], left
+
+
+def _read(photo: Photo, size: int, cache: PhotoCache) -> Tuple[Photo, Optional[Glance], Optional[Finding]]:
+    """The photo with its SHA-256 and a look at it, or without where it cannot be read; and what there is to say about it."""
     try:
         data = photo.file.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
-        key = {"kind": "format", "photo": digest, "size": size, "pillow": Image.__version__, "code": source(pixels)}
-        known = cache.get(key)
-        if known is None:
-            pixels.decode(data, size)
-            known = pixels.header(data).format.encode()
-            cache.put(key, known)
+        look = cached_look(data, digest, size, cache)
     except OSError as error:
-        return photo, Finding("bad", photo.name, f"cannot be read ({error.strerror})")
+        return photo, None, Finding("bad", photo.name, f"cannot be read ({error.strerror})")
     except UserError as error:
-        return photo, Finding("bad", photo.name, str(error))
-    named, actual = Image.registered_extensions().get(photo.file.suffix.lower()), known.decode()
-    finding = (
-        Finding("note", photo.name, f"a {actual} picture in spite of its name, used as such")
-        if named != actual
-        else None
-    )
-    return replace(photo, sha256=digest), finding
+        return photo, None, Finding("bad", photo.name, str(error))
+    finding = None
+    if Image.registered_extensions().get(photo.file.suffix.lower()) != look.format:
+        finding = Finding("note", photo.name, f"a {look.format} picture in spite of its name, used as such")
+    return replace(photo, sha256=digest), look, finding
 
 
 def _too_few(data: PhotoSet) -> List[Finding]:
@@ -85,7 +124,7 @@ def _too_few(data: PhotoSet) -> List[Finding]:
             )
         )
     said = {finding.name for finding in data.findings}
-    whole = all(photo.name.startswith("train/") == (photo.split == "train") for photo in data.photos)  # not split by us
+    whole = all(photo.name.startswith("train/") == (photo.split != "val") for photo in data.photos)  # not split by us
     for split, least in LEAST.items():
         for class_, count in data.counts(split).items():
             name = f"{split}/{class_}" if whole else class_

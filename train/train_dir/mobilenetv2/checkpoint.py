@@ -8,31 +8,35 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import mindspore as ms
 
+from .calibration import HIGHEST, LOWEST
 from .errors import UserError
 from .files import atomic, find_file, read_tensors
+from .neither import PREFIX, Neither
 from .network import Architecture, MobileNetV2, assign
 from .pixels import Preprocessing
 
 KEY = "description"
 FORMAT = "mobilenetv2-photos"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
 class Description:
     """What a checkpoint says about itself. No time, host name or absolute path: equal runs write equal bytes.
 
-    classes: in the order of the logits. metrics: of the photos in train and val. data: counts and fingerprint of what it was
+    classes: in the order of the logits. temperature: the logits are divided by it to become confidences (calibration.py).
+    metrics: of the photos in train and val. data: counts and fingerprint of what it was
     trained on. origin: of the weights that it started from. settings: of the run, as resolved. versions: of the packages.
     """
 
     classes: Tuple[str, ...]
     architecture: Architecture
     preprocessing: Preprocessing
+    temperature: float
     metrics: Dict[str, Any]
     data: Dict[str, Any]
     origin: Dict[str, Any]
@@ -92,17 +96,31 @@ class Description:
             and min(pixels.std) > 0
         ):
             raise ValueError(f"its preprocessing is {pixels}")
+        if not (isinstance(self.temperature, float) and LOWEST <= self.temperature <= HIGHEST):
+            raise ValueError(f"its temperature is {self.temperature}")
 
 
-def save(file: Path, network: MobileNetV2, description: Description) -> None:
+class Loaded(NamedTuple):
+    """What is in a checkpoint. network: ready to predict. neither: None where no picture is to be refused."""
+
+    network: MobileNetV2
+    description: Description
+    neither: Optional[Neither]
+
+
+def save(file: Path, network: MobileNetV2, description: Description, neither: Optional[Neither]) -> None:
     """Write atomically. Raises UserError where the file cannot be written."""
+    entries = [{"name": parameter.name, "data": parameter} for parameter in network.get_parameters()]
+    entries += [
+        {"name": name, "data": ms.Tensor(value)} for name, value in (neither.tensors() if neither else {}).items()
+    ]
     with atomic(file) as temporary:
-        ms.save_checkpoint(network, str(temporary), append_dict={KEY: description.to_json()}, crc_check=True)
+        ms.save_checkpoint(entries, str(temporary), append_dict={KEY: description.to_json()}, crc_check=True)
         temporary.chmod(0o644)  # MindSpore makes its files unreadable for everybody but their owner
 
 
-def load(path: str) -> Tuple[MobileNetV2, Description]:
-    """A checkpoint of this program, or the folder that holds it -> network, ready to predict, and description.
+def load(path: str) -> Loaded:
+    """A checkpoint of this program, or the folder that holds it.
 
     Raises UserError, in words, for a file that is damaged, of another program, or whose tensors are not those of its network.
     """
@@ -114,6 +132,7 @@ def load(path: str) -> Tuple[MobileNetV2, Description]:
             "preprocessing; train with --pretrain_url to make one from it"
         )
     description = Description.from_json(file, extras[KEY])
+    extra = {name: tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}
     network = MobileNetV2(description.architecture, len(description.classes))
     expected = {name: parameter.shape for name, parameter in network.parameters_dict().items()}
     if {name: value.shape for name, value in tensors.items()} != expected:
@@ -121,4 +140,8 @@ def load(path: str) -> Tuple[MobileNetV2, Description]:
             f"{file}: its tensors are not those of the network that it describes; the file is damaged, train again"
         )
     assign(network, tensors)
-    return network.set_train(False), description
+    try:
+        neither = Neither.from_tensors(extra, network.classifier.in_channels) if extra else None
+    except ValueError as error:
+        raise UserError(f"{file}: {error}; the file is damaged, train again") from None
+    return Loaded(network.set_train(False), description, neither)

@@ -7,7 +7,8 @@ from mindspore import nn
 
 from .fit import Plan, fit, shuffled
 from .folder import PhotoSet
-from .forward import logits
+from .forward import pooled
+from .head import classify
 from .network import MobileNetV2
 from .pixels import Preprocessing
 from .progress import parallel
@@ -48,7 +49,7 @@ def finetune(
         return ((np.stack([next(pictures) for _ in rows]), labels[rows]) for rows in order)
 
     def validate() -> np.ndarray:
-        return logits(network, data.split("val"), preprocessing, settings.workers)
+        return classify(network.classifier, pooled(network, data.split("val"), preprocessing, settings.workers))
 
     plan = Plan(settings.epochs, -(-len(photos) // batch), settings.lr, WEIGHT_DECAY, settings.patience)
     return fit(network, parameters, batches, validate, data.labels("val"), plan, record)

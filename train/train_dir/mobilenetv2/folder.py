@@ -13,6 +13,7 @@ from .files import user_path
 from .pixels import FORMATS
 
 VALIDATION = ("val", "valid", "validation")  # names of the folder beside train/
+NEITHER = "neither"  # a folder of pictures of no class, beside the class folders
 SHARE = 0.2  # of each class that goes to validation where the folder is not split
 NOT_UTF8 = "its name is not valid UTF-8; rename it"
 UNREADABLE = (".heic", ".heif")  # pictures all the same: reported as such, not as strays
@@ -21,7 +22,8 @@ SUFFIXES = {suffix for suffix, name in Image.registered_extensions().items() if 
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture file. name: its path below the data set, for messages. label: index into the classes. sha256: of its bytes."""
+    """A picture file. name: its path below the data set, for messages. label: index into the classes, -1 in the split "neither".
+    split: "train", "val", or "neither": pictures of no class. sha256: of its bytes."""
 
     file: Path
     name: str
@@ -41,12 +43,13 @@ class Photo:
 
 
 class Finding(NamedTuple):
-    """Something about one file or folder. kind: "error" stops the run, "bad" is a file that cannot be read,
-    "note" is harmless."""
+    """Something about one file or folder. kind: "error" stops the run; "bad" is a file that cannot be read; "leak" is a picture
+    that is in two classes, or in train and val; "hint" is worth a look; "note" is harmless. other: a second file, or nothing."""
 
     kind: str
     name: str
     text: str
+    other: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class PhotoSet:
     findings: Tuple[Finding, ...]
 
     def split(self, name: str) -> List[Photo]:
-        """The photos of "train" or "val"."""
+        """The photos of "train", "val" or "neither"."""
         return [photo for photo in self.photos if photo.split == name]
 
     def labels(self, name: str) -> np.ndarray:
@@ -72,14 +75,16 @@ class PhotoSet:
 
     def fingerprint(self) -> str:
         """SHA-256 over split, class and bytes of all photos, whatever their names and folder."""
-        lines = sorted(f"{photo.split} {self.classes[photo.label]} {photo.sha256}" for photo in self.photos)
+        names = (*self.classes, NEITHER)  # the label -1 is the last
+        lines = sorted(f"{photo.split} {names[photo.label]} {photo.sha256}" for photo in self.photos)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def scan(path: str, seed: int) -> PhotoSet:
     """Find the photos below `path`: the folder that holds train/ and val/, or its parent, or a folder of class folders.
 
-    Without a validation folder, a fifth of each class, chosen by file name and seed, is kept for validation.
+    Without a validation folder, a fifth of each class, chosen by file name and seed, is kept for validation. A folder `neither`
+    beside the class folders of train/ holds pictures of no class.
     Raises UserError where there is no such folder.
     """
     root = _root(user_path(path), path)
@@ -88,8 +93,14 @@ def scan(path: str, seed: int) -> PhotoSet:
     folders = {
         split: _classes(folder, root, findings) for split, folder in (("train", train or root), ("val", val)) if folder
     }
+    strangers = folders["train"].pop(NEITHER, None)
+    if "val" in folders and folders["val"].pop(NEITHER, None):
+        findings.append(
+            Finding("note", f"{val.name}/{NEITHER}", "pictures of no class are used in train/ only, ignored")
+        )
     classes = tuple(sorted(set().union(*folders.values())))
-    photos = []
+    files = _files(strangers, root, findings) if strangers else []
+    photos = [Photo(file, file.relative_to(root).as_posix(), -1, NEITHER) for file in files]
     for split, found in folders.items():
         for label, class_ in enumerate(classes):
             if class_ not in found:

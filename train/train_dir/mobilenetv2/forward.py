@@ -6,7 +6,7 @@ import mindspore as ms
 import numpy as np
 
 from .folder import Photo
-from .network import MobileNetV2
+from .network import MobileNetV2, pool
 from .pixels import Preprocessing, pixels
 from .progress import parallel, progress
 
@@ -37,10 +37,12 @@ def forward(
         yield from zip(names, run(function, batch))
 
 
-def logits(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> np.ndarray:
-    """Photos as the page sees them -> f32 [N, classes]."""
+def pooled(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> np.ndarray:
+    """Photos as the page sees them -> f32 [N, channels], what the classifier works on."""
     network.set_train(False)
     pictures = parallel(lambda photo: (photo.name, pixels(photo.read(), preprocessing)), photos, workers)
-    return np.stack(
-        [row for _, row in progress(forward(network, pictures, preprocessing.size), len(photos), "Answering")]
-    )
+    rows = forward(lambda batch: pool(network.features(batch)), pictures, preprocessing.size)
+    out = np.empty((len(photos), network.classifier.in_channels), np.float32)
+    for number, (_, row) in enumerate(progress(rows, len(photos), "Answering")):
+        out[number] = row
+    return out

@@ -1,6 +1,6 @@
 """Numbers about logits."""
 
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import numpy as np
 
@@ -21,3 +21,16 @@ def summary(logits: np.ndarray, labels: np.ndarray, label_smoothing: float = 0.0
         -(1 - label_smoothing) * confidence[np.arange(len(labels)), labels].mean() - label_smoothing * confidence.mean()
     )
     return {"count": len(labels), "correct": correct, "accuracy": correct / len(labels), "loss": float(loss)}
+
+
+def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """logits f32 [N, C], labels i32 [N] -> i64 [C, C]: row, the true class; column, the answer."""
+    classes = logits.shape[1]
+    return np.bincount(labels * classes + logits.argmax(1), minlength=classes**2).reshape(classes, classes)
+
+
+def per_class(matrix: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """`confusion` -> precision f64 [C] and recall f64 [C], 0-1; NaN where a class was never answered, or never occurs."""
+    right = np.diag(matrix)
+    with np.errstate(invalid="ignore"):
+        return right / matrix.sum(0), right / matrix.sum(1)

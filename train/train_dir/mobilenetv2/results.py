@@ -1,4 +1,4 @@
-"""What is left beside the checkpoint: metrics.json and validation.csv. Losing one of these is a warning, not a failed run."""
+"""What is left beside the checkpoint: check.json, metrics.json, validation.csv. To lose one is a warning, not a failed run."""
 
 import csv
 import json
@@ -14,7 +14,8 @@ import PIL
 
 from .checkpoint import Description
 from .files import atomic
-from .folder import Photo, PhotoSet
+from .folder import Finding, Photo, PhotoSet
+from .intervals import words
 from .metrics import log_softmax
 
 log = logging.getLogger(__name__)
@@ -36,10 +37,12 @@ def write(
     description: Description,
     data: PhotoSet,
     answers: np.ndarray,
+    scores: np.ndarray,
     history: Dict[str, List[Dict[str, Any]]],
     seconds: Dict[str, float],
 ) -> None:
-    """answers: logits f32 [N, C] of the validation photos. history: rows of `fit` by stage. seconds: by part of the run."""
+    """answers: logits f32 [N, C] of the validation photos. scores: f32 [N], how much each is like none of the classes. history:
+    rows of `fit` by stage. seconds: by part of the run."""
     photos = data.split("val")
     steps = [row["step_ms"] for row in history.get("finetune", [])]
     metrics = {
@@ -55,23 +58,41 @@ def write(
         "versions": description.versions,
         "history": history,
     }
-    _optional(_write_metrics, folder / "metrics.json", metrics)
-    _optional(_write_table, folder / "validation.csv", description.classes, photos, answers)
+    _optional(_write_json, folder / "metrics.json", metrics)
+    _optional(_write_table, folder / "validation.csv", description, photos, answers, scores)
     wrong = [(photo, row) for photo, row in zip(photos, answers) if row.argmax() != photo.label]
     for photo, row in wrong[:SHOWN]:
         log.info(
             "Wrong: %s is said to be %s (%.3f).",
             photo.name,
             description.classes[row.argmax()],
-            np.exp(log_softmax(row[None])).max(),
+            np.exp(log_softmax(row[None] / np.float32(description.temperature))).max(),
         )
     if len(wrong) > SHOWN:
         log.info("... and %d more in %s.", len(wrong) - SHOWN, folder / "validation.csv")
+    val, folds = description.metrics["val"], description.metrics["folds"]
+    log.info(
+        "Validation: %s. Out of fold: %s.", words(val["correct"], val["count"]), words(folds["correct"], folds["count"])
+    )
+    log.info(
+        "Confidence: temperature %.3f, calibration error %.3f, before %.3f. %d of %d validation photos are refused as neither.",
+        description.temperature,
+        val["ece"]["after"],
+        val["ece"]["before"],
+        val["refused"],
+        val["count"],
+    )
     log.info(
         "Seconds: %s. Peak memory: %.0f MiB.",
         ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()),
         metrics["peak_memory_mib"],
     )
+
+
+def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
+    """check.json: all that is to be said about the data set."""
+    rows = [finding._asdict() for finding in findings]
+    _optional(_write_json, folder / "check.json", rows)
 
 
 def _optional(step: Callable[..., None], file: Path, *arguments: Any) -> None:
@@ -82,19 +103,23 @@ def _optional(step: Callable[..., None], file: Path, *arguments: Any) -> None:
         log.warning("%s was not written: %s", file.name, error)
 
 
-def _write_metrics(file: Path, metrics: Dict[str, Any]) -> None:
+def _write_json(file: Path, content: Any) -> None:
     with atomic(file) as temporary:
-        temporary.write_text(json.dumps(metrics, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _write_table(file: Path, classes: Sequence[str], photos: Sequence[Photo], answers: np.ndarray) -> None:
+def _write_table(
+    file: Path, description: Description, photos: Sequence[Photo], answers: np.ndarray, scores: np.ndarray
+) -> None:
+    classes = description.classes
+    confidences = np.exp(log_softmax(answers / np.float32(description.temperature)))
     with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
-        table.writerow(["photo", "class", "answer", *(f"logit {name}" for name in classes)])
-        for photo, row in zip(photos, answers):
-            table.writerow(
-                [photo.name, classes[photo.label], classes[row.argmax()], *(repr(float(value)) for value in row)]
-            )
+        columns = [f"{what} {name}" for what in ("logit", "confidence") for name in classes]
+        table.writerow(["photo", "class", "answer", "neither score", *columns])
+        for photo, score, logits, shares in zip(photos, scores, answers, confidences):
+            numbers = [repr(float(value)) for value in (score, *logits, *shares)]
+            table.writerow([photo.name, classes[photo.label], classes[logits.argmax()], *numbers])
 
 
 def peak_memory() -> float:

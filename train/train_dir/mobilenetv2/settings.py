@@ -18,6 +18,7 @@ from .network import STAGES
 HEAD = {"epochs": 60, "lr": 0.001}
 FINETUNE = {"epochs": 10, "lr": 0.0001}
 SCRATCH = {"epochs": 15, "lr": 0.01, "image_size": 64, "width": 0.25}  # learns the drawings in under a minute
+SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 def _auto(name: str) -> str:
@@ -101,6 +102,29 @@ class Settings:
         auto="what the weights say, 1.0 where they do not; {width} without weights".format(**SCRATCH),
     )
     bad_files: str = _setting("stop", "what to do about files that cannot be read", choices=("stop", "skip"))
+    leaks: str = _setting(
+        "stop",
+        "what to do about pictures that are in two classes, or both in train/ and val/: stop; drop them from training; or "
+        "allow them, and with them results that promise too much",
+        choices=("stop", "drop", "allow"),
+    )
+    check: bool = _setting(False, "only look at the photos and report what is wrong with them, without training")
+    refused: float = _setting(
+        0.02,
+        "share of pictures of the classes that may be answered with 'neither', so that pictures of anything else are",
+        low=0,
+        high=0.5,
+    )
+    min_accuracy: float = _setting(
+        0.0, "validation accuracy below which the run ends with exit code 3, after writing everything", low=0, high=1
+    )
+    thumbnails: int = _setting(
+        64,
+        "side in pixels of the training photos' thumbnails that the page shows as nearest; 0 keeps none",
+        low=0,
+        high=128,
+    )
+    language: str = _setting("en", "language of report.html", choices=("en", "zh"))
     seed: int = _setting(0, "every random choice follows from it", low=0, high=2**31 - 1)
     device_target: str = _setting(
         "auto",
@@ -115,7 +139,10 @@ class Settings:
 
     def recorded(self) -> Dict[str, Any]:
         """What of it belongs to the result: not the places on this machine, nor how much of the machine was used."""
-        local = ("output_path", "data_url", "pretrain_url", "device_target", "workers", "cache_dir", "aim_repo")
+        local = (
+            *("output_path", "data_url", "pretrain_url", "device_target", "workers", "cache_dir", "aim_repo"),
+            *("check", "min_accuracy", "language"),
+        )
         return {name: value for name, value in asdict(self).items() if name not in local}
 
 
@@ -131,7 +158,8 @@ def parse(arguments: Sequence[str]) -> Tuple[Settings, List[str]]:
     )
     for setting in fields(Settings):
         names = [f"--{name}" for name in (setting.name, *setting.metadata["also"])]
-        parser.add_argument(*names, default=[], action="append", metavar=_metavar(setting), help=_help(setting))
+        options = {"nargs": "?", "const": "yes"} if setting.type is bool else {"metavar": _metavar(setting)}
+        parser.add_argument(*names, default=[], action="append", help=_help(setting), **options)
     namespace, ignored = parser.parse_known_args(arguments)
     values, problems = {}, []
     for setting in fields(Settings):
@@ -157,6 +185,10 @@ def _unescape(text: str) -> str:
 def _value(setting: Any, text: str) -> Any:
     limits = setting.metadata
     kind = _kind(setting)
+    if kind is bool:
+        if text.lower() not in SWITCH:
+            raise ValueError
+        return SWITCH[text.lower()]
     if kind is str:
         for choice in limits["choices"]:
             if choice.lower() == text.lower():
@@ -175,7 +207,7 @@ def _value(setting: Any, text: str) -> Any:
 
 
 def _kind(setting: Any) -> type:
-    return next(kind for kind in (str, int, float) if setting.type in (kind, Optional[kind]))
+    return next(kind for kind in (bool, str, int, float) if setting.type in (kind, Optional[kind]))
 
 
 def _metavar(setting: Any) -> str:
@@ -184,6 +216,8 @@ def _metavar(setting: Any) -> str:
 
 def _expected(setting: Any) -> str:
     limits = setting.metadata
+    if setting.type is bool:
+        return "yes or no"
     if limits["choices"]:
         return "one of " + ", ".join(limits["choices"])
     number = {int: "a whole number", float: "a number"}[_kind(setting)]

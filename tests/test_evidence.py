@@ -1,0 +1,298 @@
+"""Numbers with intervals, folds, calibration and "neither": known answers, and what is promised on real photos."""
+
+import hashlib
+from dataclasses import replace
+from typing import NamedTuple
+
+import mindspore as ms
+import numpy as np
+import pytest
+from conftest import SHARED, needs_shared
+from mindspore import nn
+from scipy.stats import binom
+
+from mobilenetv2 import checkpoint, folder, weights
+from mobilenetv2.cache import PhotoCache
+from mobilenetv2.calibration import ece, fit_temperature, reliability
+from mobilenetv2.check import check
+from mobilenetv2.features import features
+from mobilenetv2.folds import assign_folds, out_of_fold, softmax_regression, unit
+from mobilenetv2.head import classify, train_head
+from mobilenetv2.intervals import interval, words
+from mobilenetv2.metrics import confusion, per_class
+from mobilenetv2.neither import Neither, directions, learn
+from mobilenetv2.network import MobileNetV2
+from mobilenetv2.settings import HEAD, Settings
+
+WEIGHTS = SHARED / "weights" / "mobilenetv2_imagenet.npz"
+
+
+@pytest.mark.parametrize("correct, count", [(0, 7), (1, 7), (35, 40), (40, 40), (142, 143)])
+def test_interval_is_exact(correct, count):
+    low, high = interval(correct, count)
+    assert low <= correct / count <= high
+    if correct:
+        assert binom.sf(correct - 1, count, low) == pytest.approx(0.025)
+    if correct < count:
+        assert binom.cdf(correct, count, high) == pytest.approx(0.025)
+
+
+def test_interval_at_the_ends():
+    assert interval(0, 0) == (0, 1)
+    assert interval(40, 40) == (pytest.approx(0.025 ** (1 / 40)), 1)
+    for wrong in ((-1, 4), (5, 4)):
+        with pytest.raises(ValueError):
+            interval(*wrong)
+
+
+@pytest.mark.parametrize(
+    "numbers, said",
+    [
+        ((40, 40), "40 of 40 right: above 91 %"),
+        ((143, 143), "143 of 143 right: above 97 %"),
+        ((35, 40), "35 of 40 right: 73 % to 96 %"),
+        ((0, 10), "0 of 10 right: below 31 %"),
+        ((0, 0), "0 of 0 right"),
+    ],
+)
+def test_words(numbers, said):
+    assert words(*numbers) == said
+
+
+def test_confusion_precision_recall():
+    logits = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 0]]
+    matrix = confusion(logits, np.array([0, 0, 0, 1, 1], np.int32))
+    assert matrix.tolist() == [[2, 1, 0], [1, 1, 0], [0, 0, 0]]
+    precision, recall = per_class(matrix)
+    assert precision[:2].tolist() == [2 / 3, 0.5] and recall[:2].tolist() == [2 / 3, 0.5]
+    assert np.isnan(precision[2]) and np.isnan(recall[2])
+
+
+def test_folds_keep_copies_together_and_classes_even():
+    labels = np.repeat(np.int32([0, 1, 2]), (50, 23, 7))
+    groups = np.arange(80)
+    groups[[3, 9, 27]] = 3  # copies in one class
+    groups[[1, 60, 79]] = 1  # and across all three
+    fold = assign_folds(labels, groups, 0)
+    for copies in ([3, 9, 27], [1, 60, 79]):
+        assert len(set(fold[copies])) == 1
+    for label in range(3):
+        counts = np.bincount(fold[labels == label], minlength=5)
+        assert counts.max() - counts.min() <= 2 and counts.min() >= 1
+    assert (assign_folds(labels, groups, 0) == fold).all() and (assign_folds(labels, groups, 1) != fold).any()
+
+
+def clouds(random, count, spread=0.5, channels=40):
+    """Features of two classes, two views each, that overlap a little."""
+    labels = np.repeat(np.int32([0, 1]), count)
+    middle = np.random.default_rng(99).normal(0, 0.35, (2, channels))[labels, None]
+    return (middle + random.normal(0, spread, (2 * count, 2, channels)) + 1).astype(np.float32), labels
+
+
+def test_out_of_fold_never_saw_the_photo():
+    random = np.random.default_rng(0)
+    inputs, labels = clouds(random, 60)
+    noise = random.normal(size=(120, 1, 400)).astype(np.float32)
+    fold = assign_folds(labels, np.arange(120), 0)
+    weight, bias = softmax_regression(noise, labels, 2)
+    assert ((noise[:, 0] @ weight.T + bias).argmax(1) == labels).mean() > 0.8  # learned by heart
+    assert ((out_of_fold(noise, labels, fold, 2)).argmax(1) == labels).mean() < 0.65  # and worth nothing
+    held = fold == 2
+    weight, bias = softmax_regression(inputs[~held], labels[~held], 2)
+    logits = out_of_fold(inputs, labels, fold, 2)
+    assert np.abs(logits[held] - (inputs[held, 0] @ weight.T + bias)).max() < 0.02 * np.abs(logits).max()
+    assert np.array_equal(logits, out_of_fold(inputs, labels, fold, 2))
+
+
+def test_temperature_is_found_again():
+    random = np.random.default_rng(1)
+    truth = random.normal(0, 2, (4000, 3)).astype(np.float32)
+    shares = np.exp(truth) / np.exp(truth).sum(1, keepdims=True)
+    labels = (random.random(4000)[:, None] > shares.cumsum(1)).sum(1).clip(0, 2).astype(np.int32)
+    for factor in (0.3, 1.0, 4.0):
+        assert fit_temperature(factor * truth, labels) == pytest.approx(factor, rel=0.08)
+    before, after = reliability(4 * truth, labels), reliability(4 * truth, labels, 4.0)
+    assert ece(before) > 0.12 and ece(after) < 0.025
+    assert sum(row["count"] for row in before) == 4000 and before[0]["count"] == 0 and len(before) == 15
+
+
+def test_all_right_does_not_promise_everything():
+    labels = np.repeat(np.int32([0, 1]), 10)
+    logits = 6 * np.eye(2, dtype=np.float32)[labels]
+    scaled = logits / fit_temperature(logits, labels)
+    assert 1 / (1 + np.exp(scaled.min(1) - scaled.max(1))) == pytest.approx(21 / 22, abs=1e-3)
+
+
+def test_ece_by_hand():
+    logits = np.log(np.float32([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.0001, 0.9999]]))
+    assert ece(reliability(logits, np.int32([0, 1, 1, 1]))) == pytest.approx((2 * 0.4 + 0.4 + 0.0001) / 4, abs=1e-4)
+    assert ece(reliability(logits[:0], np.zeros(0, np.int32))) == 0
+
+
+def test_neither_from_features_alone():
+    random = np.random.default_rng(2)
+    inputs, labels = clouds(random, 80, 0.12)
+    known, strange = clouds(random, 40, 0.12)[0][:, 0], random.normal(1, 0.35, (40, 40)).astype(np.float32)
+    fold = assign_folds(labels, np.arange(160), 0)
+    model = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]))
+    assert model.refused(known).mean() <= 0.075 and model.refused(strange).all()
+    again = Neither.from_tensors(model.tensors())
+    assert np.array_equal(again.score(known), model.score(known)) and again.threshold == pytest.approx(model.threshold)
+    sharper = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]), strange[:20])
+    assert "neither.strangers" in sharper.tensors() and "neither.strangers" not in model.tensors()
+    assert (Neither.from_tensors(sharper.tensors()).score(strange[20:]) > sharper.threshold).all()
+
+
+def test_neither_refuses_the_stated_share_of_held_out_photos():
+    inputs, labels = clouds(np.random.default_rng(3), 300, 0.5)
+    fold = assign_folds(labels, np.arange(600), 0)
+    fresh = clouds(np.random.default_rng(4), 2000, 0.5)[0][:, 0]
+    for share in (0.02, 0.1):
+        model = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]), refused=share)
+        assert 0.1 * share < model.refused(fresh).mean() < 1.5 * share  # fewer: the folds have fewer references
+
+
+@pytest.mark.parametrize(
+    "break_it, said",
+    [
+        (lambda tensors: tensors.pop("neither.centre"), "neither.centre is missing"),
+        (lambda tensors: tensors.update({"neither.centre": np.zeros(3, np.float32)}), "do not fit together"),
+        (lambda tensors: tensors.update({"neither.numbers": np.float32([0, 1])}), "do not fit together"),
+        (lambda tensors: tensors.update({"neither.numbers": np.float32([1, np.nan])}), "not finite"),
+    ],
+)
+def test_neither_tensors_that_do_not_fit(break_it, said):
+    inputs, labels = clouds(np.random.default_rng(5), 10)
+    tensors = learn(inputs[:, 0], labels, np.arange(20) % 5, directions(inputs[:, 0])).tensors()
+    break_it(tensors)
+    with pytest.raises(ValueError, match=said):
+        Neither.from_tensors(tensors)
+
+
+def test_neither_with_a_handful_of_photos():
+    inputs, labels = clouds(np.random.default_rng(6), 2)
+    model = learn(inputs[:, 0], labels, assign_folds(labels, np.arange(4), 0), directions(inputs[:, 0]))
+    assert np.isfinite(model.score(inputs[:, 0])).all() and not model.refused(inputs[:, 0]).any()
+
+
+class Real(NamedTuple):
+    """Features of the real photos, f32 [N, views, channels], view 0 of the others, and what the run's classifier says."""
+
+    train: np.ndarray
+    labels: np.ndarray
+    val: np.ndarray
+    val_labels: np.ndarray
+    strangers: np.ndarray
+    logits: np.ndarray
+    classifier: np.ndarray  # f32 [1000, channels], of the weights
+    data: folder.PhotoSet
+
+
+@pytest.fixture(scope="module")
+def real(photos, cache):
+    """Everything but the strangers is in the cache since the run `photos`."""
+    start, store = weights.read(str(WEIGHTS), None), PhotoCache(str(cache))
+    trained, description = checkpoint.load(str(photos))
+    network = MobileNetV2(start.architecture, 2)
+    weights.initialise(network, start, description.classes)
+    preprocessing = description.preprocessing
+    data = check(folder.scan(str(SHARED / "photos"), 0), preprocessing.size, store, 2, "stop")
+    strangers = [
+        folder.Photo(file, file.name, 0, "train", hashlib.sha256(file.read_bytes()).hexdigest())
+        for file in sorted((SHARED / "neither").iterdir())
+    ]
+    val = features(network, data.split("val"), preprocessing, store)[:, 0]
+    return Real(
+        features(network, data.split("train"), preprocessing, store, description.settings["views"]),
+        data.labels("train"),
+        val,
+        data.labels("val"),
+        features(network, strangers, preprocessing, store, workers=2)[:, 0],
+        classify(trained.classifier, val),
+        np.load(WEIGHTS)["classifier.1.weight"],
+        data,
+    )
+
+
+@needs_shared
+def test_out_of_fold_classifier_is_that_of_the_head(real):
+    weight, bias = softmax_regression(real.train, real.labels, 2)
+    ours = np.diff(real.val @ weight.T + bias)[:, 0]
+    theirs = np.diff(real.logits)[:, 0]
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.995
+    assert np.polyfit(ours, theirs, 1) == pytest.approx([1, 0], abs=0.12)
+    assert ((ours > 0) == (theirs > 0)).all()
+
+
+@needs_shared
+@pytest.mark.parametrize("count, views", [(5, 10), (50, 5)])
+def test_that_holds_for_few_photos(real, count, views):
+    """Against the real training loop, on the first photos of each class; their views are repeated where there are fewer."""
+    rows = np.concatenate([np.flatnonzero(real.labels == label)[:count] for label in (0, 1)])
+    numbers = np.resize(np.arange(real.train.shape[1]), views)
+    few, labels = real.train[rows][:, numbers], real.labels[rows]
+    data = folder.PhotoSet(
+        real.data.classes, (*(real.data.split("train")[row] for row in rows), *real.data.split("val")), ()
+    )
+    ms.set_seed(0)
+    classifier = nn.Dense(few.shape[-1], 2)
+    train_head(classifier, few, real.val, data, replace(Settings(), **HEAD, batch_size=16), lambda row: None)
+    weight, bias = softmax_regression(few, labels, 2)
+    ours, theirs = np.diff(real.val @ weight.T + bias)[:, 0], np.diff(classify(classifier, real.val))[:, 0]
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.95
+    factor = unit(few[:, 0] @ weight.T + bias, classify(classifier, few[:, 0]))
+    assert np.polyfit(factor * ours, theirs, 1)[0] == pytest.approx(1, abs=0.15)
+
+
+@needs_shared
+def test_calibration_on_real_photos(real):
+    fold = assign_folds(real.labels, np.arange(len(real.labels)), 0)
+    logits = out_of_fold(real.train, real.labels, fold, 2)
+    assert (logits.argmax(1) == real.labels).sum() >= 630
+    temperature = fit_temperature(logits, real.labels)
+    assert 0.3 < temperature < 0.6  # label smoothing makes the classifier too modest
+    before = ece(reliability(real.logits, real.val_labels))
+    after = ece(reliability(real.logits, real.val_labels, temperature))
+    assert before > 0.04 and after <= 0.02
+
+
+def auroc(known: np.ndarray, strange: np.ndarray) -> float:
+    """How often a stranger's score is above that of a known photo."""
+    return float((strange[:, None] > known[None]).mean())
+
+
+@needs_shared
+@pytest.mark.parametrize("seed", range(3))
+def test_neither_on_real_photos(real, seed):
+    fold = assign_folds(real.labels, np.arange(len(real.labels)), seed)
+    photos = real.train[:, 0]
+    model = learn(photos, real.labels, fold, directions(photos, real.classifier))
+    assert auroc(model.score(real.val), model.score(real.strangers)) >= 0.93
+    assert model.refused(real.val).mean() <= 0.03
+    assert model.refused(real.strangers).mean() > 0.4
+    assert sum(tensor.nbytes for tensor in model.tensors().values()) < 2 * 2**20
+
+
+@needs_shared
+def test_neither_without_the_many_classes_of_the_weights(real):
+    photos = real.train[:, 0]
+    fold = assign_folds(real.labels, np.arange(len(real.labels)), 0)
+    model = learn(photos, real.labels, fold, directions(photos))
+    assert auroc(model.score(real.val), model.score(real.strangers)) >= 0.88
+    assert model.refused(real.val).mean() <= 0.03
+
+
+@needs_shared
+def test_a_folder_of_strangers_sharpens(real):
+    photos, known = real.train[:, 0], directions(real.train[:, 0], real.classifier)
+    fold = assign_folds(real.labels, np.arange(len(real.labels)), 0)
+    alone, sharper = [], []
+    plain = learn(photos, real.labels, fold, known)
+    for seed in range(4):
+        order = np.random.default_rng(seed).permutation(len(real.strangers))
+        for seen, tested in ((order[:23], order[23:]), (order[23:], order[:23])):
+            model = learn(photos, real.labels, fold, known, real.strangers[seen])
+            sharper.append(auroc(model.score(real.val), model.score(real.strangers[tested])))
+            alone.append(auroc(plain.score(real.val), plain.score(real.strangers[tested])))
+    assert np.mean(sharper) > np.mean(alone) + 0.005
+    assert np.mean(sharper) >= 0.945

@@ -1,0 +1,59 @@
+"""Confidences that mean what they say: one temperature for all logits (Guo et al., On Calibration of Modern Neural Networks,
+ICML 2017)."""
+
+from typing import Dict, List
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from .metrics import log_softmax
+
+BINS = 15
+LOWEST, HIGHEST = 0.05, 20.0
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """logits f32 [N, C] of photos that the classifier did not learn from, labels i32 [N] -> the temperature: logits / it are
+    the most likely ones.
+
+    The labels are smoothed by 1 / (N + 2): where all N are right, the confidence is fitted to (N + 1) / (N + 2) and not to 1.
+    """
+    count, classes = logits.shape
+    wrong = 1 / (count + 2)
+    targets = np.full((count, classes), wrong / max(1, classes - 1))
+    targets[np.arange(count), labels] = 1 - wrong
+
+    def loss(scale: float) -> float:
+        return -float((targets * log_softmax(logits.astype(np.float64) / np.exp(scale))).sum()) / count
+
+    found = minimize_scalar(loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def reliability(
+    logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0, bins: int = BINS
+) -> List[Dict[str, float]]:
+    """logits f32 [N, C], labels i32 [N] -> of each bin of equal width: low and high (confidence, 0-1), count, confidence and
+    accuracy (means, 0-1; 0 where the bin is empty)."""
+    confidence = np.exp(log_softmax(logits / np.float32(temperature)).max(1))
+    right = logits.argmax(1) == labels
+    number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # the upper end belongs to a bin
+    rows = []
+    for index in range(bins):
+        inside = number == index
+        rows.append(
+            {
+                "low": index / bins,
+                "high": (index + 1) / bins,
+                "count": int(inside.sum()),
+                "confidence": float(confidence[inside].mean()) if inside.any() else 0.0,
+                "accuracy": float(right[inside].mean()) if inside.any() else 0.0,
+            }
+        )
+    return rows
+
+
+def ece(rows: List[Dict[str, float]]) -> float:
+    """Expected calibration error of `reliability`, 0-1: |accuracy - confidence| in the mean over the photos."""
+    total = sum(row["count"] for row in rows)
+    return sum(row["count"] * abs(row["accuracy"] - row["confidence"]) for row in rows) / total if total else 0.0

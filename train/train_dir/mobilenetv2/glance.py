@@ -1,0 +1,88 @@
+"""What one look at a photo tells without a network: a thumbnail and a few measures. Made in the pass in which check.py reads."""
+
+import struct
+import sys
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from . import pixels
+from .cache import PhotoCache, source
+
+SIDE = 64  # of a thumbnail, in pixels: enough to tell a copy from another photo of the same thing
+SEEN = 224  # side at which sharpness is measured: about what a network sees, whatever the file's resolution
+FRAME = 0.06  # width of the frame that counts as border / side of the picture
+_NUMBERS = struct.Struct("<8sII6d")
+
+
+class Glance(NamedTuple):
+    """thumbnail: u8 [SIDE, SIDE], the whole picture in grey, stretched to a square. format: such as "JPEG". width, height:
+    upright, in pixels. sharpness: standard deviation of the Laplacian / of the grey values, at SEEN x SEEN pixels. brightness
+    and contrast: mean and standard deviation of the grey values, 0-255. border: mean grey value of the frame, 0-255.
+    border_contrast: standard deviation there. colour: the largest standard deviation of a channel, 0 where there is but one
+    colour."""
+
+    thumbnail: np.ndarray
+    format: str
+    width: int
+    height: int
+    sharpness: float
+    brightness: float
+    contrast: float
+    border: float
+    border_contrast: float
+    colour: float
+
+    def to_bytes(self) -> bytes:
+        return _NUMBERS.pack(self.format.encode(), *self[2:]) + self.thumbnail.tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Glance":
+        name, *numbers = _NUMBERS.unpack_from(data)
+        thumbnail = np.frombuffer(data, np.uint8, offset=_NUMBERS.size).reshape(SIDE, SIDE)
+        return cls(thumbnail, name.rstrip(b"\0").decode(), *numbers)
+
+
+def look(data: bytes, size: int) -> Glance:
+    """Picture file -> Glance; decoded for an input of size x size, as the network's input is. Raises UserError as `pixels`."""
+    image = pixels.decode(data, size)
+    head = pixels.header(data)
+    colour = max(band.std() for band in np.asarray(image.resize((SIDE, SIDE), Image.BOX), np.float32).T)
+    grey = image.convert("L")
+    thumbnail = np.asarray(grey.resize((SIDE, SIDE), Image.BICUBIC))
+    seen = np.asarray(grey.resize((SEEN, SEEN), Image.BICUBIC), np.float32)
+    inner = seen[1:-1, 1:-1]
+    laplacian = seen[:-2, 1:-1] + seen[2:, 1:-1] + seen[1:-1, :-2] + seen[1:-1, 2:] - 4 * inner
+    frame = np.ones(seen.shape, bool)
+    edge = round(FRAME * SEEN)
+    frame[edge:-edge, edge:-edge] = False
+    return Glance(
+        thumbnail,
+        head.format,
+        head.width,
+        head.height,
+        sharpness=float(laplacian.std() / max(1.0, inner.std())),
+        brightness=float(seen.mean()),
+        contrast=float(seen.std()),
+        border=float(seen[frame].mean()),
+        border_contrast=float(seen[frame].std()),
+        colour=float(colour),
+    )
+
+
+def cached_look(data: bytes, digest: str, size: int, cache: PhotoCache) -> Glance:
+    """`look`, taken from the cache where it is there. digest: SHA-256 of data."""
+    key = {
+        "kind": "glance",
+        "photo": digest,
+        "size": size,
+        "packages": [Image.__version__, np.__version__],
+        "code": source(pixels, sys.modules[__name__]),
+    }
+    known = cache.get(key)
+    if known is not None and len(known) == _NUMBERS.size + SIDE * SIDE:
+        return Glance.from_bytes(known)
+    glance = look(data, size)
+    cache.put(key, glance.to_bytes())
+    return glance

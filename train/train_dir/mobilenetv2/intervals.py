@@ -1,0 +1,33 @@
+"""How much a count of right answers proves."""
+
+import math
+from typing import Tuple
+
+from scipy.stats import beta
+
+LEVEL = 0.95
+
+
+def interval(correct: int, count: int, level: float = LEVEL) -> Tuple[float, float]:
+    """The exact interval of a share (Clopper and Pearson, Biometrika 26, 1934), 0-1; (0, 1) where count is 0.
+
+    A share outside of it would give so many right answers, or so few, in at most (1 - level) / 2 of all samples.
+    """
+    if not 0 <= correct <= count:
+        raise ValueError(f"{correct} of {count}")
+    tail = (1 - level) / 2
+    low = beta.ppf(tail, correct, count - correct + 1) if correct else 0.0
+    high = beta.ppf(1 - tail, correct + 1, count - correct) if correct < count else 1.0
+    return float(low), float(high)
+
+
+def words(correct: int, count: int) -> str:
+    """Such as "40 of 40 right: above 91 %" or "35 of 40 right: 73 % to 96 %"; rounded outwards, never promising more."""
+    low, high = interval(correct, count)
+    lower, upper = math.floor(100 * low), math.ceil(100 * high)
+    said = f"{correct} of {count} right"
+    if not count:
+        return said
+    if correct == count:
+        return f"{said}: above {lower} %"
+    return f"{said}: below {upper} %" if not correct else f"{said}: {lower} % to {upper} %"

@@ -1,0 +1,179 @@
+"""What is suspicious about the photos of a data set: pictures with nothing in them, classes of very different size, photos that
+look like the other class, and circumstances that give the class away. Says little, so that what it says is read."""
+
+from collections import Counter
+from typing import Dict, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+from scipy.stats import mannwhitneyu
+
+from .folder import Finding, Photo, PhotoSet
+from .glance import Glance
+from .metrics import log_softmax
+
+TINY = 48  # shorter side, in pixels, below which a photo shows hardly anything
+ONE_COLOUR = 3.0  # standard deviation of the strongest channel, 0-255
+IMBALANCE = 3.0  # photos of the largest class / of a smaller one
+TELLING = 0.75  # balanced accuracy from which on one measure alone gives the class away; chance is 0.5
+CHANCE = 1e-4  # probability that a measure separates the classes so well by accident, all measures together
+NEIGHBOURS = 10  # of a photo, whose classes are compared with its own
+OTHERS = 0.9  # share of them in the other class from which on the label is suspected
+BELIEF = 0.25  # confidence in its own class below which a photo's label is suspected
+
+
+class Giveaway(NamedTuple):
+    """One measure that tells a class from the others. accuracy: balanced, 0-1, of the best threshold on the training photos.
+    inside: share of the class (0-1), and then of the others, on that side of the threshold. p: probability of such a
+    difference by accident. side: the threshold in words."""
+
+    measure: str
+    class_: str
+    accuracy: float
+    inside: Tuple[float, float]
+    p: float
+    side: str
+
+    def words(self) -> str:
+        return (
+            f"{self.measure} alone gives {self.class_} away with a balanced accuracy of {100 * self.accuracy:.0f} % "
+            f"({self.side}: {100 * self.inside[0]:.0f} % of {self.class_}, {100 * self.inside[1]:.0f} % of the others); "
+            "the network may learn that instead"
+        )
+
+
+def empty_pictures(photos: Sequence[Photo], looks: Sequence[Glance]) -> List[Finding]:
+    """Tiny and one-colour pictures, by file name."""
+    findings = []
+    for photo, look in zip(photos, looks):
+        if look.colour < ONE_COLOUR:
+            findings.append(Finding("hint", photo.name, "a picture of one colour"))
+        if min(look.width, look.height) < TINY:
+            text = f"tiny: {look.width} x {look.height} pixels, at least {TINY} each way are needed to see anything"
+            findings.append(Finding("hint", photo.name, text))
+    return findings
+
+
+def imbalance(data: PhotoSet) -> List[Finding]:
+    """Classes with far fewer training photos than the largest."""
+    counts = data.counts("train")
+    largest = max(counts, key=lambda class_: counts[class_])
+    return [
+        Finding(
+            "hint", class_, f"{count} training photos, {largest} has {counts[largest]}: it will be answered too rarely"
+        )
+        for class_, count in counts.items()
+        if 0 < count * IMBALANCE <= counts[largest]
+    ]
+
+
+def giveaways(classes: Sequence[str], labels: np.ndarray, looks: Sequence[Glance]) -> List[Giveaway]:
+    """labels i32 [N] of the training photos -> measures that give a class away, the most telling first, one line each."""
+    measures = _measures(looks)
+    pairs = [(label, name) for name in measures for label in (range(len(classes)) if len(classes) > 2 else (0,))]
+    found = {}
+    for label, name in pairs:
+        values, own = measures[name], labels == label
+        if not 0 < own.sum() < len(labels):
+            continue
+        p = float(mannwhitneyu(values[own], values[~own]).pvalue) if np.ptp(values) else 1.0
+        accuracy, threshold, below = stump(values, own)
+        if accuracy < TELLING or p * len(pairs) > CHANCE:
+            continue
+        inside = (values <= threshold) == below
+        share = float(inside[own].mean()), float(inside[~own].mean())
+        measure, side = _words(name, threshold, below)
+        giveaway = Giveaway(measure, classes[label], accuracy, share, p, side)
+        if measure not in found or found[measure].accuracy < accuracy:
+            found[measure] = giveaway
+    return sorted(found.values(), key=lambda giveaway: -giveaway.accuracy)
+
+
+def giveaway_findings(classes: Sequence[str], labels: np.ndarray, looks: Sequence[Glance]) -> List[Finding]:
+    return [Finding("hint", found.class_, found.words()) for found in giveaways(classes, labels, looks)]
+
+
+def stump(values: np.ndarray, own: np.ndarray) -> Tuple[float, float, bool]:
+    """f64 [N], bool [N] -> best balanced accuracy of one threshold, 0.5-1; the threshold; whether `own` lies at or below it."""
+    order = np.argsort(values, kind="stable")
+    sorted_values, sorted_own = values[order], own[order]
+    gain = np.cumsum(sorted_own) / own.sum() - np.cumsum(~sorted_own) / (~own).sum()
+    gain[:-1][sorted_values[1:] == sorted_values[:-1]] = 0  # no threshold between equal values
+    best = int(np.abs(gain).argmax())
+    return float(0.5 + abs(gain[best]) / 2), float(sorted_values[best]), bool(gain[best] > 0)
+
+
+def suspects(logits: np.ndarray, others: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Indices of photos whose label is probably wrong, the clearest first.
+
+    logits: calibrated f32 [N, C], of a classifier that did not learn from these photos. others: f64 [N] from
+    `other_neighbours`. Both have to speak against the label: either alone also finds photos that are just hard.
+    """
+    confidence = np.exp(log_softmax(logits))[np.arange(len(labels)), labels]
+    suspected = np.flatnonzero((confidence < BELIEF) & (others >= OTHERS))
+    return suspected[np.argsort(confidence[suspected], kind="stable")]
+
+
+def mislabelled(
+    photos: Sequence[Photo], classes: Sequence[str], logits: np.ndarray, others: np.ndarray
+) -> List[Finding]:
+    """`suspects` among photos, by file name."""
+    labels = np.array([photo.label for photo in photos], np.int32)
+    return [
+        Finding("hint", photos[index].name, f"looks like {classes[logits[index].argmax()]}: is its label wrong?")
+        for index in suspects(logits, others, labels)
+    ]
+
+
+def other_neighbours(
+    features: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    known: np.ndarray,
+    known_labels: np.ndarray,
+    known_groups: np.ndarray,
+) -> np.ndarray:
+    """f64 [N], 0-1: of the nearest neighbours of each photo, the share of the most frequent class other than its own.
+
+    features f32 [N, channels], labels i32 [N] and copy groups i64 [N] (duplicates.groups) of the photos; the same of those among
+    which the neighbours are looked for, by the cosine of the centred features. Copies of a photo are not its neighbours.
+    """
+    centre = known.mean(0)
+    similar = _unit(features - centre) @ _unit(known - centre).T
+    similar[groups[:, None] == known_groups[None]] = -2
+    count = min(NEIGHBOURS, max(1, len(known) // 4))
+    nearest = known_labels[np.argpartition(-similar, count - 1, axis=1)[:, :count]]  # i32 [N, count]
+    votes = np.stack([(nearest == label).mean(1) for label in range(int(known_labels.max()) + 1)], 1)
+    votes[np.arange(len(labels)), labels] = 0
+    return votes.max(1)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+
+
+def _measures(looks: Sequence[Glance]) -> Dict[str, np.ndarray]:
+    """f64 [N] of each measure; of file formats, 0 where a photo has it."""
+    measures = {
+        "picture size": [max(look.width, look.height) for look in looks],
+        "aspect": [look.width / look.height for look in looks],
+        "sharpness": [look.sharpness for look in looks],
+        "border": [look.border_contrast for look in looks],
+        "background brightness": [look.border for look in looks],
+    }
+    for name in Counter(look.format for look in looks):
+        measures[f"file format {name}"] = [look.format != name for look in looks]
+    return {name: np.array(values, np.float64) for name, values in measures.items()}
+
+
+def _words(name: str, threshold: float, below: bool) -> Tuple[str, str]:
+    """The measure, and the side of the threshold, in words."""
+    if name.startswith("file format "):
+        return "file format", ("" if below else "not ") + name[len("file format ") :]
+    what = {
+        "picture size": "longer side {} {:.0f} pixels",
+        "aspect": "width / height {} {:.2f}",
+        "sharpness": "sharpness {} {:.3f}",
+        "border": "contrast of the outer frame {} {:.0f} of 255",
+        "background brightness": "brightness of the outer frame {} {:.0f} of 255",
+    }[name]
+    return name, what.format("at most" if below else "above", threshold)

@@ -1,0 +1,43 @@
+"""Small pictures of the training photos in one file beside the checkpoint, for the page to show what an answer is like."""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+from PIL import Image, ImageOps
+
+from .files import atomic
+from .folder import Photo
+from .pixels import decode
+from .progress import parallel
+
+ACROSS = 32  # thumbnails in a row of the sheet
+SUFFIX = ".thumbnails.jpg"  # in place of the checkpoint's .ckpt
+
+
+def write(file: Path, photos: Sequence[Photo], side: int, workers: int) -> Dict[str, Any]:
+    """Write a sheet of side x side pixels for each photo, in their order, row by row; returns what `read` needs, and labels."""
+    sheet = Image.new("RGB", (ACROSS * side, -(-len(photos) // ACROSS) * side))
+    small = parallel(lambda photo: ImageOps.fit(decode(photo.read(), side), (side, side)), photos, workers)
+    for number, picture in enumerate(small):
+        sheet.paste(picture, (number % ACROSS * side, number // ACROSS * side))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=80)
+    with atomic(file) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+    return {"side": side, "labels": [photo.label for photo in photos], "sha256": digest}
+
+
+def read(file: Path, known: Dict[str, Any]) -> List[Image.Image]:
+    """The thumbnails; none where the file is missing or is not the one that `write` described."""
+    try:
+        data = file.read_bytes()
+    except OSError:
+        return []
+    if hashlib.sha256(data).hexdigest() != known.get("sha256"):
+        return []
+    sheet, side = Image.open(io.BytesIO(data), formats=("JPEG",)), known["side"]
+    places = ((number % ACROSS * side, number // ACROSS * side) for number in range(len(known["labels"])))
+    return [sheet.crop((left, top, left + side, top + side)) for left, top in places]
