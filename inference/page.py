@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 import gradio as gr
+import markup
 import numpy as np
-import table
 from predictor import Answer, Predictor
 from rows import record
 from texts import LANGUAGES, TEXTS, preferred, problem
 
 from mobilenetv2.activation import overlay
+from mobilenetv2.folder import NEITHER
 from mobilenetv2.pixels import PictureError
 
 MOST = 500  # pictures in one batch
@@ -27,7 +28,7 @@ LAYOUT = ".language { flex: none !important; width: auto; min-width: 0 !importan
 # Fonts of the visitor's own: none is fetched from elsewhere.
 STYLE = {
     "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-    "css": table.STYLE + LAYOUT,
+    "css": markup.STYLE + LAYOUT,
 }
 
 
@@ -66,18 +67,24 @@ class Page:
         )
         return f"{about}\n\n{kept}"
 
-    def show(self, payload: Any, activation: bool, language: str) -> Tuple[str, Any, Any]:
-        """An unprocessed upload -> words, confidence per class, picture with the class activation map or without."""
+    def show(self, payload: Any, activation: bool, language: str) -> Tuple[str, Any, Any, str]:
+        """An unprocessed upload -> words, confidence per class, picture with activation map or without, nearest photos."""
         file = uploaded(payload)
         refusal = self._refusal([file] if file else [], language)
         if refusal:
-            return refusal, None, None
+            return refusal, None, None, ""
         texts, answer = TEXTS[language], self._answer(file)
         if isinstance(answer, PictureError):
-            return texts["bad"].format(problem=problem(answer, language)), None, None
-        words = f"## {answer.label} · {answer.confidences[answer.label]:.1%}\n{texts['details'].format(**vars(answer))}"
+            return texts["bad"].format(problem=problem(answer, language)), None, None, ""
+        best = max(answer.confidences, key=answer.confidences.get)
+        title = texts["neither"] if answer.label == NEITHER else f"{best} · {answer.confidences[best]:.1%}"
+        lines = [f"## {title}"]
+        if answer.label == NEITHER:
+            lines.append(texts["refused"].format(neither=answer.neither, best=best))
+        words = "\n\n".join([*lines, texts["details"].format(**vars(answer))])
         strength = answer.activation if activation else np.zeros_like(answer.activation)
-        return words, answer.confidences, overlay(answer.pixels, strength, self._predictor.description.preprocessing)
+        seen = overlay(answer.pixels, strength, self._predictor.description.preprocessing)
+        return words, answer.confidences, seen, markup.nearest(answer, texts["nearest"])
 
     def show_batch(self, files: Optional[List[str]], language: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         """Uploaded files -> a table in HTML. progress: Gradio finds it by its default value."""
@@ -86,7 +93,7 @@ class Page:
             return refusal
         answers = progress.tqdm(self._answers(files), total=len(files), desc=TEXTS[language]["answering"])
         description = self._predictor.description
-        return table.table(list(answers), description.classes, description.preprocessing, language)
+        return markup.table(list(answers), description.classes, description.preprocessing, language)
 
     def predict(self, payload: Any) -> Dict[str, Any]:
         """An unprocessed upload -> record, as rows.py says."""
@@ -166,6 +173,7 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
                 bars = make(gr.Label, {"label": "bars"}, **({"show_heading": False} if NEW else {}))
                 seen = make(gr.Image, {"label": "seen"}, interactive=False, format="jpeg", height=280, **SEEN_BUTTONS)
                 activation = make(gr.Checkbox, {"label": "activation"}, value=True)
+                nearest = gr.HTML()
         with make(gr.Tab, {"label": "many"}):
             pictures = make(gr.File, {"label": "pictures"}, file_count="multiple", type="filepath")
             ask = make(gr.Button, {"value": "ask"}, variant="primary")
@@ -174,7 +182,7 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
 
         one = {"concurrency_id": "one", "concurrency_limit": AT_ONCE, "preprocess": False}
         many = {"concurrency_id": "many", "concurrency_limit": 1}
-        shown = [words, bars, seen]
+        shown = [words, bars, seen, nearest]
         changes = [picture.change, activation.input, language.input]
         gr.on(changes, page.show, [picture, activation, language], shown, api_name=False, **one)
         ask.click(page.show_batch, [pictures, language], answers, api_name=False, **many)

@@ -14,28 +14,35 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "train" / "train_dir"))
 
 import numpy as np
+from PIL import Image
 
-from mobilenetv2 import checkpoint, device
+from mobilenetv2 import checkpoint, device, thumbnails
 from mobilenetv2.activation import class_activation_map
 from mobilenetv2.errors import UserError
 from mobilenetv2.files import find_file
 from mobilenetv2.fold import fold
+from mobilenetv2.folder import NEITHER
 from mobilenetv2.forward import BATCH, forward, run
 from mobilenetv2.metrics import log_softmax
 from mobilenetv2.pixels import PictureError, header, pixels
 from mobilenetv2.progress import parallel
 
 NAME = "mobilenetv2.ckpt"
+NEAREST = 3  # training photos that are shown with an answer
 
 
 @dataclass(frozen=True)
 class Answer:
-    """confidences: per class, in the checkpoint's order, sum 1. pixels: what the network saw, f32 [3, size, size], normalised.
-    activation: where the label was seen in it, f32 [h, w] from 0 to 1. width, height: of the picture, upright, in pixels.
-    milliseconds: that this picture took."""
+    """label: a class, or "neither" where the picture is like none of them. confidences: per class, in the checkpoint's order, sum
+    1. neither: how far the picture is from all training photos, above 0 it is refused; None where the checkpoint refuses nothing.
+    nearest: up to three of the most similar training photos, with their classes, where there are thumbnails. pixels: what the
+    network saw, f32 [3, size, size], normalised. activation: where the best class was seen in it, f32 [h, w] from 0 to 1. width,
+    height: of the picture, upright, in pixels. milliseconds: that this picture took."""
 
     label: str
     confidences: Dict[str, float]
+    neither: Optional[float]
+    nearest: List[Tuple[Image.Image, str]]
     pixels: np.ndarray
     activation: np.ndarray
     width: int
@@ -62,7 +69,9 @@ class Predictor:
     def __init__(self, file: str):
         device.choose("auto", seed=0)
         self.file = find_file(file, (".ckpt",))
-        network, self.description = checkpoint.load(str(self.file))
+        network, self.description, self._neither = checkpoint.load(str(self.file))
+        sheet = self.description.data.get("thumbnails")
+        self._thumbnails = thumbnails.read(self.file.with_suffix(thumbnails.SUFFIX), sheet) if sheet else []
         self._features = fold(network).features
         self._weight = network.classifier.weight.asnumpy()  # f32 [classes, channels]
         self._bias = network.classifier.bias.asnumpy()
@@ -128,19 +137,32 @@ class Predictor:
     def _answer(self, feature_map: np.ndarray, picture: _Picture, seconds: float) -> Answer:
         """The classifier, in NumPy. seconds: that the feature map took."""
         start = time.perf_counter()
-        logits = self._weight @ feature_map.mean((1, 2)) + self._bias
+        feature = feature_map.mean((1, 2))
+        logits = (self._weight @ feature + self._bias) / np.float32(self.description.temperature)
         confidences = np.exp(log_softmax(logits[None])[0])
         best = int(logits.argmax())
         classes = self.description.classes
+        neither = (
+            None if self._neither is None else float(self._neither.score(feature[None])[0]) - self._neither.threshold
+        )
         return Answer(
-            label=classes[best],
+            label=NEITHER if neither is not None and neither > 0 else classes[best],
             confidences={name: float(value) for name, value in zip(classes, confidences)},
+            neither=neither,
+            nearest=self._nearest(feature),
             pixels=picture.pixels,
             activation=class_activation_map(feature_map, self._weight, best),
             width=picture.width,
             height=picture.height,
             milliseconds=picture.milliseconds + 1000 * (seconds + time.perf_counter() - start),
         )
+
+    def _nearest(self, feature: np.ndarray) -> List[Tuple[Image.Image, str]]:
+        if self._neither is None or not self._thumbnails:
+            return []
+        labels = self.description.data["thumbnails"]["labels"]
+        found = self._neither.nearest(feature[None], NEAREST)[0]
+        return [(self._thumbnails[index], self.description.classes[labels[index]]) for index in found]
 
 
 def find_checkpoint(explicit: Optional[str] = None) -> str:

@@ -10,12 +10,13 @@ from mobilenetv2.pixels import PictureError
 
 
 def record(result: Union[Answer, PictureError]) -> Dict[str, Any]:
-    """{"label", "confidences" by class, "width", "height", "milliseconds"}, or {"error"}."""
+    """{"label", "confidences" by class, "neither", "width", "height", "milliseconds"}, or {"error"}."""
     if isinstance(result, PictureError):
         return {"error": str(result)}
     return {
         "label": result.label,
         "confidences": result.confidences,
+        "neither": result.neither,
         "width": result.width,
         "height": result.height,
         "milliseconds": round(result.milliseconds, 1),
@@ -31,11 +32,14 @@ def write_jsonl(records: Iterable[Dict[str, Any]], stream: TextIO) -> None:
 
 def write_csv(records: Iterable[Dict[str, Any]], classes: Sequence[str], stream: TextIO) -> None:
     """One record a row, with its "file", a column for each class's confidence, and "error"; what a record lacks is empty."""
-    columns = ["file", "label", *(f"confidence {name}" for name in classes), "width", "height", "milliseconds", "error"]
+    columns = ["file", "label", *(f"confidence {name}" for name in classes)]
+    columns += ["neither", "width", "height", "milliseconds", "error"]
     table = csv.DictWriter(stream, columns, restval="")
     table.writeheader()
     for one in records:
         one = dict(one)
         for name, value in one.pop("confidences", {}).items():
             one[f"confidence {name}"] = f"{value:.6f}"
+        if one.get("neither") is not None:
+            one["neither"] = f"{one['neither']:.4f}"
         table.writerow(one)

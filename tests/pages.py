@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Dict
 
 import httpx
-import numpy as np
 from conftest import ROOT
 
 
@@ -65,6 +64,5 @@ def trained(output: Path) -> Dict[str, Dict[str, float]]:
     """The confidences that a training run found for its validation photos, by photo and class."""
     with open(output / "validation.csv", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    names = [name[len("logit ") :] for name in rows[0] if name.startswith("logit ")]
-    exponents = {row["photo"]: np.exp([float(row[f"logit {name}"]) for name in names]) for row in rows}
-    return {photo: dict(zip(names, values / values.sum())) for photo, values in exponents.items()}
+    names = [name[len("confidence ") :] for name in rows[0] if name.startswith("confidence ")]
+    return {row["photo"]: {name: float(row[f"confidence {name}"]) for name in names} for row in rows}

@@ -96,12 +96,12 @@ def test_out_of_fold_never_saw_the_photo():
     fold = assign_folds(labels, np.arange(120), 0)
     weight, bias = softmax_regression(noise, labels, 2)
     assert ((noise[:, 0] @ weight.T + bias).argmax(1) == labels).mean() > 0.8  # learned by heart
-    assert ((out_of_fold(noise, labels, fold, 2)).argmax(1) == labels).mean() < 0.65  # and worth nothing
+    assert (out_of_fold(noise, labels, fold, 2)[0].argmax(1) == labels).mean() < 0.65  # and worth nothing
     held = fold == 2
     weight, bias = softmax_regression(inputs[~held], labels[~held], 2)
-    logits = out_of_fold(inputs, labels, fold, 2)
+    logits = out_of_fold(inputs, labels, fold, 2)[0]
     assert np.abs(logits[held] - (inputs[held, 0] @ weight.T + bias)).max() < 0.02 * np.abs(logits).max()
-    assert np.array_equal(logits, out_of_fold(inputs, labels, fold, 2))
+    assert np.array_equal(logits, out_of_fold(inputs, labels, fold, 2)[0])
 
 
 def test_temperature_is_found_again():
@@ -134,13 +134,13 @@ def test_neither_from_features_alone():
     inputs, labels = clouds(random, 80, 0.12)
     known, strange = clouds(random, 40, 0.12)[0][:, 0], random.normal(1, 0.35, (40, 40)).astype(np.float32)
     fold = assign_folds(labels, np.arange(160), 0)
-    model = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]))
+    model = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]))[0]
     assert model.refused(known).mean() <= 0.075 and model.refused(strange).all()
-    again = Neither.from_tensors(model.tensors())
+    again = Neither.from_tensors(model.tensors(), 40)
     assert np.array_equal(again.score(known), model.score(known)) and again.threshold == pytest.approx(model.threshold)
-    sharper = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]), strange[:20])
+    sharper = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]), strange[:20])[0]
     assert "neither.strangers" in sharper.tensors() and "neither.strangers" not in model.tensors()
-    assert (Neither.from_tensors(sharper.tensors()).score(strange[20:]) > sharper.threshold).all()
+    assert (Neither.from_tensors(sharper.tensors(), 40).score(strange[20:]) > sharper.threshold).all()
 
 
 def test_neither_refuses_the_stated_share_of_held_out_photos():
@@ -148,7 +148,7 @@ def test_neither_refuses_the_stated_share_of_held_out_photos():
     fold = assign_folds(labels, np.arange(600), 0)
     fresh = clouds(np.random.default_rng(4), 2000, 0.5)[0][:, 0]
     for share in (0.02, 0.1):
-        model = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]), refused=share)
+        model = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]), refused=share)[0]
         assert 0.1 * share < model.refused(fresh).mean() < 1.5 * share  # fewer: the folds have fewer references
 
 
@@ -163,15 +163,15 @@ def test_neither_refuses_the_stated_share_of_held_out_photos():
 )
 def test_neither_tensors_that_do_not_fit(break_it, said):
     inputs, labels = clouds(np.random.default_rng(5), 10)
-    tensors = learn(inputs[:, 0], labels, np.arange(20) % 5, directions(inputs[:, 0])).tensors()
+    tensors = learn(inputs[:, 0], labels, np.arange(20) % 5, directions(inputs[:, 0]))[0].tensors()
     break_it(tensors)
     with pytest.raises(ValueError, match=said):
-        Neither.from_tensors(tensors)
+        Neither.from_tensors(tensors, inputs.shape[-1])
 
 
 def test_neither_with_a_handful_of_photos():
     inputs, labels = clouds(np.random.default_rng(6), 2)
-    model = learn(inputs[:, 0], labels, assign_folds(labels, np.arange(4), 0), directions(inputs[:, 0]))
+    model = learn(inputs[:, 0], labels, assign_folds(labels, np.arange(4), 0), directions(inputs[:, 0]))[0]
     assert np.isfinite(model.score(inputs[:, 0])).all() and not model.refused(inputs[:, 0]).any()
 
 
@@ -192,11 +192,11 @@ class Real(NamedTuple):
 def real(photos, cache):
     """Everything but the strangers is in the cache since the run `photos`."""
     start, store = weights.read(str(WEIGHTS), None), PhotoCache(str(cache))
-    trained, description = checkpoint.load(str(photos))
+    trained, description, _ = checkpoint.load(str(photos))
     network = MobileNetV2(start.architecture, 2)
     weights.initialise(network, start, description.classes)
     preprocessing = description.preprocessing
-    data = check(folder.scan(str(SHARED / "photos"), 0), preprocessing.size, store, 2, "stop")
+    data = check(folder.scan(str(SHARED / "photos"), 0), preprocessing.size, store, replace(Settings(), workers=2)).data
     strangers = [
         folder.Photo(file, file.name, 0, "train", hashlib.sha256(file.read_bytes()).hexdigest())
         for file in sorted((SHARED / "neither").iterdir())
@@ -247,7 +247,7 @@ def test_that_holds_for_few_photos(real, count, views):
 @needs_shared
 def test_calibration_on_real_photos(real):
     fold = assign_folds(real.labels, np.arange(len(real.labels)), 0)
-    logits = out_of_fold(real.train, real.labels, fold, 2)
+    logits = out_of_fold(real.train, real.labels, fold, 2)[0]
     assert (logits.argmax(1) == real.labels).sum() >= 630
     temperature = fit_temperature(logits, real.labels)
     assert 0.3 < temperature < 0.6  # label smoothing makes the classifier too modest
@@ -266,7 +266,7 @@ def auroc(known: np.ndarray, strange: np.ndarray) -> float:
 def test_neither_on_real_photos(real, seed):
     fold = assign_folds(real.labels, np.arange(len(real.labels)), seed)
     photos = real.train[:, 0]
-    model = learn(photos, real.labels, fold, directions(photos, real.classifier))
+    model = learn(photos, real.labels, fold, directions(photos, real.classifier))[0]
     assert auroc(model.score(real.val), model.score(real.strangers)) >= 0.93
     assert model.refused(real.val).mean() <= 0.03
     assert model.refused(real.strangers).mean() > 0.4
@@ -277,7 +277,7 @@ def test_neither_on_real_photos(real, seed):
 def test_neither_without_the_many_classes_of_the_weights(real):
     photos = real.train[:, 0]
     fold = assign_folds(real.labels, np.arange(len(real.labels)), 0)
-    model = learn(photos, real.labels, fold, directions(photos))
+    model = learn(photos, real.labels, fold, directions(photos))[0]
     assert auroc(model.score(real.val), model.score(real.strangers)) >= 0.88
     assert model.refused(real.val).mean() <= 0.03
 
@@ -287,11 +287,11 @@ def test_a_folder_of_strangers_sharpens(real):
     photos, known = real.train[:, 0], directions(real.train[:, 0], real.classifier)
     fold = assign_folds(real.labels, np.arange(len(real.labels)), 0)
     alone, sharper = [], []
-    plain = learn(photos, real.labels, fold, known)
+    plain = learn(photos, real.labels, fold, known)[0]
     for seed in range(4):
         order = np.random.default_rng(seed).permutation(len(real.strangers))
         for seen, tested in ((order[:23], order[23:]), (order[23:], order[:23])):
-            model = learn(photos, real.labels, fold, known, real.strangers[seen])
+            model = learn(photos, real.labels, fold, known, real.strangers[seen])[0]
             sharper.append(auroc(model.score(real.val), model.score(real.strangers[tested])))
             alone.append(auroc(plain.score(real.val), plain.score(real.strangers[tested])))
     assert np.mean(sharper) > np.mean(alone) + 0.005

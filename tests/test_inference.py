@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import numpy as np
-from conftest import ROOT, SHARED, needs_shared
+from conftest import ROOT, SHARED, metrics, needs_shared
+from pages import trained
 
+CLASSES = ("croissants", "dog")
 PREDICT = ROOT / "inference" / "predict.py"
 
 
@@ -31,10 +33,15 @@ def test_folder_glob_file_and_list_give_the_same_rows(drawn, tmp_path):
     rows = table(predict(folder, cwd=tmp_path, CHECKPOINT=str(drawn)))
     assert [row["file"] for row in rows] == names and len(rows) == 40
     known = json.loads((drawn / "metrics.json").read_text(encoding="utf-8"))["val"]["correct"]
-    assert sum(row["label"] == os.path.basename(os.path.dirname(row["file"])) for row in rows) == known
+    best = [max(CLASSES, key=lambda name: float(row[f"confidence {name}"])) for row in rows]
+    assert sum(name == row["file"].split("/")[-2] for name, row in zip(best, rows)) == known
     for row in rows:
-        confidences = {name: float(row[f"confidence {name}"]) for name in ("croissants", "dog")}
-        assert row["label"] == max(confidences, key=confidences.get) and abs(sum(confidences.values()) - 1) < 1e-5
+        confidences = {name: float(row[f"confidence {name}"]) for name in CLASSES}
+        best = max(confidences, key=confidences.get)
+        assert (
+            row["label"] == ("neither" if float(row["neither"]) > 0 else best)
+            and abs(sum(confidences.values()) - 1) < 1e-5
+        )
         assert (row["width"], row["height"], row["error"]) == ("192", "192", "") and float(row["milliseconds"]) > 0
     few = predict(
         names[0],
@@ -74,12 +81,8 @@ def test_validation_photos_and_odd_files(photos, tmp_path):
     rows = table(done)
     assert len(rows) == 143 + 30 and done.returncode == 1 and "Traceback" not in done.stderr
     assert sum(bool(row["error"]) for row in rows) == 8
-    with open(photos / "validation.csv", encoding="utf-8") as stream:
-        trained = {
-            row["photo"]: np.array([float(row["logit croissants"]), float(row["logit dog"])])
-            for row in csv.DictReader(stream)
-        }
+    known = trained(photos)
     for row in rows[:143]:
-        logits = trained["val/" + row["file"].split("/val/")[1]]
-        expected = np.exp(logits[1]) / np.exp(logits).sum()
-        assert abs(float(row["confidence dog"]) - expected) < 1e-5
+        assert abs(float(row["confidence dog"]) - known["val/" + row["file"].split("/val/")[1]]["dog"]) < 1e-5
+    assert sum(row["label"] == "neither" for row in rows[:143]) == metrics(photos)["val"]["refused"] <= 4
+    assert {row["label"] for row in rows[:143] if row["label"] != row["file"].split("/")[-2]} == {"neither"}

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import mindspore as ms
 import numpy as np
@@ -19,7 +20,8 @@ from mobilenetv2.errors import UserError
 from mobilenetv2.features import features
 from mobilenetv2.finetune import finetune
 from mobilenetv2.fit import shuffled
-from mobilenetv2.forward import logits
+from mobilenetv2.forward import pooled
+from mobilenetv2.head import classify
 from mobilenetv2.network import MobileNetV2, assign
 from mobilenetv2.pixels import Preprocessing
 from mobilenetv2.settings import Settings
@@ -109,33 +111,36 @@ def test_the_patterns_take_the_published_lines_and_nothing_else():
 
 
 def test_checkpoint_explains_itself(frozen, few, drawn):
-    network, description = checkpoint.load(str(frozen))
+    network, description, _ = checkpoint.load(str(frozen))
     result = metrics(frozen)
     assert description.classes == ("croissants", "dog")
     assert description.preprocessing == Preprocessing(size=64) and description.architecture.width == 0.25
-    assert description.metrics == {"val": result["val"], "train": result["train"]} and result["train"]["count"] == 24
+    assert description.metrics == {name: result[name] for name in ("val", "folds", "train")}
+    assert result["train"]["count"] == result["folds"]["count"] == 24
     assert description.data["train"] == {"croissants": 12, "dog": 12} and len(description.data["fingerprint"]) == 64
     assert description.origin["weights"] == "this program" and description.origin["head"] is True
     assert description.settings["views"] == 10 and description.settings["unfreeze"] == 0
     assert str(few.parent) not in description.to_json() and str(drawn) not in description.to_json()
     entries = ms.load_checkpoint(str(frozen / "mobilenetv2.ckpt"))
     assert json.loads(entries.pop("description"))["format"] == "mobilenetv2-photos"
-    assert set(entries) == {parameter.name for parameter in network.get_parameters()}  # no optimizer state
+    names = {f"neither.{name}" for name in ("projection", "centre", "references", "numbers")}
+    assert set(entries) == names | {parameter.name for parameter in network.get_parameters()}  # no optimizer state
 
 
 @pytest.mark.parametrize("run", ["drawn", "frozen", "unfrozen"])
 def test_loaded_checkpoint_gives_trainings_own_logits(run, request, few):
     output = request.getfixturevalue(run)
-    network, description = checkpoint.load(str(output / "mobilenetv2.ckpt"))
+    network, description, _ = checkpoint.load(str(output / "mobilenetv2.ckpt"))
     root = output / "sample" if run == "drawn" else few
-    found = check(
-        folder.scan(str(root), 0), description.preprocessing.size, PhotoCache(str(output / "none")), 2, "stop"
-    ).split("val")
+    settings = replace(Settings(), workers=2)
+    found = check(folder.scan(str(root), 0), description.preprocessing.size, PhotoCache(str(output / "none")), settings)
+    found = found.data.split("val")
     with open(output / "validation.csv", encoding="utf-8") as stream:
         rows = {row["photo"]: row for row in csv.DictReader(stream)}
     assert set(rows) == {photo.name for photo in found}
     expected = np.array([[float(rows[photo.name][f"logit {name}"]) for name in description.classes] for photo in found])
-    np.testing.assert_allclose(logits(network, found, description.preprocessing, 2), expected, atol=1e-5)
+    answers = classify(network.classifier, pooled(network, found, description.preprocessing, 2))
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
     correct = sum(row["class"] == row["answer"] for row in rows.values())
     assert correct == metrics(output)["val"]["correct"]
 
@@ -158,7 +163,7 @@ def test_training_of_a_whole_network_repeats_to_the_byte(drawn, cache, tmp_path)
 
 
 def test_unfreeze_trains_the_last_blocks_only(few, drawn, tmp_path):
-    network, description = checkpoint.load(str(drawn))
+    network, description, _ = checkpoint.load(str(drawn))
     assign(
         network, {"classifier.weight": np.zeros((2, 1280), np.float32)}
     )  # so that every epoch is better than the start
@@ -216,13 +221,13 @@ def test_unwritable_output_is_said_at_once(tmp_path):
 
 def test_cache_recomputes_just_what_changed(few, drawn, tmp_path):
     device.choose("CPU", 0)
-    network, description = checkpoint.load(str(drawn))
+    network, description, _ = checkpoint.load(str(drawn))
     root = tmp_path / "photos"
     shutil.copytree(few, root)
     cache = PhotoCache(str(tmp_path / "cache"))
 
     def run(model, seed=0):
-        found = check(folder.scan(str(root), 0), 64, cache, 2, "stop").split("train")
+        found = check(folder.scan(str(root), 0), 64, cache, replace(Settings(), workers=2)).data.split("train")
         known = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*") if file.is_file()}
         out = features(model, found, description.preprocessing, cache, 2, seed, 2)
         after = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*") if file.is_file()}
@@ -256,7 +261,7 @@ def test_no_photo_is_dropped_from_an_epoch():
 
 def test_damaged_or_foreign_checkpoints_are_refused(frozen, tmp_path):
     file = frozen / "mobilenetv2.ckpt"
-    network, description = checkpoint.load(str(file))
+    network, description, _ = checkpoint.load(str(file))
     damaged = bytearray(file.read_bytes())
     damaged[5000] ^= 1
     (tmp_path / "damaged.ckpt").write_bytes(damaged)
@@ -264,11 +269,12 @@ def test_damaged_or_foreign_checkpoints_are_refused(frozen, tmp_path):
     ms.save_checkpoint(network, str(tmp_path / "foreign.ckpt"))
     text = description.to_json()
     for name, change in {
-        "newer": ('"version": 1', '"version": 2'),
+        "newer": ('"version": 2', '"version": 3'),
         "program": ("mobilenetv2-photos", "something-else"),
         "classes": ('"dog"', '"croissants"'),
         "size": ('"size": 64', '"size": 100000'),
         "unknown": ('"origin"', '"orgin"'),
+        "temperature": ('"temperature": ', '"temperature": 1000'),
         "tensors": ('"width": 0.25', '"width": 0.5'),
     }.items():
         assert change[0] in text
@@ -279,11 +285,12 @@ def test_damaged_or_foreign_checkpoints_are_refused(frozen, tmp_path):
         "damaged": r"not a complete \.ckpt file",
         "cut": r"not a complete \.ckpt file",
         "foreign": "not one that this program wrote",
-        "newer": "format version 2, this program reads version 1",
+        "newer": "format version 3, this program reads version 2",
         "program": "of another program",
         "classes": "expected two or more different names",
         "size": "its preprocessing is",
         "unknown": "unexpected keyword argument 'orgin'",
+        "temperature": "its temperature is 1000",
         "tensors": "its tensors are not those of the network",
     }.items():
         with pytest.raises(UserError, match=words):

@@ -22,12 +22,13 @@ from mobilenetv2.evidence import Features, gather, measures, temperature
 from mobilenetv2.features import features, fingerprint
 from mobilenetv2.files import user_path
 from mobilenetv2.finetune import finetune
-from mobilenetv2.folder import NEITHER, PhotoSet
+from mobilenetv2.folder import NEITHER, Finding, PhotoSet
 from mobilenetv2.forward import pooled
 from mobilenetv2.head import classify, train_head
 from mobilenetv2.neither import references
 from mobilenetv2.network import MobileNetV2
 from mobilenetv2.progress import Stopwatch
+from mobilenetv2.publish import publish, publish_check
 from mobilenetv2.recipe import resolve, views_for
 from mobilenetv2.settings import HEAD, Settings, parse
 from mobilenetv2.tracking import Tracker
@@ -45,7 +46,7 @@ def train(settings: Settings, output: Path) -> float:
         cache = PhotoCache(settings.cache_dir)
         checked = check(found, preprocessing.size, cache, settings)
         findings, data = list(checked.data.findings), checked.data
-        results.write_findings(output, findings)
+        tell(output, data, findings, settings)
         judge(findings, settings)
         settings = replace(settings, views=settings.views or views_for(len(data.split("train"))))
     log.info("Photos to train: %s; to validate: %s.", data.counts("train"), data.counts("val"))
@@ -64,9 +65,10 @@ def train(settings: Settings, output: Path) -> float:
         with watch("evidence"):
             evidence = gather(known, checked, settings, start.head)
             findings += evidence.suspects
-            results.write_findings(output, findings)
+            tell(output, data, findings, settings)
             judge(evidence.suspects, settings)
     if settings.check:
+        log.info("%s, see %s.", "Nothing was found" if not findings else "All findings", output / "report.html")
         return 1.0
     if start:
         with watch("head"):
@@ -103,9 +105,19 @@ def train(settings: Settings, output: Path) -> float:
     )
     checkpoint.save(output / "mobilenetv2.ckpt", network, description, evidence.neither)
     log.info("Wrote %s.", output / "mobilenetv2.ckpt")
-    results.write(output, description, data, answers["val"], evidence.scores["val"], history, watch.seconds())
+    seconds = watch.seconds()
+    results.write(output, description, data, answers["val"], evidence.scores["val"], history, seconds)
+    known_of_it = (description, data, findings, evidence, answers["val"], history, seconds, settings)
+    results.optional("report.html", publish, output, network, *known_of_it)
     tracker.close()
     return description.metrics["val"]["accuracy"]
+
+
+def tell(output: Path, data: PhotoSet, findings: List[Finding], settings: Settings) -> None:
+    """What is known of the data set so far, in files: there is more to come only if nothing of it stops the run."""
+    results.write_findings(output, findings)
+    if findings or settings.check:
+        results.optional("report.html", publish_check, output, data, findings, settings)
 
 
 def write_thumbnails(output: Path, data: PhotoSet, settings: Settings) -> Dict[str, Any]:

@@ -56,12 +56,13 @@ def check(data: PhotoSet, size: int, cache: PhotoCache, settings: Settings) -> C
 def judge(findings: Sequence[Finding], settings: Settings) -> None:
     """Log what does not stop the run. Raises UserError that lists all that does: errors, bad files unless --bad_files=skip,
     leaks unless --leaks=drop or allow."""
-    stopping = {"error": "", "bad": "--bad_files skip", "leak": "--leaks drop (or allow)"}
-    if settings.bad_files == "skip":
-        del stopping["bad"]
-    if settings.leaks != "stop":
-        del stopping["leak"]
-    handled = {"bad": "; left out", "leak": "; left out of training" if settings.leaks == "drop" else ""}
+    stopping = {"error": ""}
+    if settings.bad_files == "stop":
+        stopping["bad"] = "--bad_files skip"
+    if settings.leaks == "stop":
+        stopping["conflict"] = stopping["leak"] = "--leaks drop (or allow)"
+    dropped = "; left out of training" if settings.leaks == "drop" else ""
+    handled = {"bad": "; left out", "conflict": dropped, "leak": dropped}
     for finding in findings:
         if finding.kind not in stopping:
             level = logging.INFO if finding.kind == "note" else logging.WARNING

@@ -127,8 +127,7 @@ def findings(photos: Sequence[Photo], pairs: Sequence[Pair]) -> List[Finding]:
             if kind(photos, pair) == what:
                 how = "the same file as" if pair.exact else "mirrored copy of" if pair.mirrored else "copy of"
                 name = photos[pair.first].name
-                found = "hint" if what == "copy" else "leak"
-                out.append(Finding(found, photos[pair.second].name, f"{how} {name}: {harm}", name))
+                out.append(Finding(what, photos[pair.second].name, f"{how} {name}: {harm}", name))
     return out
 
 

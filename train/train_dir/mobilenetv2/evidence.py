@@ -59,8 +59,8 @@ def gather(features: Features, checked: Checked, settings: Settings, head: Optio
 
 
 def temperature(evidence: Evidence, answers: np.ndarray, labels: np.ndarray) -> float:
-    """answers: logits f32 [N, C] of the training photos by the trained classifier. Fitted on the folds, in the unit of its logits:
-    from five photos per class they are nearly twice as large as those of the folds, from hundreds 1.03 times."""
+    """answers: logits f32 [N, C] of the training photos by the trained classifier. Fitted on the folds, in the unit of its
+    logits: from five photos per class they are nearly twice as large as those of the folds, from hundreds 1.03 times."""
     return fit_temperature(evidence.folds * unit(evidence.inside, answers), labels)
 
 

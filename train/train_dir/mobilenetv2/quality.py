@@ -46,10 +46,10 @@ def empty_pictures(photos: Sequence[Photo], looks: Sequence[Glance]) -> List[Fin
     findings = []
     for photo, look in zip(photos, looks):
         if look.colour < ONE_COLOUR:
-            findings.append(Finding("hint", photo.name, "a picture of one colour"))
+            findings.append(Finding("empty", photo.name, "a picture of one colour"))
         if min(look.width, look.height) < TINY:
             text = f"tiny: {look.width} x {look.height} pixels, at least {TINY} each way are needed to see anything"
-            findings.append(Finding("hint", photo.name, text))
+            findings.append(Finding("empty", photo.name, text))
     return findings
 
 
@@ -59,7 +59,9 @@ def imbalance(data: PhotoSet) -> List[Finding]:
     largest = max(counts, key=lambda class_: counts[class_])
     return [
         Finding(
-            "hint", class_, f"{count} training photos, {largest} has {counts[largest]}: it will be answered too rarely"
+            "imbalance",
+            class_,
+            f"{count} training photos, {largest} has {counts[largest]}: it will be answered too rarely",
         )
         for class_, count in counts.items()
         if 0 < count * IMBALANCE <= counts[largest]
@@ -89,7 +91,7 @@ def giveaways(classes: Sequence[str], labels: np.ndarray, looks: Sequence[Glance
 
 
 def giveaway_findings(classes: Sequence[str], labels: np.ndarray, looks: Sequence[Glance]) -> List[Finding]:
-    return [Finding("hint", found.class_, found.words()) for found in giveaways(classes, labels, looks)]
+    return [Finding("giveaway", found.class_, found.words()) for found in giveaways(classes, labels, looks)]
 
 
 def stump(values: np.ndarray, own: np.ndarray) -> Tuple[float, float, bool]:
@@ -119,7 +121,7 @@ def mislabelled(
     """`suspects` among photos, by file name."""
     labels = np.array([photo.label for photo in photos], np.int32)
     return [
-        Finding("hint", photos[index].name, f"looks like {classes[logits[index].argmax()]}: is its label wrong?")
+        Finding("label", photos[index].name, f"looks like {classes[logits[index].argmax()]}: is its label wrong?")
         for index in suspects(logits, others, labels)
     ]
 

@@ -58,8 +58,8 @@ def write(
         "versions": description.versions,
         "history": history,
     }
-    _optional(_write_json, folder / "metrics.json", metrics)
-    _optional(_write_table, folder / "validation.csv", description, photos, answers, scores)
+    optional("metrics.json", _write_json, folder / "metrics.json", metrics)
+    optional("validation.csv", _write_table, folder / "validation.csv", description, photos, answers, scores)
     wrong = [(photo, row) for photo, row in zip(photos, answers) if row.argmax() != photo.label]
     for photo, row in wrong[:SHOWN]:
         log.info(
@@ -91,16 +91,15 @@ def write(
 
 def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
     """check.json: all that is to be said about the data set."""
-    rows = [finding._asdict() for finding in findings]
-    _optional(_write_json, folder / "check.json", rows)
+    optional("check.json", _write_json, folder / "check.json", [finding._asdict() for finding in findings])
 
 
-def _optional(step: Callable[..., None], file: Path, *arguments: Any) -> None:
-    """The checkpoint is there already: whatever goes wrong now is a warning."""
+def optional(name: str, step: Callable[..., None], *arguments: Any) -> None:
+    """Write a file without which the run is not lost: whatever goes wrong is a warning."""
     try:
-        step(file, *arguments)
+        step(*arguments)
     except Exception as error:
-        log.warning("%s was not written: %s", file.name, error)
+        log.warning("%s was not written: %s", name, error)
 
 
 def _write_json(file: Path, content: Any) -> None:

@@ -1,0 +1,91 @@
+"""Pieces of the page in HTML: the batch tab's table with a link that holds the same as CSV, and the nearest training photos.
+
+Pictures and CSV are part of it, so that no file is left on the server. What comes from elsewhere, as file names do, is escaped.
+"""
+
+import base64
+from html import escape
+from io import BytesIO, StringIO
+from typing import Sequence, Tuple, Union
+
+import numpy as np
+from PIL import Image
+from predictor import Answer
+from rows import record, write_csv
+from texts import TEXTS, problem
+
+from mobilenetv2.activation import overlay
+from mobilenetv2.folder import NEITHER
+from mobilenetv2.pixels import PictureError, Preprocessing
+
+THUMBNAIL = 96  # pixels; shown at half of it, for sharp screens
+STYLE = """
+table.answers, table.answers * { border: 0 !important }
+table.answers { width: 100%; border-collapse: collapse; margin-bottom: 1em }
+table.answers th, table.answers td { text-align: start; padding: 4px 8px; min-width: 4em; overflow-wrap: anywhere;
+  vertical-align: middle; border-bottom: 1px solid var(--border-color-primary) !important }
+table.answers img { width: 48px; height: 48px; max-width: none; margin: 0; border-radius: 4px }
+table.answers meter { width: 5em; vertical-align: middle }
+.nearest figure { display: inline-block; margin: 0 8px 0 0; text-align: center }
+.nearest img { width: 64px; height: 64px; border-radius: 4px }
+table.answers .bad { color: var(--error-icon-color, #c0392b) }
+"""
+
+
+def table(
+    results: Sequence[Tuple[str, Union[Answer, PictureError]]],
+    classes: Sequence[str],
+    preprocessing: Preprocessing,
+    language: str,
+) -> str:
+    """(file name, answer or what is wrong) -> HTML."""
+    texts = TEXTS[language]
+    head = "".join(f"<th>{escape(texts[key])}</th>" for key in ("file", "answer"))
+    rows = "".join(_row(name, result, preprocessing, language) for name, result in results)
+    link = (
+        f'<a class="lg secondary" download="answers.csv" href="{_csv(results, classes)}">⬇ {escape(texts["csv"])}</a>'
+    )
+    return f'<table class="answers"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>{link}'
+
+
+def nearest(answer: Answer, title: str) -> str:
+    """The training photos that the picture is most like, or nothing."""
+    if not answer.nearest:
+        return ""
+    figures = "".join(
+        f'<figure><img src="{_jpeg(picture)}" alt=""><figcaption>{escape(class_)}</figcaption></figure>'
+        for picture, class_ in answer.nearest
+    )
+    return f'<div class="nearest"><p>{escape(title)}</p>{figures}</div>'
+
+
+def _row(name: str, result: Union[Answer, PictureError], preprocessing: Preprocessing, language: str) -> str:
+    if isinstance(result, PictureError):
+        return _cells("", name, f'<span class="bad">{escape(problem(result, language))}</span>')
+    thumbnail = overlay(result.pixels, np.zeros_like(result.activation), preprocessing).resize((THUMBNAIL, THUMBNAIL))
+    image = f'<img src="{_jpeg(thumbnail)}" alt="">'
+    if result.label == NEITHER:
+        return _cells(image, name, f"<b>{escape(TEXTS[language]['neither'])}</b>")
+    confidence = result.confidences[result.label]
+    answer = f'<b>{escape(result.label)}</b> <meter value="{confidence:.3f}"></meter> {confidence:.1%}'
+    return _cells(image, name, answer)
+
+
+def _cells(image: str, name: str, answer: str) -> str:
+    return f"<tr><td>{image}</td><td>{escape(name)}</td><td>{answer}</td></tr>"
+
+
+def _jpeg(picture: Image.Image) -> str:
+    buffer = BytesIO()
+    picture.save(buffer, "JPEG", quality=80)
+    return _data_url("image/jpeg", buffer.getvalue())
+
+
+def _csv(results: Sequence[Tuple[str, Union[Answer, PictureError]]], classes: Sequence[str]) -> str:
+    stream = StringIO()
+    write_csv(({"file": name, **record(result)} for name, result in results), classes, stream)
+    return _data_url("text/csv;charset=utf-8", stream.getvalue().encode("utf-8-sig"))  # spreadsheets need the mark
+
+
+def _data_url(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
