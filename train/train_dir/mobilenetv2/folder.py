@@ -43,9 +43,9 @@ class Photo:
 
 
 class Finding(NamedTuple):
-    """Something about one file or folder. kind: "error" stops the run; "bad": a file that cannot be read; "conflict": a picture
-    two classes; "leak": one in train and val; "copy", "label", "empty", "imbalance", "giveaway": worth a look; "note": harmless.
-    other: a second file, or nothing."""
+    """Something about one file or folder. kind: "error" stops the run; "bad" is a file that cannot be read; "conflict" a picture
+    that is in two classes; "leak" one that is in train and val; "copy", "label", "empty", "imbalance" and "giveaway" are worth a
+    look; "note" is harmless. other: a second file, or nothing."""
 
     kind: str
     name: str
