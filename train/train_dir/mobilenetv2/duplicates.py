@@ -138,20 +138,30 @@ def _candidates(grey: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray, n
     values, vectors = np.linalg.eigh(plain.T @ plain / len(plain))
     whiten = (vectors / np.sqrt(values + RIDGE * values[-1])).astype(np.float32)
     queries = _unit(plain @ whiten)  # f32 [N, D]
-    best = np.full((len(grey), len(grey)), -1, np.float32)
+    seen = [_unit(_unit(_coarse(whole, box)) @ whiten) for whole in (grey, grey[:, :, ::-1]) for box in boxes]
+    found = [_most_similar(queries, slice(start, start + ROWS), seen) for start in range(0, len(grey), ROWS)]
+    queries, others, chosen = (np.concatenate(part) for part in zip(*found))
+    return queries, others, boxes[chosen % len(boxes)], chosen >= len(boxes)
+
+
+def _most_similar(
+    queries: np.ndarray, rows: slice, seen: Sequence[np.ndarray]
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """f32 [N, D], and the same of all photos for each window -> for the queries in these rows: themselves, the photos that they
+    may be a window of, and which window, i64 [P] each."""
+    own = queries[rows]
+    best = np.full((len(own), len(queries)), -1, np.float32)
     window = np.zeros(best.shape, np.int16)
-    for number, box in enumerate(np.concatenate([boxes, boxes])):
-        whole = grey if number < len(boxes) else grey[:, :, ::-1]
-        similar = queries @ _unit(_unit(_coarse(whole, box)) @ whiten).T
-        np.fill_diagonal(similar, -1)
+    for number, whole in enumerate(seen):
+        similar = own @ whole.T
         better = similar > best
         best[better], window[better] = similar[better], number
-    kept = min(CANDIDATES, len(grey) - 1)
+    best[np.arange(len(own)), rows.start + np.arange(len(own))] = -1  # a photo is no copy of itself
+    kept = min(CANDIDATES, len(queries) - 1)
     others = np.argpartition(-best, kept - 1, axis=1)[:, :kept]
-    queries, column = np.nonzero(np.take_along_axis(best, others, 1) >= ALIKE)
-    others = others[queries, column]
-    chosen = window[queries, others]
-    return queries, others, boxes[chosen % len(boxes)], chosen >= len(boxes)
+    row, column = np.nonzero(np.take_along_axis(best, others, 1) >= ALIKE)
+    others = others[row, column]
+    return rows.start + row, others, window[row, others].astype(int)
 
 
 def _coarse(grey: np.ndarray, box: np.ndarray) -> np.ndarray:
