@@ -21,6 +21,7 @@ from starlette.middleware import Middleware
 
 from mobilenetv2 import drawings
 from mobilenetv2.errors import UserError
+from mobilenetv2.folder import NEITHER
 from mobilenetv2.pixels import MAX_BYTES
 
 log = logging.getLogger(__name__)
@@ -39,21 +40,33 @@ def load() -> Optional[Predictor]:
 
 
 def examples(predictor: Optional[Predictor], folder: Path) -> List[str]:
-    """Drawings to try, written into the folder; none where the checkpoint is not about what they show."""
+    """Drawings to try, written into the folder; none where the checkpoint is not about what they show: it has other classes, or
+    it refuses them, as one may that has only seen photos."""
     if predictor is None or set(predictor.description.classes) != set(drawings.CLASSES):
         return []
     files = []
     for class_, number in itertools.product(drawings.CLASSES, range(EXAMPLES)):
-        files.append(str(folder / f"{class_}_{number}.png"))
-        drawings.drawing(class_, [True, number]).save(files[-1])
+        file = folder / f"{class_}_{number}.png"
+        drawings.drawing(class_, [True, number]).save(file)
+        if predictor.answer(file.read_bytes()).label != NEITHER:
+            files.append(str(file))
     return files
+
+
+def upload_seconds() -> float:
+    """How long uploads are kept. Ends the program, in words, where UPLOAD_SECONDS is no such number."""
+    text = os.environ.get("UPLOAD_SECONDS", "600")
+    if not text.isdecimal() or int(text) < 1:
+        print(f"ERROR: UPLOAD_SECONDS={text}: expected a whole number of seconds, 1 or more", file=sys.stderr)
+        sys.exit(2)
+    return int(text)
 
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is up
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as platforms stop it: the temporary folder is removed
-    seconds = float(os.environ.get("UPLOAD_SECONDS", 600))
+    seconds = upload_seconds()
     predictor = load()
     with temporary_folder(seconds) as folder:
         blocks = build(Page(predictor, seconds), examples(predictor, folder), seconds)

@@ -6,7 +6,7 @@ Pictures and CSV are part of it, so that no file is left on the server. What com
 import base64
 from html import escape
 from io import BytesIO, StringIO
-from typing import Sequence, Tuple, Union
+from typing import Iterable, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image
@@ -33,19 +33,22 @@ table.answers .bad { color: var(--error-icon-color, #c0392b) }
 
 
 def table(
-    results: Sequence[Tuple[str, Union[Answer, PictureError]]],
+    results: Iterable[Tuple[str, Union[Answer, PictureError]]],
     classes: Sequence[str],
     preprocessing: Preprocessing,
     language: str,
 ) -> str:
-    """(file name, answer or what is wrong) -> HTML."""
-    texts = TEXTS[language]
+    """(file name, answer or what is wrong) -> HTML. Takes the results as they come: each holds a whole picture."""
+    texts, rows, records = TEXTS[language], [], []
+    for name, result in results:
+        rows.append(_row(name, result, preprocessing, language))
+        records.append({"file": name, **record(result)})
+    csv = StringIO()
+    write_csv(records, classes, csv)
+    url = _data_url("text/csv;charset=utf-8", csv.getvalue().encode("utf-8-sig"))  # spreadsheets need the mark
+    link = f'<a class="lg secondary" download="answers.csv" href="{url}">⬇ {escape(texts["csv"])}</a>'
     head = "".join(f"<th>{escape(texts[key])}</th>" for key in ("file", "answer"))
-    rows = "".join(_row(name, result, preprocessing, language) for name, result in results)
-    link = (
-        f'<a class="lg secondary" download="answers.csv" href="{_csv(results, classes)}">⬇ {escape(texts["csv"])}</a>'
-    )
-    return f'<table class="answers"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>{link}'
+    return f'<table class="answers"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>{link}'
 
 
 def nearest(answer: Answer, title: str) -> str:
@@ -79,12 +82,6 @@ def _jpeg(picture: Image.Image) -> str:
     buffer = BytesIO()
     picture.save(buffer, "JPEG", quality=80)
     return _data_url("image/jpeg", buffer.getvalue())
-
-
-def _csv(results: Sequence[Tuple[str, Union[Answer, PictureError]]], classes: Sequence[str]) -> str:
-    stream = StringIO()
-    write_csv(({"file": name, **record(result)} for name, result in results), classes, stream)
-    return _data_url("text/csv;charset=utf-8", stream.getvalue().encode("utf-8-sig"))  # spreadsheets need the mark
 
 
 def _data_url(kind: str, data: bytes) -> str:

@@ -1,6 +1,7 @@
 """What the page shows and answers: its layout, its words in two languages, and its endpoints /predict and /predict_batch."""
 
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
@@ -58,10 +59,10 @@ class Page:
             return f"{texts['no_checkpoint']}\n\n{kept}"
         description, file = self._predictor.description, self._predictor.file
         about = texts["about"].format(
-            file=file.name,
+            file=plain(file.name),
             date=time.strftime("%Y-%m-%d", time.localtime(file.stat().st_mtime)),
             train=sum(description.data["train"].values()),
-            classes=", ".join(description.classes),
+            classes=plain(", ".join(description.classes)),
             size=description.preprocessing.size,
             **description.metrics["val"],
         )
@@ -77,10 +78,10 @@ class Page:
         if isinstance(answer, PictureError):
             return texts["bad"].format(problem=problem(answer, language)), None, None, ""
         best = max(answer.confidences, key=answer.confidences.get)
-        title = texts["neither"] if answer.label == NEITHER else f"{best} · {answer.confidences[best]:.1%}"
+        title = texts["neither"] if answer.label == NEITHER else f"{plain(best)} · {answer.confidences[best]:.1%}"
         lines = [f"## {title}"]
         if answer.label == NEITHER:
-            lines.append(texts["refused"].format(neither=answer.neither, best=best))
+            lines.append(texts["refused"].format(neither=answer.neither, best=plain(best)))
         words = "\n\n".join([*lines, texts["details"].format(**vars(answer))])
         strength = answer.activation if activation else np.zeros_like(answer.activation)
         seen = overlay(answer.pixels, strength, self._predictor.description.preprocessing)
@@ -93,7 +94,7 @@ class Page:
             return refusal
         answers = progress.tqdm(self._answers(files), total=len(files), desc=TEXTS[language]["answering"])
         description = self._predictor.description
-        return markup.table(list(answers), description.classes, description.preprocessing, language)
+        return markup.table(answers, description.classes, description.preprocessing, language)
 
     def predict(self, payload: Any) -> Dict[str, Any]:
         """An unprocessed upload -> record, as rows.py says."""
@@ -127,6 +128,11 @@ class Page:
 
     def _answers(self, files: List[str]) -> Iterator[Tuple[str, Union[Answer, PictureError]]]:
         return self._predictor.answers([(Path(file).name, Path(file)) for file in files], workers=2)
+
+
+def plain(text: str) -> str:
+    """A name in Markdown that is shown as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+.!|<>$~-])", r"\\\1", text)
 
 
 def greet(request: gr.Request) -> str:

@@ -70,8 +70,10 @@ class Predictor:
         device.choose("auto", seed=0)
         self.file = find_file(file, (".ckpt",))
         network, self.description, self._neither = checkpoint.load(str(self.file))
-        sheet = self.description.data.get("thumbnails")
+        sheet = self.description.data["thumbnails"]
         self._thumbnails = thumbnails.read(self.file.with_suffix(thumbnails.SUFFIX), sheet) if sheet else []
+        if self._neither is None or len(self._thumbnails) != len(self._neither.references):
+            self._thumbnails = []
         self._features = fold(network).features
         self._weight = network.classifier.weight.asnumpy()  # f32 [classes, channels]
         self._bias = network.classifier.bias.asnumpy()
@@ -158,7 +160,7 @@ class Predictor:
         )
 
     def _nearest(self, feature: np.ndarray) -> List[Tuple[Image.Image, str]]:
-        if self._neither is None or not self._thumbnails:
+        if not self._thumbnails:
             return []
         labels = self.description.data["thumbnails"]["labels"]
         found = self._neither.nearest(feature[None], NEAREST)[0]
@@ -172,7 +174,7 @@ def find_checkpoint(explicit: Optional[str] = None) -> str:
         if chosen:
             return chosen
     for file in [HERE / name for name in _configured()]:
-        if file.is_file():
+        if file.is_file() and file.suffix == ".ckpt":  # not the thumbnails
             return str(file)
     places = (HERE.parent, HERE.parent / "train" / "train_dir", Path.cwd())
     outputs = {file.resolve() for place in places for file in place.glob(f"*/{NAME}")}

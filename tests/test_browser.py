@@ -10,6 +10,8 @@ import pytest
 from pages import Server
 from playwright.sync_api import expect, sync_playwright
 
+expect.set_options(timeout=20_000)  # ms; a busy machine is slow
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs chromium (Debian: apt-get install chromium)")
 SWITCHES = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a webcam that is always there
@@ -122,7 +124,6 @@ def test_paste(open_page, drawn):
         base64.b64encode(sample(drawn, "dog").read_bytes()).decode(),
     )
     page.get_by_label("Paste from clipboard").click()
-    page.get_by_text("Paste from Clipboard").click()
     expect(heading(page)).to_contain_text("dog · ")
 
 
@@ -130,8 +131,9 @@ def test_webcam(open_page):
     page = open_page()
     page.get_by_label("Capture from camera").click()
     page.get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('video')?.readyState >= 3")
     page.get_by_label("capture photo").click()
-    expect(heading(page)).to_have_text(re.compile(r"(dog|croissants) · \d+\.\d%"))
+    expect(heading(page)).to_have_text(re.compile(r"(dog|croissants) · \d+\.\d%|Neither"))
 
 
 def test_many_pictures(open_page, drawn, bad_files):

@@ -87,6 +87,20 @@ def test_every_planted_defect_is_reported(drawn, tmp_path, cache):
     assert {file: file.read_bytes() for file in before} == before
 
 
+def test_all_copies_of_a_leak_are_dropped(drawn, tmp_path, cache):
+    shutil.copytree(drawn / "sample", tmp_path / "data")
+    first = tmp_path / "data" / "val" / "dog" / "dog_000.jpg"
+    for name in ("x", "y"):  # two in train of one in val: not only the first of them
+        shutil.copy(first, tmp_path / "data" / "train" / "dog" / f"{name}.jpg")
+    for class_ in ("croissants", "dog", "dog/"):  # and one in both classes, twice
+        source = tmp_path / "data" / "train" / "croissants" / "croissants_000.jpg"
+        shutil.copy(source, tmp_path / "data" / "train" / class_.strip("/") / f"z{len(class_)}.jpg")
+    arguments = ["--data_url=data", "--leaks=drop", "--check", f"--cache_dir={cache}"]
+    run = Run(arguments, tmp_path)
+    assert run.code == 0, run.out + run.err
+    assert "train: {'croissants': 79, 'dog': 80}; to validate: {'croissants': 20, 'dog': 20}" in run.out
+
+
 def test_of_a_clean_set_nothing_is_said(drawn):
     assert findings(drawn) == []
 

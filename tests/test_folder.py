@@ -3,22 +3,25 @@
 import os
 import shutil
 
+import numpy as np
 import pytest
 from conftest import SHARED, Run, needs_shared
 from PIL import Image
 
 from mobilenetv2 import folder
 from mobilenetv2.cache import PhotoCache
-from mobilenetv2.check import check
+from mobilenetv2.check import check, judge
 from mobilenetv2.errors import UserError
+from mobilenetv2.settings import Settings
 
 
 def fill(root, *names, colour=0):
-    """Tiny pictures, all different."""
+    """Small pictures, all different."""
     for number, name in enumerate(names):
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (40, 40), (number, colour, 99)).save(file)
+        noise = np.random.default_rng([number, colour]).integers(0, 256, (50, 50, 3), np.uint8)
+        Image.fromarray(noise).save(file)
 
 
 def clean(root):
@@ -30,7 +33,10 @@ def clean(root):
 
 
 def checked(root, bad_files="stop", tmp=None):
-    return check(folder.scan(str(root), 0), 32, PhotoCache(str(tmp or root.parent / "cache")), 2, bad_files)
+    settings = Settings(workers=2, bad_files=bad_files)
+    found = check(folder.scan(str(root), 0), 32, PhotoCache(str(tmp or root.parent / "cache")), settings)
+    judge(found.data.findings, settings)
+    return found.data
 
 
 def snapshot(root):

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from dataclasses import replace
 from io import BytesIO
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from mobilenetv2 import drawings, duplicates, folder, glance, pixels, quality
 from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check
 from mobilenetv2.duplicates import Pair, groups, near_duplicates
+from mobilenetv2.settings import Settings
 
 
 class Looked(NamedTuple):
@@ -41,8 +43,8 @@ class Looked(NamedTuple):
 
 def look_at(root, cache, size=224):
     store = PhotoCache(str(cache))
-    data = check(folder.scan(str(root), 0), size, store, 2, "stop")
-    return Looked(data, glance.glances(data.photos, size, store, 2))
+    checked = check(folder.scan(str(root), 0), size, store, replace(Settings(), workers=2))
+    return Looked(checked.data, checked.looks)
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +229,10 @@ def test_real_photos(cache):
     said = looked.says()
     assert list(said) == ["picture size"]
     assert "86 % (longer side at most 160 pixels: 72 % of croissants, 1 % of the others)" in said["picture size"][0]
+
+
+def test_pictures_that_have_nothing_in_common():
+    noise = np.random.default_rng(0).integers(
+        0, 256, (700, 64, 64), np.uint8
+    )  # some look alike from afar, none from near
+    assert near_duplicates(noise) == []

@@ -75,6 +75,9 @@ def test_first_run_of_a_new_user(drawn):
         "validation.csv",
         "train.log",
         "sample",
+        "report.html",
+        "check.json",
+        "mobilenetv2.thumbnails.jpg",
     }
     result = metrics(drawn)
     assert result["classes"] == ["croissants", "dog"]
@@ -84,7 +87,7 @@ def test_first_run_of_a_new_user(drawn):
     }
     assert result["val"]["count"] == 40 and result["val"]["correct"] >= 30
     assert result["val"]["accuracy"] == result["val"]["correct"] / 40
-    assert set(result["seconds"]) == {"read", "features", "head", "finetune", "total"}
+    assert set(result["seconds"]) == {"read", "features", "head", "finetune", "evidence", "total"}
     assert result["seconds"]["head"] == 0 < result["seconds"]["finetune"] < result["seconds"]["total"]
     assert result["origin"] == {"weights": "random numbers"}
 
@@ -168,8 +171,8 @@ def test_unfreeze_trains_the_last_blocks_only(few, drawn, tmp_path):
         network, {"classifier.weight": np.zeros((2, 1280), np.float32)}
     )  # so that every epoch is better than the start
     before = {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
-    data = check(folder.scan(str(few), 0), 64, PhotoCache(str(tmp_path)), 2, "stop")
     settings = Settings(unfreeze=2, epochs=2, lr=0.001, batch_size=10, workers=2)
+    data = check(folder.scan(str(few), 0), 64, PhotoCache(str(tmp_path)), settings).data
     rows = finetune(network, data, description.preprocessing, settings, True, lambda row: None)
     assert len(rows) == 2 and rows[-1]["val"]["correct"] > 5
     changed = [p.name for p in network.get_parameters() if not np.array_equal(before[p.name], p.asnumpy())]

@@ -3,8 +3,8 @@
     python train.py                                              # drawings made by this program, under a minute
     python train.py --data_url photos --pretrain_url weights.ckpt --output_path out
 
-Leaves mobilenetv2.ckpt, metrics.json, validation.csv and train.log in the output folder. Exit code 0: the checkpoint is
-written; 2: something that you can mend, said in words; 3: the checkpoint is written, but the accuracy is below --min_accuracy.
+Leaves mobilenetv2.ckpt, report.html and the files that README.md lists in the output folder. Exit code 0: the checkpoint is
+written, or the photos are checked; 2: something that you can mend, said in words; 3: the accuracy is below --min_accuracy.
 """
 
 import logging
@@ -53,7 +53,6 @@ def train(settings: Settings, output: Path) -> float:
 
     network = MobileNetV2(architecture, len(data.classes))
     origin, history = {"weights": "random numbers"}, {}
-    tracker = Tracker(settings.aim_repo, settings.recorded())
     if start:
         taken = weights.initialise(network, start, data.classes)
         origin = {"weights": start.naming, "backbone": fingerprint(network), "head": taken}
@@ -63,13 +62,14 @@ def train(settings: Settings, output: Path) -> float:
             val, strangers = (compute(data.split(split))[:, 0] for split in ("val", NEITHER))
             known = Features(compute(data.split("train"), count=settings.views, seed=settings.seed), val, strangers)
         with watch("evidence"):
-            evidence = gather(known, checked, settings, start.head)
+            evidence = gather(known, checked, settings, start.naming != "this program", start.head)
             findings += evidence.suspects
             tell(output, data, findings, settings)
             judge(evidence.suspects, settings)
     if settings.check:
         log.info("%s, see %s.", "Nothing was found" if not findings else "All findings", output / "report.html")
         return 1.0
+    tracker = Tracker(settings.aim_repo, settings.recorded())
     if start:
         with watch("head"):
             plan = replace(settings, **HEAD) if settings.unfreeze else settings
@@ -84,7 +84,7 @@ def train(settings: Settings, output: Path) -> float:
             train_features, val, strangers = (answered(data.split(split)) for split in ("train", "val", NEITHER))
             known = Features(train_features[:, None], val, strangers)
         with watch("evidence"):
-            evidence = gather(known, checked, settings, None)
+            evidence = gather(known, checked, settings, False, None)
 
     answers = {"train": classify(network.classifier, known.train[:, 0]), "val": classify(network.classifier, val)}
     scale = temperature(evidence, answers["train"], data.labels("train"))
@@ -115,6 +115,7 @@ def train(settings: Settings, output: Path) -> float:
 
 def tell(output: Path, data: PhotoSet, findings: List[Finding], settings: Settings) -> None:
     """What is known of the data set so far, in files: there is more to come only if nothing of it stops the run."""
+    (output / "report.html").unlink(missing_ok=True)  # of an earlier run
     results.write_findings(output, findings)
     if findings or settings.check:
         results.optional("report.html", publish_check, output, data, findings, settings)
@@ -123,11 +124,13 @@ def tell(output: Path, data: PhotoSet, findings: List[Finding], settings: Settin
 def write_thumbnails(output: Path, data: PhotoSet, settings: Settings) -> Dict[str, Any]:
     """Of the photos that the checkpoint keeps as references; returns what the page needs to find them, or nothing."""
     file, photos = output / f"mobilenetv2{thumbnails.SUFFIX}", data.split("train")
-    if not settings.thumbnails:
-        file.unlink(missing_ok=True)  # of an earlier run
-        return {}
     kept = [photos[index] for index in references(len(photos), settings.seed)]
-    return thumbnails.write(file, kept, settings.thumbnails, settings.workers)
+    try:
+        file.unlink(missing_ok=True)  # of an earlier run
+        return thumbnails.write(file, kept, settings.thumbnails, settings.workers) if settings.thumbnails else {}
+    except (OSError, UserError) as error:  # the training is done: this must not lose it
+        log.warning("%s was not written: %s", file.name, error)
+        return {}
 
 
 def read_photos(settings: Settings, output: Path) -> PhotoSet:

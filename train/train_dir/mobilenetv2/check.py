@@ -42,15 +42,17 @@ def check(data: PhotoSet, size: int, cache: PhotoCache, settings: Settings) -> C
         looks += [look] if look else []
     pairs = duplicates.duplicates(photos, np.stack([look.thumbnail for look in looks])) if looks else []
     findings += duplicates.findings(photos, pairs)
+    groups = duplicates.groups(len(photos), pairs)
     if settings.leaks == "drop":
-        photos, looks, pairs = _without_leaks(photos, looks, pairs)
+        kept = _without_leaks(photos, pairs)
+        photos, looks, groups = [photos[index] for index in kept], [looks[index] for index in kept], groups[kept]
     data = replace(data, photos=tuple(photos))
     findings += _too_few(data) + quality.empty_pictures(photos, looks)
     if not any(finding.kind == "error" for finding in findings):
         trained = [look for photo, look in zip(photos, looks) if photo.split == "train"]
         findings += quality.imbalance(data)
         findings += quality.giveaway_findings(data.classes, data.labels("train"), trained)
-    return Checked(replace(data, findings=tuple(findings)), looks, duplicates.groups(len(photos), pairs))
+    return Checked(replace(data, findings=tuple(findings)), looks, groups)
 
 
 def judge(findings: Sequence[Finding], settings: Settings) -> None:
@@ -77,26 +79,17 @@ def judge(findings: Sequence[Finding], settings: Settings) -> None:
         )
 
 
-def _without_leaks(
-    photos: List[Photo], looks: List[Glance], pairs: List[Pair]
-) -> Tuple[List[Photo], List[Glance], List[Pair]]:
-    """Without the training photos that are also in validation, and without all copies of a picture that is in two classes."""
-    dropped = set()
-    for pair in pairs:
-        both = {pair.first, pair.second}
-        what = duplicates.kind(photos, pair)
-        if what == "conflict":
-            dropped |= both
-        elif what == "leak":
-            dropped |= {index for index in both if photos[index].split != "val"}
-    kept = [index for index in range(len(photos)) if index not in dropped]
-    place = {index: number for number, index in enumerate(kept)}
-    left = [
-        pair._replace(first=place[pair.first], second=place[pair.second])
-        for pair in pairs
-        if pair.first in place and pair.second in place
-    ]
-    return [photos[index] for index in kept], [looks[index] for index in kept], left
+def _without_leaks(photos: List[Photo], pairs: List[Pair]) -> List[int]:
+    """Indices of all photos but the training photos of which a copy is in validation, and all copies of a picture that is in two
+    classes."""
+    groups = duplicates.groups(len(photos), pairs)
+    members = [np.flatnonzero(groups == group).tolist() for group in np.unique(groups)]
+    kept = []
+    for group in members:
+        validated = any(photos[index].split == "val" for index in group)
+        if len({photos[index].label for index in group}) == 1:
+            kept += [index for index in group if photos[index].split == "val" or not validated]
+    return sorted(kept)
 
 
 def _read(photo: Photo, size: int, cache: PhotoCache) -> Tuple[Photo, Optional[Glance], Optional[Finding]]:

@@ -12,9 +12,11 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import mindspore as ms
 
+from . import thumbnails
 from .calibration import HIGHEST, LOWEST
 from .errors import UserError
 from .files import atomic, find_file, read_tensors
+from .folder import NEITHER
 from .neither import PREFIX, Neither
 from .network import Architecture, MobileNetV2, assign
 from .pixels import Preprocessing
@@ -82,9 +84,9 @@ class Description:
         if (
             len(self.classes) < 2
             or len(set(self.classes)) < len(self.classes)
-            or not all(isinstance(name, str) and name for name in self.classes)
+            or not all(isinstance(name, str) and name and name != NEITHER for name in self.classes)
         ):
-            raise ValueError(f"its classes are {list(self.classes)}; expected two or more different names")
+            raise ValueError(f"its classes are {list(self.classes)[:10]}; expected two or more different names")
         if network.padding not in ("symmetric", "same") or not 0.1 <= network.width <= 2 or not 0 < network.epsilon < 1:
             raise ValueError(f"its network is {network}")
         numbers = (*pixels.mean, *pixels.std)
@@ -98,6 +100,10 @@ class Description:
             raise ValueError(f"its preprocessing is {pixels}")
         if not (isinstance(self.temperature, float) and LOWEST <= self.temperature <= HIGHEST):
             raise ValueError(f"its temperature is {self.temperature}")
+        counts = (self.metrics["val"]["correct"], self.metrics["val"]["count"], *self.data["train"].values())
+        if not all(isinstance(count, int) for count in counts):
+            raise ValueError("its counts are not numbers")
+        thumbnails.check(self.data["thumbnails"], len(self.classes))
 
 
 class Loaded(NamedTuple):
@@ -133,6 +139,8 @@ def load(path: str) -> Loaded:
         )
     description = Description.from_json(file, extras[KEY])
     extra = {name: tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}
+    if len(tensors.get("classifier.weight", ())) != len(description.classes):
+        raise UserError(f"{file}: it does not know as many classes as it names; the file is damaged, train again")
     network = MobileNetV2(description.architecture, len(description.classes))
     expected = {name: parameter.shape for name, parameter in network.parameters_dict().items()}
     if {name: value.shape for name, value in tensors.items()} != expected:

@@ -191,6 +191,8 @@ def _confirmed(whole: np.ndarray, part: np.ndarray, boxes: np.ndarray) -> List[T
     left, right, top, bottom = boxes.astype(np.float32).T
     place = _align(whole, part, np.stack([right - left, left, bottom - top, top], 1), *ROUGH)
     rows = np.flatnonzero(_correlation(whole, part, place, ROUGH[0]) >= SHAPE)
+    if not len(rows):
+        return []
     whole, part = whole[rows], part[rows]
     place = _align(whole, part, place[rows], *FINE)
     scores = _correlation(whole, part, place, DETAIL, detail=True)

@@ -1,6 +1,6 @@
 """How far the answers can be trusted: from features that are there already, and without a look at the validation photos."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from . import neither, quality
 from .calibration import ece, fit_temperature, reliability
 from .check import Checked
 from .folder import Finding, PhotoSet
-from .folds import assign_folds, out_of_fold, unit
+from .folds import FOLDS, assign_folds, out_of_fold, unit
 from .intervals import interval
 from .metrics import confusion, per_class, summary
 from .neither import Neither, directions
@@ -30,32 +30,47 @@ class Features:
 @dataclass(frozen=True)
 class Evidence:
     """folds: logits f32 [N, C] of the training photos, each by a classifier that has not learned from it. inside: of the same
-    photos by one that has learned from all of them. neither: when a picture is refused. scores: f32 [N] of the training photos,
-    held out, and of the validation photos. suspects: photos whose label is probably wrong."""
+    photos by one that has learned from all of them. neither: when a picture is refused. scores: f32 [N] of "train" and
+    "strangers", held out, and "val". suspects: photos whose label is probably wrong. fresh: not even the features were learned
+    from these photos."""
 
     folds: np.ndarray
     inside: np.ndarray
     neither: Neither
     scores: Dict[str, np.ndarray]
     suspects: List[Finding]
+    fresh: bool
 
 
-def gather(features: Features, checked: Checked, settings: Settings, head: Optional[Head]) -> Evidence:
-    """head: the classifier that came with the weights, if the features are of their backbone; None: they are of a network that
-    knows these photos, so their labels are not questioned."""
+def gather(features: Features, checked: Checked, settings: Settings, fresh: bool, head: Optional[Head]) -> Evidence:
+    """fresh: the features are of a network that did not learn from these photos, so their labels can be questioned. head: the
+    classifier that came with the weights, if the features are of their backbone."""
     data, plain = checked.data, features.train[:, 0]
     labels, classes = data.labels("train"), len(data.classes)
     groups = checked.groups[[photo.split == "train" for photo in data.photos]]
+    if len(np.unique(groups)) == 1:  # nothing but copies of one picture: there is no other fold to learn from
+        groups = np.arange(len(labels))
     fold = assign_folds(labels, groups, settings.seed)
     logits, inside = out_of_fold(features.train, labels, fold, classes)
     known = directions(plain, head[0] if head else None)
     model, held_out = neither.learn(plain, labels, fold, known, features.strangers, settings.refused, settings.seed)
     suspects: List[Finding] = []
-    if head:
+    if fresh:
         others = quality.other_neighbours(plain, labels, groups, plain, labels, groups)
         calibrated = logits / np.float32(fit_temperature(logits, labels))
         suspects = quality.mislabelled(data.split("train"), data.classes, calibrated, others)
-    return Evidence(logits, inside, model, {"train": held_out, "val": model.score(features.val)}, suspects)
+    scores = {"train": held_out, "val": model.score(features.val), "strangers": _held_out(model, features.strangers)}
+    return Evidence(logits, inside, model, scores, suspects, fresh)
+
+
+def _held_out(model: Neither, strangers: np.ndarray) -> np.ndarray:
+    """f32 [S, channels] -> the score f32 [S] of each by a model that does not know it."""
+    fold = np.arange(len(strangers)) % FOLDS
+    scores = np.empty(len(strangers), np.float32)
+    for number in np.unique(fold):
+        rest = replace(model, strangers=model.strangers[fold != number])
+        scores[fold == number] = rest.score(strangers[fold == number])
+    return scores
 
 
 def temperature(evidence: Evidence, answers: np.ndarray, labels: np.ndarray) -> float:

@@ -95,6 +95,9 @@ def scan(path: str, seed: int) -> PhotoSet:
         split: _classes(folder, root, findings) for split, folder in (("train", train or root), ("val", val)) if folder
     }
     strangers = folders["train"].pop(NEITHER, None)
+    if strangers:
+        name = strangers.relative_to(root).as_posix()
+        findings.append(Finding("note", name, "no class: pictures of anything else, which are answered with 'neither'"))
     if "val" in folders and folders["val"].pop(NEITHER, None):
         findings.append(
             Finding("note", f"{val.name}/{NEITHER}", "pictures of no class are used in train/ only, ignored")

@@ -94,12 +94,14 @@ def learn(
     of the other folds only. It uses no validation photo and none of the strangers' scores.
     """
     scores = np.empty(len(features), np.float32)
+    left = [np.bincount(labels[fold != number], minlength=labels.max() + 1).min() for number in np.unique(fold)]
+    neighbours = min(NEIGHBOURS, max(1, int(min(left)) // 4))  # the same in all folds, or the threshold would not fit
     for number in np.unique(fold):
         held = fold == number
-        rest = _model(features[~held], labels[~held], projection, strangers, seed)
+        rest = _model(features[~held], labels[~held], projection, strangers, neighbours, seed)
         scores[held] = rest.score(features[held])
     threshold = float(np.quantile(scores, 1 - refused, method="higher"))
-    return _model(features, labels, projection, strangers, seed, threshold), scores
+    return _model(features, labels, projection, strangers, neighbours, seed, threshold), scores
 
 
 def references(count: int, seed: int) -> np.ndarray:
@@ -129,6 +131,7 @@ def _model(
     labels: np.ndarray,
     projection: np.ndarray,
     strangers: Optional[np.ndarray],
+    neighbours: int,
     seed: int,
     threshold: float = 0.0,
 ) -> Neither:
@@ -139,7 +142,6 @@ def _model(
     )  # of the classes, however many photos they have
     rows = _unit(rows - centre)
     rows = rows[references(len(rows), seed)]
-    smallest = min(int((labels == label).sum()) for label in classes)
     others = np.zeros((0, rows.shape[1]), np.float32)
     if strangers is not None and len(strangers):
         others = _unit(strangers @ projection - centre)
@@ -148,7 +150,7 @@ def _model(
         centre,
         rows.astype(np.float16),
         others.astype(np.float16),
-        min(NEIGHBOURS, max(1, smallest // 4)),
+        neighbours,
         threshold,
     )
 

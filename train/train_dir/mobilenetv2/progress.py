@@ -62,7 +62,7 @@ class Stopwatch:
     def __call__(self, part: str) -> Iterator[None]:
         start = time.monotonic()
         yield
-        self._parts[part] = time.monotonic() - start
+        self._parts[part] += time.monotonic() - start
 
     def seconds(self) -> Dict[str, float]:
         """Of each part, 0 for one that was not needed, and "total" since the stopwatch was made."""

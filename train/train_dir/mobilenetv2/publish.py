@@ -61,7 +61,7 @@ def publish(
     content = report.Report(
         classes=data.classes,
         val=confusion(answers, labels),
-        held_out=confusion(evidence.folds, data.labels("train")),
+        held_out=confusion(evidence.folds, data.labels("train")) if evidence.fresh else None,
         history=history,
         calibration=report.Calibration(scale, *rows),
         neither=report.Refusals(evidence.neither.threshold, evidence.scores),

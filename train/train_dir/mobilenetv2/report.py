@@ -250,7 +250,7 @@ def _tiles(content: Report, words: Dict[str, str]) -> List[Dict[str, Any]]:
         if count
     ]
     if content.findings is not None:
-        count = len(content.findings)
+        count = sum(remark.kind != "note" for remark in content.findings)
         tiles.append({"number": count, "label": _say(words, "tile.findings", count=count), "range": ""})
     return tiles
 
@@ -285,7 +285,7 @@ def _verdict(content: Report, words: Dict[str, str]) -> List[Tuple[Markup, bool]
     if leaks:
         sentences.append((say("verdict.leak", count=leaks), True))
     if content.findings is not None:
-        count = len(content.findings)
+        count = sum(remark.kind != "note" for remark in content.findings)
         sentences.append((say("verdict.findings" if count else "verdict.nothing", count=count), False))
     return sentences
 

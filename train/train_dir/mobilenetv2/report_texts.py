@@ -172,6 +172,8 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "part.features": ("features", "计算特征"),
     "part.head": ("classifier", "训练分类器"),
     "part.finetune": ("fine-tuning", "微调"),
+    "part.evidence": ("evidence", "计算依据"),
+    "part.total": ("total", "合计"),
     "settings": ("Settings", "设置"),
     "versions": ("Versions", "版本"),
     "nothing": ("none", "无"),

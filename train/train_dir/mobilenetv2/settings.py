@@ -104,8 +104,8 @@ class Settings:
     bad_files: str = _setting("stop", "what to do about files that cannot be read", choices=("stop", "skip"))
     leaks: str = _setting(
         "stop",
-        "what to do about pictures that are in two classes, or both in train/ and val/: stop; drop them from training; or "
-        "allow them, and with them results that promise too much",
+        "what to do about pictures that are in two classes, or both in train/ and val/: stop; drop the former everywhere and "
+        "the latter from train/; or allow them, and with them results that promise too much",
         choices=("stop", "drop", "allow"),
     )
     check: bool = _setting(False, "only look at the photos and report what is wrong with them, without training")
@@ -227,6 +227,7 @@ def _expected(setting: Any) -> str:
 
 def _help(setting: Any) -> str:
     limits = setting.metadata
-    default = f"auto: {limits['auto']}" if limits["auto"] else setting.default if setting.default != "" else "none"
+    default = "no" if setting.default is False else setting.default if setting.default != "" else "none"
+    default = f"auto: {limits['auto']}" if limits["auto"] else default
     range_ = "" if _kind(setting) is str and not limits["choices"] else f"; {_expected(setting)}"
     return f"{limits['text']}{range_} (default: {default})".replace("%", "%%")

@@ -13,6 +13,7 @@ from .pixels import decode
 from .progress import parallel
 
 ACROSS = 32  # thumbnails in a row of the sheet
+LARGEST, MOST = 128, 1000  # side of a thumbnail, and how many there are, at most
 SUFFIX = ".thumbnails.jpg"  # in place of the checkpoint's .ckpt
 
 
@@ -30,6 +31,17 @@ def write(file: Path, photos: Sequence[Photo], side: int, workers: int) -> Dict[
     return {"side": side, "labels": [photo.label for photo in photos], "sha256": digest}
 
 
+def check(known: Any, classes: int) -> None:
+    """Raises ValueError, KeyError or TypeError unless this is what `write` returns, or nothing."""
+    if known == {}:
+        return
+    side, labels = known["side"], known["labels"]
+    if not (isinstance(side, int) and 1 <= side <= LARGEST and isinstance(labels, list) and len(labels) <= MOST):
+        raise ValueError("its description of thumbnails is not one")
+    if not all(isinstance(label, int) and 0 <= label < classes for label in labels):
+        raise ValueError("its thumbnails are of classes that it does not have")
+
+
 def read(file: Path, known: Dict[str, Any]) -> List[Image.Image]:
     """The thumbnails; none where the file is missing or is not the one that `write` described."""
     try:
@@ -39,5 +51,7 @@ def read(file: Path, known: Dict[str, Any]) -> List[Image.Image]:
     if hashlib.sha256(data).hexdigest() != known.get("sha256"):
         return []
     sheet, side = Image.open(io.BytesIO(data), formats=("JPEG",)), known["side"]
+    if sheet.size != (ACROSS * side, -(-len(known["labels"]) // ACROSS) * side):
+        return []
     places = ((number % ACROSS * side, number // ACROSS * side) for number in range(len(known["labels"])))
     return [sheet.crop((left, top, left + side, top + side)) for left, top in places]
