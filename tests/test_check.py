@@ -75,7 +75,7 @@ def test_every_planted_defect_is_reported(drawn, tmp_path, cache):
     # What stops is said in one error, and all of it is in check.json.
     stopped = Run(common, tmp_path)
     assert stopped.code == 2 and "Traceback" not in stopped.err
-    assert "--bad_files skip and --leaks drop (or allow)" in stopped.out
+    assert "or leave out what cannot be read with --bad_files skip and copies with --leaks drop:" in stopped.out
     kinds = {finding["name"]: finding["kind"] for finding in findings(tmp_path / "out")}
     assert sum(kind == "bad" for kind in kinds.values()) == 10 and sum(kind == "leak" for kind in kinds.values()) == 2
     assert all(f"  {name}: " in stopped.out for name, kind in kinds.items() if kind in ("bad", "leak", "conflict"))

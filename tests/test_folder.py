@@ -88,7 +88,8 @@ def test_every_defect_in_one_report(tmp_path):
     (root / "train/cat/notes.txt").touch()
     (root / "train/cat/more").mkdir()
     (root / "val/readme.md").touch()
-    shutil.copy(root / "train/dog/0.png", root / "train/dog/named_wrongly.jpg")
+    fill(root, "train/dog/new.png", colour=7)
+    (root / "train/dog/new.png").rename(root / "train/dog/named_wrongly.jpg")
     (root / "train/bird").mkdir()
     (root / "val/bird").mkdir()
     before = snapshot(root)
@@ -137,7 +138,8 @@ def test_every_defect_in_one_report(tmp_path):
 def test_skip_leaves_out_what_cannot_be_read(tmp_path, caplog):
     root = clean(tmp_path / "photos")
     (root / "train/cat/text.jpg").write_text("not a picture")
-    shutil.copy(root / "train/dog/0.png", root / "train/dog/named_wrongly.jpg")
+    fill(root, "train/dog/new.png", colour=7)
+    (root / "train/dog/new.png").rename(root / "train/dog/named_wrongly.jpg")
     data = checked(root, "skip")
     assert data.counts("train") == {"cat": 3, "dog": 4}
     assert [finding.name for finding in data.findings] == ["train/cat/text.jpg", "train/dog/named_wrongly.jpg"]

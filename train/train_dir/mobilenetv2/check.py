@@ -60,9 +60,9 @@ def judge(findings: Sequence[Finding], settings: Settings) -> None:
     leaks unless --leaks=drop or allow."""
     stopping = {"error": ""}
     if settings.bad_files == "stop":
-        stopping["bad"] = "--bad_files skip"
+        stopping["bad"] = "what cannot be read with --bad_files skip"
     if settings.leaks == "stop":
-        stopping["conflict"] = stopping["leak"] = "--leaks drop (or allow)"
+        stopping["conflict"] = stopping["leak"] = "copies with --leaks drop"
     dropped = "; left out of training" if settings.leaks == "drop" else ""
     handled = {"bad": "; left out", "conflict": dropped, "leak": dropped}
     for finding in findings:
@@ -72,7 +72,7 @@ def judge(findings: Sequence[Finding], settings: Settings) -> None:
     stops = [finding for finding in findings if finding.kind in stopping]
     if stops:
         ways = sorted({stopping[finding.kind] for finding in stops} - {""})
-        advice = f"; or leave out what is listed with {' and '.join(ways)}" if ways else ""
+        advice = f"; or leave out {' and '.join(reversed(ways))}" if ways else ""
         lines = [f"{finding.name}: {finding.text}" for finding in stops]
         raise UserError(
             "\n  ".join([f"the data set has {len(stops)} problem{'s' * (len(stops) > 1)}; mend them{advice}:", *lines])
