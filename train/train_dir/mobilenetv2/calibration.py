@@ -4,7 +4,6 @@ ICML 2017)."""
 from typing import Dict, List
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from .metrics import log_softmax
 
@@ -18,6 +17,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     The labels are smoothed by 1 / (N + 2): where all N are right, the confidence is fitted to (N + 1) / (N + 2) and not to 1.
     """
+    from scipy.optimize import minimize_scalar  # a quarter of a second that the page can do without
+
     count, classes = logits.shape
     wrong = 1 / (count + 2)
     targets = np.full((count, classes), wrong / max(1, classes - 1))

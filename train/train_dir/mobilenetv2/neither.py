@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Dict, Optional, Tuple
 
 import numpy as np
-from scipy.linalg import eigh
 
 DIRECTIONS = 256  # of the features, at most; with 128, a quarter fewer strangers are refused
 REFERENCES = 1000  # training photos that are kept, at most
@@ -116,6 +115,8 @@ def directions(features: np.ndarray, classifier: Optional[np.ndarray] = None) ->
     With a classifier of many classes: its strongest singular directions, so that distances are those of its logits. It must not
     be one of these classes alone, and the backbone must be the one that it was trained with.
     """
+    from scipy.linalg import eigh  # a quarter of a second that the page can do without
+
     head = classifier is not None and len(classifier) > DIRECTIONS
     rows = np.asarray(classifier if head else features, np.float32)
     rows = rows - rows.mean(0)
