@@ -54,9 +54,10 @@ def open_page(browser, server):
         return page
 
     yield open_page
+    seen = list(problems)  # what a closing page still asks for does not count
     for context in contexts:
         context.close()
-    assert problems == []
+    assert seen == []
 
 
 def sample(drawn, class_, number=1):

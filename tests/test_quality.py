@@ -165,7 +165,7 @@ def test_five_photos_per_class_prove_nothing():
     said = 0
     for _ in range(300):
         looks = [
-            glance.Glance(np.zeros((64, 64), np.uint8), "JPEG", *random.integers(99, 999, 2), *random.random(6))
+            glance.Glance(np.zeros((64, 64), np.uint8), "JPEG", *random.integers(99, 999, 2), *random.random(4))
             for _ in labels
         ]
         said += len(quality.giveaways(("a", "b"), labels, looks))

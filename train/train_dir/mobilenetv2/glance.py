@@ -13,23 +13,20 @@ from .cache import PhotoCache, source
 SIDE = 64  # of a thumbnail, in pixels: enough to tell a copy from another photo of the same thing
 SEEN = 224  # side at which sharpness is measured: about what a network sees, whatever the file's resolution
 FRAME = 0.06  # width of the frame that counts as border / side of the picture
-_NUMBERS = struct.Struct("<8sII6d")
+_NUMBERS = struct.Struct("<8sII4d")
 
 
 class Glance(NamedTuple):
     """thumbnail: u8 [SIDE, SIDE], the whole picture in grey, stretched to a square. format: such as "JPEG". width, height:
-    upright, in pixels. sharpness: standard deviation of the Laplacian / of the grey values, at SEEN x SEEN pixels. brightness
-    and contrast: mean and standard deviation of the grey values, 0-255. border: mean grey value of the frame, 0-255.
-    border_contrast: standard deviation there. colour: the largest standard deviation of a channel, 0 where there is but one
-    colour."""
+    upright, in pixels. sharpness: standard deviation of the Laplacian / of the grey values, at SEEN x SEEN pixels. border: mean
+    grey value of the frame, 0-255. border_contrast: standard deviation there. colour: the largest standard deviation of a
+    channel, 0 where there is but one colour."""
 
     thumbnail: np.ndarray
     format: str
     width: int
     height: int
     sharpness: float
-    brightness: float
-    contrast: float
     border: float
     border_contrast: float
     colour: float
@@ -63,8 +60,6 @@ def look(data: bytes, size: int) -> Glance:
         head.width,
         head.height,
         sharpness=float(laplacian.std() / max(1.0, inner.std())),
-        brightness=float(seen.mean()),
-        contrast=float(seen.std()),
         border=float(seen[frame].mean()),
         border_contrast=float(seen[frame].std()),
         colour=float(colour),

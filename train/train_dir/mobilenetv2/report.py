@@ -34,13 +34,12 @@ CROWDED = 6  # classes from which on the table of confusions stands alone, its c
 
 @dataclass(frozen=True)
 class Calibration:
-    """temperature: logits are divided by it. before, after: rows of `calibration.reliability` with the temperature 1 and this
-    one. split: whose photos they are, "val" or "held_out"."""
+    """temperature: logits are divided by it. before, after: rows of `calibration.reliability` of the validation photos
+    with the temperature 1 and this one."""
 
     temperature: float
     before: Sequence[Dict[str, float]]
     after: Sequence[Dict[str, float]]
-    split: str = "val"
 
 
 @dataclass(frozen=True)
