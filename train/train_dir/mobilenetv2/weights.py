@@ -140,7 +140,7 @@ def initialise(network: MobileNetV2, weights: Weights, classes: Sequence[str]) -
 
 def _own(file: Path, width: Optional[float]) -> Weights:
     """A checkpoint of this program says everything itself."""
-    network, description = checkpoint.load(str(file))
+    network, description, _ = checkpoint.load(str(file))
     architecture, preprocessing = description.architecture, description.preprocessing
     if width not in (None, architecture.width):
         raise UserError(f"{file}: a MobileNetV2 of width {architecture.width:g}, not {width:g}; leave --width out")
