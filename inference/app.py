@@ -1,11 +1,13 @@
 """The upload page: a picture in, the answer and what it rests on out.
 
     python inference/app.py
+    python inference/app.py --checkpoint output
 
 Host, port and root path come from Gradio's own environment variables (GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, GRADIO_ROOT_PATH);
-CHECKPOINT names the checkpoint, UPLOAD_SECONDS is how long uploads stay on disk (600).
+CHECKPOINT names the checkpoint, too, UPLOAD_SECONDS is how long uploads stay on disk (600).
 """
 
+import argparse
 import itertools
 import logging
 import os
@@ -28,10 +30,10 @@ log = logging.getLogger(__name__)
 EXAMPLES = 3  # of each class
 
 
-def load() -> Optional[Predictor]:
+def load(explicit: Optional[str]) -> Optional[Predictor]:
     """The predictor, or None where there is no checkpoint that it can use; the log then says why."""
     try:
-        predictor = Predictor(find_checkpoint())
+        predictor = Predictor(find_checkpoint(explicit))
     except UserError as error:
         log.error("No checkpoint to answer with. %s", error)
         return None
@@ -63,11 +65,16 @@ def upload_seconds() -> float:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description="The upload page.")
+    parser.add_argument(
+        "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: the newest)"
+    )
+    options, _ = parser.parse_known_args()  # platforms add arguments of their own
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is up
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as platforms stop it: the temporary folder is removed
     seconds = upload_seconds()
-    predictor = load()
+    predictor = load(options.checkpoint)
     with temporary_folder(seconds) as folder:
         blocks = build(Page(predictor, seconds), examples(predictor, folder), seconds)
         style = STYLE if NEW else {}

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Sequence
 
 import httpx
 from conftest import ROOT
@@ -17,17 +17,18 @@ from conftest import ROOT
 class Server:
     """`with Server(CHECKPOINT=...) as server:` — app.py, started in its folder, host and port from the environment."""
 
-    def __init__(self, folder: Path = ROOT / "inference", **environment: str):
+    def __init__(self, folder: Path = ROOT / "inference", arguments: Sequence[str] = (), **environment: str):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self._folder = folder
+        self._arguments = arguments
         self._environment = {"GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", **environment}
 
     def __enter__(self) -> "Server":
         self.process = subprocess.Popen(
-            [sys.executable, "./app.py"],
+            [sys.executable, "./app.py", *self._arguments],
             cwd=self._folder,
             env={**os.environ, **self._environment},
             stdout=subprocess.DEVNULL,

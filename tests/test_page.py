@@ -160,7 +160,7 @@ def test_opens_without_a_checkpoint_and_says_what_to_do(tmp_path, content):
     file = tmp_path / "broken.ckpt"
     if content:
         file.write_bytes(content)
-    with Server(CHECKPOINT=str(file)) as server:
+    with Server(arguments=["--checkpoint", str(file), "--given_by_the_platform=1"]) as server:
         answer = Client(server.url, verbose=False).predict(None, api_name="/predict")
     assert "There is no checkpoint to answer with" in answer["error"] and str(tmp_path) not in answer["error"]
 
