@@ -13,6 +13,7 @@ import numpy as np
 
 from .folder import Finding, Photo
 from .glance import SIDE
+from .metrics import unit_rows
 
 COARSE = 8  # side of what the coarse search compares, in cells
 ALIKE = 0.5  # cosine of two whitened coarse pictures from which on they are aligned; copies have 0.55 and more
@@ -134,11 +135,11 @@ def findings(photos: Sequence[Photo], pairs: Sequence[Pair]) -> List[Finding]:
 def _candidates(grey: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """f32 [N, SIDE, SIDE] -> photo i64 [P], the one that it may be a window of i64 [P], the window f64 [P, 4], mirrored [P]."""
     boxes = windows()
-    plain = _unit(_coarse(grey, boxes[0]))
+    plain = unit_rows(_coarse(grey, boxes[0]))
     values, vectors = np.linalg.eigh(plain.T @ plain / len(plain))
     whiten = (vectors / np.sqrt(values + RIDGE * values[-1])).astype(np.float32)
-    queries = _unit(plain @ whiten)  # f32 [N, D]
-    seen = [_unit(_unit(_coarse(whole, box)) @ whiten) for whole in (grey, grey[:, :, ::-1]) for box in boxes]
+    queries = unit_rows(plain @ whiten)  # f32 [N, D]
+    seen = [unit_rows(unit_rows(_coarse(whole, box)) @ whiten) for whole in (grey, grey[:, :, ::-1]) for box in boxes]
     found = [_most_similar(queries, slice(start, start + ROWS), seen) for start in range(0, len(grey), ROWS)]
     queries, others, chosen = (np.concatenate(part) for part in zip(*found))
     return queries, others, boxes[chosen % len(boxes)], chosen >= len(boxes)
@@ -177,10 +178,6 @@ def _areas(low: float, high: float) -> np.ndarray:
     edges, pixel = np.linspace(low, high, COARSE + 1) * SIDE, np.arange(SIDE)
     share = np.clip(np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel), 0, 1)
     return (share / share.sum(1, keepdims=True)).astype(np.float32)
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
 
 
 def _confirmed(whole: np.ndarray, part: np.ndarray, boxes: np.ndarray) -> List[Tuple[int, float]]:

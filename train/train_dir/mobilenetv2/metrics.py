@@ -1,4 +1,4 @@
-"""Numbers about logits."""
+"""Numbers about logits and features."""
 
 from typing import Any, Dict, Tuple
 
@@ -34,3 +34,8 @@ def per_class(matrix: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     right = np.diag(matrix)
     with np.errstate(invalid="ignore"):
         return right / matrix.sum(0), right / matrix.sum(1)
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """f32 [N, D] -> the same with rows of length 1, so that their products are cosines; a row of zeros stays."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)

@@ -10,6 +10,8 @@ from typing import Dict, Optional, Tuple
 
 import numpy as np
 
+from .metrics import unit_rows
+
 DIRECTIONS = 256  # of the features, at most; with 128, a quarter fewer strangers are refused
 REFERENCES = 1000  # training photos that are kept, at most
 NEIGHBOURS = 8  # training photos that count for a picture, at most a quarter of the smallest class
@@ -34,7 +36,7 @@ class Neither:
 
     def score(self, features: np.ndarray) -> np.ndarray:
         """Pooled features f32 [N, channels] of view 0 -> f32 [N]: about -1 (the same as training photos) to 0.5 (a stranger)."""
-        rows = _unit(features @ self.projection - self.centre)
+        rows = unit_rows(features @ self.projection - self.centre)
         near = _closest(rows, self.references, self.neighbours)
         if not len(self.strangers):
             return -near
@@ -42,7 +44,7 @@ class Neither:
 
     def nearest(self, features: np.ndarray, count: int) -> np.ndarray:
         """f32 [N, channels] -> i64 [N, count]: the most similar references, the nearest first."""
-        similar = _unit(features @ self.projection - self.centre) @ self.references.astype(np.float32).T
+        similar = unit_rows(features @ self.projection - self.centre) @ self.references.astype(np.float32).T
         return np.argsort(-similar, axis=1, kind="stable")[:, :count]
 
     def refused(self, features: np.ndarray) -> np.ndarray:
@@ -141,11 +143,11 @@ def _model(
     centre = np.mean(
         [rows[labels == label].mean(0) for label in classes], 0
     )  # of the classes, however many photos they have
-    rows = _unit(rows - centre)
+    rows = unit_rows(rows - centre)
     rows = rows[references(len(rows), seed)]
     others = np.zeros((0, rows.shape[1]), np.float32)
     if strangers is not None and len(strangers):
-        others = _unit(strangers @ projection - centre)
+        others = unit_rows(strangers @ projection - centre)
     return Neither(
         projection,
         centre,
@@ -161,7 +163,3 @@ def _closest(rows: np.ndarray, others: np.ndarray, count: int) -> np.ndarray:
     similar = rows @ others.astype(np.float32).T
     count = min(count, similar.shape[1])
     return np.partition(similar, -count, axis=1)[:, -count:].mean(1)
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)

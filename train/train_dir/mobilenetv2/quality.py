@@ -9,7 +9,7 @@ from scipy.stats import mannwhitneyu
 
 from .folder import Finding, Photo, PhotoSet
 from .glance import Glance
-from .metrics import log_softmax
+from .metrics import log_softmax, unit_rows
 
 TINY = 48  # shorter side, in pixels, below which a photo shows hardly anything
 ONE_COLOUR = 3.0  # standard deviation of the strongest channel, 0-255
@@ -140,17 +140,13 @@ def other_neighbours(
     which the neighbours are looked for, by the cosine of the centred features. Copies of a photo are not its neighbours.
     """
     centre = known.mean(0)
-    similar = _unit(features - centre) @ _unit(known - centre).T
+    similar = unit_rows(features - centre) @ unit_rows(known - centre).T
     similar[groups[:, None] == known_groups[None]] = -2
     count = min(NEIGHBOURS, max(1, len(known) // 4))
     nearest = known_labels[np.argpartition(-similar, count - 1, axis=1)[:, :count]]  # i32 [N, count]
     votes = np.stack([(nearest == label).mean(1) for label in range(int(known_labels.max()) + 1)], 1)
     votes[np.arange(len(labels)), labels] = 0
     return votes.max(1)
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
 
 
 def _measures(looks: Sequence[Glance]) -> Dict[str, np.ndarray]:
