@@ -24,6 +24,7 @@ from mobilenetv2.fold import fold
 from mobilenetv2.folder import NEITHER
 from mobilenetv2.forward import BATCH, forward, run
 from mobilenetv2.metrics import log_softmax
+from mobilenetv2.network import middle, pool
 from mobilenetv2.pixels import PictureError, header, pixels
 from mobilenetv2.progress import parallel
 
@@ -139,19 +140,17 @@ class Predictor:
     def _answer(self, feature_map: np.ndarray, picture: _Picture, seconds: float) -> Answer:
         """The classifier, in NumPy. seconds: that the feature map took."""
         start = time.perf_counter()
-        feature = feature_map.mean((1, 2))
-        logits = (self._weight @ feature + self._bias) / np.float32(self.description.temperature)
+        whole, compared = pool(feature_map[None]), middle(feature_map[None])
+        logits = (self._weight @ whole[0] + self._bias) / np.float32(self.description.temperature)
         confidences = np.exp(log_softmax(logits[None])[0])
         best = int(logits.argmax())
         classes = self.description.classes
-        neither = (
-            None if self._neither is None else float(self._neither.score(feature[None])[0]) - self._neither.threshold
-        )
+        neither = None if self._neither is None else float(self._neither.score(compared)[0]) - self._neither.threshold
         return Answer(
             label=NEITHER if neither is not None and neither > 0 else classes[best],
             confidences={name: float(value) for name, value in zip(classes, confidences)},
             neither=neither,
-            nearest=self._nearest(feature),
+            nearest=self._nearest(compared),
             pixels=picture.pixels,
             activation=class_activation_map(feature_map, self._weight, best),
             width=picture.width,
@@ -159,11 +158,11 @@ class Predictor:
             milliseconds=picture.milliseconds + 1000 * (seconds + time.perf_counter() - start),
         )
 
-    def _nearest(self, feature: np.ndarray) -> List[Tuple[Image.Image, str]]:
+    def _nearest(self, compared: np.ndarray) -> List[Tuple[Image.Image, str]]:
         if not self._thumbnails:
             return []
-        labels = self.description.data["thumbnails"]["labels"]
-        found = self._neither.nearest(feature[None], NEAREST)[0]
+        labels = self._neither.labels
+        found = self._neither.nearest(compared, NEAREST)[0]
         return [(self._thumbnails[index], self.description.classes[labels[index]]) for index in found]
 
 

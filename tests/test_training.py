@@ -126,7 +126,7 @@ def test_checkpoint_explains_itself(frozen, few, drawn):
     assert str(few.parent) not in description.to_json() and str(drawn) not in description.to_json()
     entries = ms.load_checkpoint(str(frozen / "mobilenetv2.ckpt"))
     assert json.loads(entries.pop("description"))["format"] == "mobilenetv2-photos"
-    names = {f"neither.{name}" for name in ("projection", "centre", "references", "numbers")}
+    names = {f"neither.{name}" for name in ("projection", "centre", "references", "labels", "usual", "numbers")}
     assert set(entries) == names | {parameter.name for parameter in network.get_parameters()}  # no optimizer state
 
 
@@ -142,7 +142,7 @@ def test_loaded_checkpoint_gives_trainings_own_logits(run, request, few):
         rows = {row["photo"]: row for row in csv.DictReader(stream)}
     assert set(rows) == {photo.name for photo in found}
     expected = np.array([[float(rows[photo.name][f"logit {name}"]) for name in description.classes] for photo in found])
-    answers = classify(network.classifier, pooled(network, found, description.preprocessing, 2))
+    answers = classify(network.classifier, pooled(network, found, description.preprocessing, 2).whole[:, 0])
     np.testing.assert_allclose(answers, expected, atol=1e-5)
     correct = sum(row["class"] == row["answer"] for row in rows.values())
     assert correct == metrics(output)["val"]["correct"]
@@ -272,7 +272,7 @@ def test_damaged_or_foreign_checkpoints_are_refused(frozen, tmp_path):
     ms.save_checkpoint(network, str(tmp_path / "foreign.ckpt"))
     text = description.to_json()
     for name, change in {
-        "newer": ('"version": 2', '"version": 3'),
+        "newer": ('"version": 3', '"version": 4'),
         "program": ("mobilenetv2-photos", "something-else"),
         "classes": ('"dog"', '"croissants"'),
         "size": ('"size": 64', '"size": 100000'),
@@ -288,7 +288,7 @@ def test_damaged_or_foreign_checkpoints_are_refused(frozen, tmp_path):
         "damaged": r"not a complete \.ckpt file",
         "cut": r"not a complete \.ckpt file",
         "foreign": "not one that this program wrote",
-        "newer": "format version 3, this program reads version 2",
+        "newer": "format version 4, this program reads version 3",
         "program": "of another program",
         "classes": "expected two or more different names",
         "size": "its preprocessing is",

@@ -59,7 +59,7 @@ def train(settings: Settings, output: Path) -> float:
         log.info("Weights: names of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
         with watch("features"):
             compute = partial(features, network, preprocessing=preprocessing, cache=cache, workers=settings.workers)
-            val, strangers = (compute(data.split(split))[:, 0] for split in ("val", NEITHER))
+            val, strangers = (compute(data.split(split)) for split in ("val", NEITHER))
             known = Features(compute(data.split("train"), count=settings.views, seed=settings.seed), val, strangers)
         with watch("evidence"):
             evidence = gather(known, checked, settings, start.naming != "this program", start.head)
@@ -73,7 +73,9 @@ def train(settings: Settings, output: Path) -> float:
     if start:
         with watch("head"):
             plan = replace(settings, **HEAD) if settings.unfreeze else settings
-            history["head"] = train_head(network.classifier, known.train, val, data, plan, tracker.record("head"))
+            train_features, val_features = known.train.whole, known.val.whole[:, 0]
+            record = tracker.record("head")
+            history["head"] = train_head(network.classifier, train_features, val_features, data, plan, record)
     if settings.unfreeze:
         with watch("finetune"):
             pretrained = start is not None
@@ -81,12 +83,14 @@ def train(settings: Settings, output: Path) -> float:
                 network, data, preprocessing, settings, pretrained, tracker.record("finetune")
             )
             answered = partial(pooled, network, preprocessing=preprocessing, workers=settings.workers)
-            train_features, val, strangers = (answered(data.split(split)) for split in ("train", "val", NEITHER))
-            known = Features(train_features[:, None], val, strangers)
+            known = Features(*(answered(data.split(split)) for split in ("train", "val", NEITHER)))
         with watch("evidence"):
             evidence = gather(known, checked, settings, False, None)
 
-    answers = {"train": classify(network.classifier, known.train[:, 0]), "val": classify(network.classifier, val)}
+    answers = {
+        split: classify(network.classifier, features_.whole[:, 0])
+        for split, features_ in (("train", known.train), ("val", known.val))
+    }
     scale = temperature(evidence, answers["train"], data.labels("train"))
     description = checkpoint.Description(
         classes=data.classes,

@@ -23,7 +23,7 @@ from .pixels import Preprocessing
 
 KEY = "description"
 FORMAT = "mobilenetv2-photos"
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Description:
         counts = (self.metrics["val"]["correct"], self.metrics["val"]["count"], *self.data["train"].values())
         if not all(isinstance(count, int) for count in counts):
             raise ValueError("its counts are not numbers")
-        thumbnails.check(self.data["thumbnails"], len(self.classes))
+        thumbnails.check(self.data["thumbnails"])
 
 
 class Loaded(NamedTuple):
@@ -149,7 +149,9 @@ def load(path: str) -> Loaded:
         )
     assign(network, tensors)
     try:
-        neither = Neither.from_tensors(extra, network.classifier.in_channels) if extra else None
+        neither = (
+            Neither.from_tensors(extra, network.classifier.in_channels, len(description.classes)) if extra else None
+        )
     except ValueError as error:
         raise UserError(f"{file}: {error}; the file is damaged, train again") from None
     return Loaded(network.set_train(False), description, neither)

@@ -10,6 +10,7 @@ from .calibration import ece, fit_temperature, reliability
 from .check import Checked
 from .folder import Finding, PhotoSet
 from .folds import FOLDS, assign_folds, out_of_fold, unit
+from .forward import Pooled
 from .intervals import interval
 from .metrics import confusion, per_class, summary
 from .neither import Neither, directions
@@ -20,11 +21,11 @@ Head = Tuple[np.ndarray, np.ndarray]  # weight f32 [K, channels], bias f32 [K]
 
 @dataclass(frozen=True)
 class Features:
-    """Pooled. train: f32 [N, views, channels], view 0 as the page sees the photo. val, strangers: f32 [M, channels] of view 0."""
+    """Of the photos, and of the pictures in the folder `neither`."""
 
-    train: np.ndarray
-    val: np.ndarray
-    strangers: np.ndarray
+    train: Pooled
+    val: Pooled
+    strangers: Pooled
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,22 @@ class Evidence:
 def gather(features: Features, checked: Checked, settings: Settings, fresh: bool, head: Optional[Head]) -> Evidence:
     """fresh: the features are of a network that did not learn from these photos, so their labels can be questioned. head: the
     classifier that came with the weights, if the features are of their backbone."""
-    data, plain = checked.data, features.train[:, 0]
+    data, plain = checked.data, features.train.whole[:, 0]
     labels, classes = data.labels("train"), len(data.classes)
     groups = checked.groups[[photo.split == "train" for photo in data.photos]]
     if len(np.unique(groups)) == 1:  # nothing but copies of one picture: there is no other fold to learn from
         groups = np.arange(len(labels))
     fold = assign_folds(labels, groups, settings.seed)
-    logits, inside = out_of_fold(features.train, labels, fold, classes)
-    known = directions(plain, head[0] if head else None)
-    model, held_out = neither.learn(plain, labels, fold, known, features.strangers, settings.refused, settings.seed)
+    logits, inside = out_of_fold(features.train.whole, labels, fold, classes)
+    seen, strangers = features.train.middle, features.strangers.middle
+    known = directions(seen, head[0] if head else None)
+    model, held_out = neither.learn(seen, labels, fold, known, strangers, settings.refused, settings.seed)
     suspects: List[Finding] = []
     if fresh:
         others = quality.other_neighbours(plain, labels, groups, plain, labels, groups)
         calibrated = logits / np.float32(fit_temperature(logits, labels))
         suspects = quality.mislabelled(data.split("train"), data.classes, calibrated, others)
-    scores = {"train": held_out, "val": model.score(features.val), "strangers": _held_out(model, features.strangers)}
+    scores = {"train": held_out, "val": model.score(features.val.middle), "strangers": _held_out(model, strangers)}
     return Evidence(logits, inside, model, scores, suspects, fresh)
 
 

@@ -11,8 +11,8 @@ from . import network as network_module
 from . import pixels, views
 from .cache import PhotoCache, source
 from .folder import Photo
-from .forward import forward
-from .network import MobileNetV2, pool
+from .forward import Pooled, both, forward
+from .network import MobileNetV2
 from .pixels import Preprocessing
 from .progress import parallel, progress
 
@@ -25,8 +25,8 @@ def features(
     count: int = 1,
     seed: int = 0,
     workers: int = 1,
-) -> np.ndarray:
-    """Pooled features f32 [len(photos), count, channels] of views 0 ... count - 1; view 0 is the photo as the page sees it.
+) -> Pooled:
+    """Features of views 0 ... count - 1 of the photos; view 0 is the photo as the page sees it.
 
     Only what the cache does not hold is computed: the key is the photo's bytes, the backbone's weights, the preprocessing, the
     view, the code and the packages that do the arithmetic. Raises UserError for a photo that changed since it was checked.
@@ -41,24 +41,31 @@ def features(
         "packages": [ms.__version__, Image.__version__, np.__version__],
         "device": ms.get_context("device_target"),
     }
-    out = np.empty((len(photos), count, channels), np.float32)
+    out = Pooled.empty(len(photos), count, channels)
     missing: List[Tuple[int, List[int]]] = []
+
+    def keep(index: int, number: int, rows: np.ndarray) -> None:
+        out.whole[index, number] = rows[0]
+        if number == 0:
+            out.middle[index] = rows[1]
+
     for index, photo in enumerate(photos):
         numbers = []
         for number in range(count):
             value = cache.get(_key(context, photo, seed, number))
-            if value is None or len(value) != 4 * channels:
+            rows = 1 if number else 2  # of view 0, the middle too
+            if value is None or len(value) != 4 * channels * rows:
                 numbers.append(number)
             else:
-                out[index, number] = np.frombuffer(value, np.float32)
+                keep(index, number, np.frombuffer(value, np.float32).reshape(rows, channels))
         missing += [(index, numbers)] if numbers else []
     total = sum(len(numbers) for _, numbers in missing)
     pictures = _pictures(photos, missing, preprocessing, seed, workers)
     network.set_train(False)
-    pooled = forward(lambda batch: pool(network.features(batch)), pictures, preprocessing.size)
-    for (index, number), feature in progress(pooled, total, "Computing features"):
-        out[index, number] = feature
-        cache.put(_key(context, photos[index], seed, number), feature.tobytes())
+    pooled = forward(both(network), pictures, preprocessing.size)
+    for (index, number), rows in progress(pooled, total, "Computing features"):
+        keep(index, number, rows)
+        cache.put(_key(context, photos[index], seed, number), (rows[:1] if number else rows).tobytes())
     return out
 
 

@@ -49,7 +49,8 @@ def finetune(
         return ((np.stack([next(pictures) for _ in rows]), labels[rows]) for rows in order)
 
     def validate() -> np.ndarray:
-        return classify(network.classifier, pooled(network, data.split("val"), preprocessing, settings.workers))
+        features = pooled(network, data.split("val"), preprocessing, settings.workers).whole[:, 0]
+        return classify(network.classifier, features)
 
     plan = Plan(settings.epochs, -(-len(photos) // batch), settings.lr, WEIGHT_DECAY, settings.patience)
     return fit(network, parameters, batches, validate, data.labels("val"), plan, record)

@@ -1,12 +1,13 @@
 """Pictures through a network in batches of one shape, so that one graph is compiled and memory stays bounded."""
 
-from typing import Any, Callable, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Tuple
 
 import mindspore as ms
 import numpy as np
+from mindspore import ops
 
 from .folder import Photo
-from .network import MobileNetV2, pool
+from .network import MobileNetV2, middle, pool
 from .pixels import Preprocessing, pixels
 from .progress import parallel, progress
 
@@ -37,12 +38,34 @@ def forward(
         yield from zip(names, run(function, batch))
 
 
-def pooled(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> np.ndarray:
-    """Photos as the page sees them -> f32 [N, channels], what the classifier works on."""
+class Pooled(NamedTuple):
+    """whole: f32 [N, views, channels], means over the picture, which the classifier works on; view 0 is the photo as the page sees
+    it. middle: f32 [N, channels], of view 0, which `Neither` works on."""
+
+    whole: np.ndarray
+    middle: np.ndarray
+
+    @classmethod
+    def empty(cls, count: int, views: int, channels: int) -> "Pooled":
+        return cls(np.empty((count, views, channels), np.float32), np.empty((count, channels), np.float32))
+
+
+def both(network: MobileNetV2) -> Function:
+    """Tensor f32 [N, 3, S, S] -> f32 [N, 2, channels]: mean over the picture, and over its middle."""
+
+    def function(batch: ms.Tensor) -> ms.Tensor:
+        feature_map = network.features(batch)
+        return ops.stack((pool(feature_map), middle(feature_map)), 1)
+
+    return function
+
+
+def pooled(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> Pooled:
+    """Of view 0 of each photo."""
     network.set_train(False)
     pictures = parallel(lambda photo: (photo.name, pixels(photo.read(), preprocessing)), photos, workers)
-    rows = forward(lambda batch: pool(network.features(batch)), pictures, preprocessing.size)
-    out = np.empty((len(photos), network.classifier.in_channels), np.float32)
+    rows = forward(both(network), pictures, preprocessing.size)
+    out = Pooled.empty(len(photos), 1, network.classifier.in_channels)
     for number, (_, row) in enumerate(progress(rows, len(photos), "Answering")):
-        out[number] = row
+        out.whole[number, 0], out.middle[number] = row
     return out

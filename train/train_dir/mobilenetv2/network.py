@@ -127,8 +127,16 @@ class MobileNetV2(nn.Cell):
 
 
 def pool(feature_map: Tensor) -> Tensor:
-    """f32 [N, C, H, W] -> f32 [N, C], the mean over the picture."""
+    """f32 [N, C, S, S], as a tensor or an array -> f32 [N, C], the mean over the picture."""
     return feature_map.mean((2, 3))
+
+
+def middle(feature_map: Tensor) -> Tensor:
+    """f32 [N, C, S, S], as a tensor or an array -> f32 [N, C], the mean without the outer seventh on each side: what a picture is
+    of, rather than where it was taken."""
+    border = feature_map.shape[2] // 7
+    inner = slice(border, feature_map.shape[2] - border)
+    return feature_map[:, :, inner, inner].mean((2, 3))
 
 
 def assign(network: nn.Cell, values: Dict[str, np.ndarray]) -> None:

@@ -18,7 +18,7 @@ SUFFIX = ".thumbnails.jpg"  # in place of the checkpoint's .ckpt
 
 
 def write(file: Path, photos: Sequence[Photo], side: int, workers: int) -> Dict[str, Any]:
-    """Write a sheet of side x side pixels for each photo, in their order, row by row; returns what `read` needs, and labels."""
+    """Write a sheet of side x side pixels for each photo, in their order, row by row; returns what `read` needs."""
     sheet = Image.new("RGB", (ACROSS * side, -(-len(photos) // ACROSS) * side))
     small = parallel(lambda photo: ImageOps.fit(decode(photo.read(), side), (side, side)), photos, workers)
     for number, picture in enumerate(small):
@@ -28,18 +28,16 @@ def write(file: Path, photos: Sequence[Photo], side: int, workers: int) -> Dict[
     with atomic(file) as temporary:
         temporary.write_bytes(buffer.getvalue())
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()
-    return {"side": side, "labels": [photo.label for photo in photos], "sha256": digest}
+    return {"side": side, "count": len(photos), "sha256": digest}
 
 
-def check(known: Any, classes: int) -> None:
+def check(known: Any) -> None:
     """Raises ValueError, KeyError or TypeError unless this is what `write` returns, or nothing."""
     if known == {}:
         return
-    side, labels = known["side"], known["labels"]
-    if not (isinstance(side, int) and 1 <= side <= LARGEST and isinstance(labels, list) and len(labels) <= MOST):
+    side, count = known["side"], known["count"]
+    if not (isinstance(side, int) and 1 <= side <= LARGEST and isinstance(count, int) and 1 <= count <= MOST):
         raise ValueError("its description of thumbnails is not one")
-    if not all(isinstance(label, int) and 0 <= label < classes for label in labels):
-        raise ValueError("its thumbnails are of classes that it does not have")
 
 
 def read(file: Path, known: Dict[str, Any]) -> List[Image.Image]:
@@ -51,7 +49,7 @@ def read(file: Path, known: Dict[str, Any]) -> List[Image.Image]:
     if hashlib.sha256(data).hexdigest() != known.get("sha256"):
         return []
     sheet, side = Image.open(io.BytesIO(data), formats=("JPEG",)), known["side"]
-    if sheet.size != (ACROSS * side, -(-len(known["labels"]) // ACROSS) * side):
+    if sheet.size != (ACROSS * side, -(-known["count"] // ACROSS) * side):
         return []
-    places = ((number % ACROSS * side, number // ACROSS * side) for number in range(len(known["labels"])))
+    places = ((number % ACROSS * side, number // ACROSS * side) for number in range(known["count"]))
     return [sheet.crop((left, top, left + side, top + side)) for left, top in places]
