@@ -39,8 +39,8 @@ def forward(
 
 
 class Pooled(NamedTuple):
-    """whole: f32 [N, views, channels], means over the picture, which the classifier works on; view 0 is the photo as the page sees
-    it. middle: f32 [N, channels], of view 0, which `Neither` works on."""
+    """whole: f32 [N, views, channels], means over the picture, which the classifier works on; view 0 is the photo as the page
+    sees it. middle: f32 [N, channels], of view 0, which `Neither` works on."""
 
     whole: np.ndarray
     middle: np.ndarray

@@ -40,7 +40,7 @@ class Neither:
     threshold: float
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """f32 [N, channels] (`forward.Pooled.middle`) -> f32 [N]: 0 for a usual photo of the classes, about 0.3 for a stranger."""
+        """f32 [N, channels] (`forward.Pooled.middle`) -> f32 [N]: 0 for a usual photo, about 0.3 for a stranger."""
         distance, resembled = self.compare(features)
         return distance - self.usual[resembled]
 
