@@ -2,6 +2,7 @@
 
     python train.py                                              # drawings made by this program, under a minute
     python train.py --data_url photos --pretrain_url weights.ckpt --output_path out
+    python train.py --data_url photos --teacher_url weights.ckpt --compact      # a small network, in a small file
 
 Leaves mobilenetv2.ckpt, report.html and the files that README.md lists in the output folder. Exit code 0: the checkpoint is
 written, or the photos are checked; 2: something that you can mend, said in words; 3: the accuracy is below --min_accuracy.
@@ -14,9 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from mobilenetv2 import checkpoint, device, drawings, folder, logbook, results, thumbnails, weights
+import numpy as np
+
+from mobilenetv2 import checkpoint, compact, device, drawings, folder, logbook, results, thumbnails, weights
 from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check, judge
+from mobilenetv2.distill import STATE, distill
 from mobilenetv2.errors import UserError, together
 from mobilenetv2.evidence import Features, gather, measures, temperature
 from mobilenetv2.features import features, fingerprint
@@ -25,8 +29,11 @@ from mobilenetv2.finetune import finetune
 from mobilenetv2.folder import NEITHER, Finding, PhotoSet
 from mobilenetv2.forward import pooled
 from mobilenetv2.head import classify, train_head
+from mobilenetv2.lessons import Teacher
+from mobilenetv2.metrics import summary
 from mobilenetv2.neither import references
-from mobilenetv2.network import MobileNetV2
+from mobilenetv2.network import Architecture, MobileNetV2, assign
+from mobilenetv2.pixels import Preprocessing
 from mobilenetv2.progress import Stopwatch
 from mobilenetv2.publish import publish, publish_check
 from mobilenetv2.recipe import resolve, views_for
@@ -38,7 +45,7 @@ log = logging.getLogger(f"{logbook.NAME}.train")
 
 def train(settings: Settings, output: Path) -> float:
     """The whole recipe, top to bottom: photos and weights, classifier, fine-tuning, evidence, files. Returns the accuracy."""
-    watch = Stopwatch("read", "features", "head", "finetune", "evidence")
+    watch = Stopwatch("read", "features", "head", "finetune", "distill", "evidence")
     device.choose(settings.device_target, settings.seed)
     with watch("read"):
         found, start = together(lambda: read_photos(settings, output), lambda: read_weights(settings))
@@ -72,7 +79,7 @@ def train(settings: Settings, output: Path) -> float:
     tracker = Tracker(settings.aim_repo, settings.recorded())
     if start:
         with watch("head"):
-            plan = replace(settings, **HEAD) if settings.unfreeze else settings
+            plan = replace(settings, **HEAD) if settings.unfreeze or settings.teacher_url else settings
             train_features, val_features = known.train.whole, known.val.whole[:, 0]
             record = tracker.record("head")
             history["head"] = train_head(network.classifier, train_features, val_features, data, plan, record)
@@ -82,9 +89,20 @@ def train(settings: Settings, output: Path) -> float:
             history["finetune"] = finetune(
                 network, data, preprocessing, settings, pretrained, tracker.record("finetune")
             )
+    if settings.teacher_url:
+        taught = summary(classify(network.classifier, val_features), data.labels("val"))
+        log.info("The teacher gets %d of %d validation photos right.", taught["correct"], taught["count"])
+        with watch("distill"):
+            teacher, origin = Teacher(network, preprocessing), {"weights": "random numbers", "teacher": origin}
+            preprocessing = Preprocessing(settings.image_size)
+            network = MobileNetV2(Architecture(settings.width, last=settings.last), len(data.classes))
+            record = tracker.record("distill")
+            history["distill"] = distill(network, teacher, data, preprocessing, settings, cache, output, record)
+    packed = pack(network, data, preprocessing, settings) if settings.compact else None
+    if settings.unfreeze or settings.teacher_url or packed:
+        with watch("evidence"):
             answered = partial(pooled, network, preprocessing=preprocessing, workers=settings.workers)
             known = Features(*(answered(data.split(split)) for split in ("train", "val", NEITHER)))
-        with watch("evidence"):
             evidence = gather(known, checked, settings, False, None)
 
     answers = {
@@ -94,20 +112,21 @@ def train(settings: Settings, output: Path) -> float:
     scale = temperature(evidence, answers["train"], data.labels("train"))
     description = checkpoint.Description(
         classes=data.classes,
-        architecture=architecture,
+        architecture=network.architecture,
         preprocessing=preprocessing,
         temperature=scale,
         metrics=measures(evidence, answers, data, scale),
         data={
             **{split: data.counts(split) for split in ("train", "val")},
             "fingerprint": data.fingerprint(),
-            "thumbnails": write_thumbnails(output, data, settings),
+            "thumbnails": write_thumbnails(output, data, settings) if not packed else {},
         },
         origin=origin,
         settings=settings.recorded(),
         versions=results.versions(),
     )
-    checkpoint.save(output / "mobilenetv2.ckpt", network, description, evidence.neither)
+    checkpoint.save(output / "mobilenetv2.ckpt", network, description, None if packed else evidence.neither, packed)
+    (output / STATE).unlink(missing_ok=True)
     log.info("Wrote %s.", output / "mobilenetv2.ckpt")
     seconds = watch.seconds()
     results.write(output, description, data, answers["val"], evidence.scores["val"], history, seconds)
@@ -115,6 +134,19 @@ def train(settings: Settings, output: Path) -> float:
     results.optional("report.html", publish, output, network, *known_of_it)
     tracker.close()
     return description.metrics["val"]["accuracy"]
+
+
+def pack(
+    network: MobileNetV2, data: PhotoSet, preprocessing: Preprocessing, settings: Settings
+) -> Dict[str, np.ndarray]:
+    """Round the network's weights to 8 bits, say what that costs, and return what goes into the file."""
+    packed, right = compact.pack(network), []
+    for values in ({}, compact.unpack(network, packed)):
+        assign(network, values)  # from here on, the network is what the file says
+        features_ = pooled(network, data.split("val"), preprocessing, settings.workers)
+        right.append(summary(classify(network.classifier, features_), data.labels("val"))["correct"])
+    log.info("Compact: %d validation photos right; with weights of 32 bits, %d.", right[1], right[0])
+    return packed
 
 
 def tell(output: Path, data: PhotoSet, findings: List[Finding], settings: Settings) -> None:
@@ -146,6 +178,10 @@ def read_photos(settings: Settings, output: Path) -> PhotoSet:
 
 
 def read_weights(settings: Settings) -> Optional[weights.Weights]:
+    if settings.teacher_url:
+        if settings.pretrain_url:
+            raise UserError("--teacher_url trains a network from random numbers: leave --pretrain_url out")
+        return weights.read(settings.teacher_url)
     if settings.pretrain_url:
         return weights.read(settings.pretrain_url, settings.width)
     log.info("No --pretrain_url: freezing random numbers would be nonsense, so a small network is trained as a whole.")

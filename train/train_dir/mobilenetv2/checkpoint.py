@@ -1,4 +1,4 @@
-"""The one file that a run leaves: the bare network, and a description with all that is needed to use it.
+"""The one file that a run leaves: the bare network, in full or compact, and a description with all that is needed to use it.
 
 MindSpore's own checkpoint format (protobuf, no pickle) with a checksum; the description is a string entry of JSON, so
 `mindspore.load_checkpoint(file)["description"]` shows it.
@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import mindspore as ms
+import numpy as np
 
-from . import thumbnails
+from . import compact, thumbnails
 from .calibration import HIGHEST, LOWEST
 from .errors import UserError
 from .files import atomic, find_file, read_tensors
 from .folder import NEITHER
 from .neither import PREFIX, Neither
-from .network import Architecture, MobileNetV2, assign
+from .network import Architecture, MobileNetV2, assign, values
 from .pixels import Preprocessing
 
 KEY = "description"
@@ -87,7 +88,12 @@ class Description:
             or not all(isinstance(name, str) and name and name != NEITHER for name in self.classes)
         ):
             raise ValueError(f"its classes are {list(self.classes)[:10]}; expected two or more different names")
-        if network.padding not in ("symmetric", "same") or not 0.1 <= network.width <= 2 or not 0 < network.epsilon < 1:
+        if (
+            network.padding not in ("symmetric", "same")
+            or not 0.1 <= network.width <= 2
+            or not 0 < network.epsilon < 1
+            or not (isinstance(network.last, int) and 8 <= network.last <= 1280)
+        ):
             raise ValueError(f"its network is {network}")
         numbers = (*pixels.mean, *pixels.std)
         if not (
@@ -114,12 +120,18 @@ class Loaded(NamedTuple):
     neither: Optional[Neither]
 
 
-def save(file: Path, network: MobileNetV2, description: Description, neither: Optional[Neither]) -> None:
-    """Write atomically. Raises UserError where the file cannot be written."""
-    entries = [{"name": parameter.name, "data": parameter} for parameter in network.get_parameters()]
-    entries += [
-        {"name": name, "data": ms.Tensor(value)} for name, value in (neither.tensors() if neither else {}).items()
-    ]
+def save(
+    file: Path,
+    network: MobileNetV2,
+    description: Description,
+    neither: Optional[Neither],
+    packed: Optional[Dict[str, np.ndarray]] = None,
+) -> None:
+    """Write atomically. packed: what `compact.pack` made of the network, to be saved in its place.
+
+    Raises UserError where the file cannot be written."""
+    arrays = {**(packed or values(network)), **(neither.tensors() if neither else {})}
+    entries = [{"name": name, "data": ms.Tensor(value)} for name, value in arrays.items()]
     with atomic(file) as temporary:
         ms.save_checkpoint(entries, str(temporary), append_dict={KEY: description.to_json()}, crc_check=True)
         temporary.chmod(0o644)  # MindSpore makes its files unreadable for everybody but their owner
@@ -142,6 +154,11 @@ def load(path: str) -> Loaded:
     if len(tensors.get("classifier.weight", ())) != len(description.classes):
         raise UserError(f"{file}: it does not know as many classes as it names; the file is damaged, train again")
     network = MobileNetV2(description.architecture, len(description.classes))
+    if compact.NAMES[0] in extras:
+        try:
+            tensors = compact.unpack(network, {**tensors, **extras})
+        except ValueError as error:
+            raise UserError(f"{file}: {error}; the file is damaged, train again") from None
     expected = {name: parameter.shape for name, parameter in network.parameters_dict().items()}
     if {name: value.shape for name, value in tensors.items()} != expected:
         raise UserError(

@@ -11,7 +11,7 @@ from mindspore import nn, ops
 
 from .device import LOSS_SCALE, mixed_precision, on_cpu
 from .metrics import summary
-from .network import assign
+from .network import assign, values
 from .progress import SECONDS, bar
 
 log = logging.getLogger(__name__)
@@ -46,47 +46,22 @@ def fit(
     batches(epoch): pairs of inputs and labels i32 [N], all of one shape. validate(): logits f32 [M, C] of the validation photos;
     more right ones are better, among equals a lower loss. record: is given each epoch's row. Returns all rows.
     """
-    rates = _rates(plan)
-    optimizer = nn.Adam(_groups(parameters, plan.weight_decay), rates)
+    schedule = rates(plan.lr, plan.epochs * plan.steps, plan.warmup)
+    optimizer = nn.Adam(by_decay(parameters, plan.weight_decay), schedule)
     step = _step(model, optimizer, plan.label_smoothing)
-    before = summary(validate(), val_labels, plan.label_smoothing)
-    best, best_epoch, kept, history = _score(before), -1, _values(model), []
+
+    def measure() -> Dict[str, Any]:
+        return summary(validate(), val_labels, plan.label_smoothing)
+
+    before = measure()
+    best, best_epoch, kept, history = _score(before), -1, values(model), []
     for epoch in range(plan.epochs):
-        model.set_train(True)
-        losses, durations, said = [], [], time.monotonic()
-        last = said
-        for number, (inputs, labels) in enumerate(bar(batches(epoch), plan.steps, f"Epoch {epoch}"), 1):
-            losses.append(float(step(ms.Tensor(inputs), ms.Tensor(labels))))
-            now = time.monotonic()
-            durations.append(1000 * (now - last))
-            last = now
-            if now - said >= SECONDS or number == plan.steps:
-                said = now
-                log.info(
-                    "Epoch:[%3d/%3d], step:[%5d/%5d], loss:[%.3f/%.3f], time:%.3f ms, lr:%.5f",
-                    epoch,
-                    plan.epochs,
-                    number,
-                    plan.steps,
-                    losses[-1],
-                    np.mean(losses),
-                    np.median(durations),
-                    rates[epoch * plan.steps + number - 1],
-                )
-        model.set_train(False)
-        result = summary(validate(), val_labels, plan.label_smoothing)
-        row = {"epoch": epoch, "loss": float(np.mean(losses)), "val": result, "step_ms": float(np.median(durations))}
-        log.info(
-            "Epoch: [%3d / %3d], Train Loss: [%.3f], Accuracy:  %.3f",
-            epoch,
-            plan.epochs,
-            row["loss"],
-            result["accuracy"],
-        )
+        row = run_epoch(model, step, batches(epoch), measure, epoch, plan.epochs, schedule)
+        result = row["val"]
         history.append(row)
         record(row)
         if _score(result) > best:
-            best, best_epoch, kept = _score(result), epoch, _values(model)
+            best, best_epoch, kept = _score(result), epoch, values(model)
         elif epoch - best_epoch >= plan.patience:
             log.info("No better validation result in %d epochs: stopped early.", plan.patience)
             break
@@ -96,13 +71,51 @@ def fit(
     return history
 
 
+def run_epoch(
+    model: nn.Cell,
+    step: Callable[..., ms.Tensor],
+    batches: Iterable[Tuple[np.ndarray, ...]],
+    measure: Callable[[], Dict[str, Any]],
+    epoch: int,
+    epochs: int,
+    schedule: Sequence[float],
+) -> Dict[str, Any]:
+    """One pass with `step` (a batch's arrays -> loss) and then `measure` (-> `summary` of the validation photos), both logged.
+
+    schedule: the learning rates of the steps of all epochs. Returns the epoch's row.
+    """
+    steps = len(schedule) // epochs
+    model.set_train(True)
+    losses, durations, said = [], [], time.monotonic()
+    last = said
+    for number, batch in enumerate(bar(batches, steps, f"Epoch {epoch}"), 1):
+        losses.append(float(step(*map(ms.Tensor, batch))))
+        now = time.monotonic()
+        durations.append(1000 * (now - last))
+        last = now
+        if now - said >= SECONDS or number == steps:
+            said = now
+            log.info(
+                "Epoch:[%3d/%3d], step:[%5d/%5d], loss:[%.3f/%.3f], time:%.3f ms, lr:%.5f",
+                epoch,
+                epochs,
+                number,
+                steps,
+                losses[-1],
+                np.mean(losses),
+                np.median(durations),
+                schedule[epoch * steps + number - 1],
+            )
+    model.set_train(False)
+    result = measure()
+    row = {"epoch": epoch, "loss": float(np.mean(losses)), "val": result, "step_ms": float(np.median(durations))}
+    log.info("Epoch: [%3d / %3d], Train Loss: [%.3f], Accuracy:  %.3f", epoch, epochs, row["loss"], result["accuracy"])
+    return row
+
+
 def _score(result: Dict[str, Any]) -> Tuple[int, float]:
     """More is better: right answers, then a low loss."""
     return result["correct"], -result["loss"]
-
-
-def _values(model: nn.Cell) -> Dict[str, np.ndarray]:
-    return {parameter.name: parameter.asnumpy().copy() for parameter in model.get_parameters()}
 
 
 def shuffled(count: int, batch: int, seed: int, epoch: int) -> np.ndarray:
@@ -113,20 +126,15 @@ def shuffled(count: int, batch: int, seed: int, epoch: int) -> np.ndarray:
     return np.resize(order, (-(-count // batch), batch))
 
 
-def _rates(plan: Plan) -> List[float]:
-    """The learning rate of every step: linear warm-up, then half a cosine towards 0."""
-    total = plan.epochs * plan.steps
-    rising = max(1, round(plan.warmup * total))
-    step = np.arange(total)
-    return (
-        plan.lr
-        * np.where(
-            step < rising, (step + 1) / rising, 0.5 + 0.5 * np.cos(np.pi * (step - rising) / max(1, total - rising))
-        )
-    ).tolist()
+def rates(highest: float, steps: int, warmup: float) -> List[float]:
+    """The learning rate of every step: linear warm-up for that share of them, then half a cosine towards 0."""
+    rising = max(1, round(warmup * steps))
+    step = np.arange(steps)
+    falling = 0.5 + 0.5 * np.cos(np.pi * (step - rising) / max(1, steps - rising))
+    return (highest * np.where(step < rising, (step + 1) / rising, falling)).tolist()
 
 
-def _groups(parameters: Sequence[ms.Parameter], weight_decay: float) -> List[Dict[str, Any]]:
+def by_decay(parameters: Sequence[ms.Parameter], weight_decay: float) -> List[Dict[str, Any]]:
     """Decay pulls on matrices and kernels only: on a batch norm or a bias it would be a different, harmful thing."""
     decayed = [parameter for parameter in parameters if parameter.ndim > 1]
     others = [parameter for parameter in parameters if parameter.ndim <= 1]

@@ -25,11 +25,13 @@ class Architecture:
 
     width: multiplier of all channel counts. padding: of 3x3 convolutions, "symmetric" (1 on each side, as in PyTorch and MindCV)
     or "same" (as in TensorFlow; differs where the stride is 2). epsilon: added to the variance in batch normalisation.
+    last: channels of the last 1x1 convolution, which are the classifier's features; wider networks multiply it too.
     """
 
     width: float = 1.0
     padding: str = "symmetric"
     epsilon: float = 1e-5
+    last: int = 1280
 
 
 def channels(count: float) -> int:
@@ -109,6 +111,7 @@ class MobileNetV2(nn.Cell):
 
     def __init__(self, architecture: Architecture, classes: int):
         super().__init__()
+        self.architecture = architecture
         stem = channels(32 * architecture.width)
         stages, inputs = [ConvNorm(3, stem, architecture, kernel=3, stride=2)], stem
         for expansion, outputs, repeats, stride in BLOCKS:
@@ -116,7 +119,7 @@ class MobileNetV2(nn.Cell):
             for repeat in range(repeats):
                 stages.append(InvertedResidual(inputs, outputs, architecture, expansion, stride if repeat == 0 else 1))
                 inputs = outputs
-        last = channels(1280 * max(1.0, architecture.width))
+        last = channels(architecture.last * max(1.0, architecture.width))
         stages.append(ConvNorm(inputs, last, architecture))
         self.features = nn.SequentialCell(*stages)  # -> f32 [N, last, S / 32, S / 32]
         # From zeros: on fixed features the problem is convex, and random weights would stay wherever no photo pulls at them.
@@ -137,6 +140,11 @@ def middle(feature_map: Tensor) -> Tensor:
     border = feature_map.shape[2] // 7
     inner = slice(border, feature_map.shape[2] - border)
     return feature_map[:, :, inner, inner].mean((2, 3))
+
+
+def values(network: nn.Cell) -> Dict[str, np.ndarray]:
+    """Copies of all parameters by name."""
+    return {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
 
 
 def assign(network: nn.Cell, values: Dict[str, np.ndarray]) -> None:

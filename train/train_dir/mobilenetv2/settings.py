@@ -14,15 +14,20 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from .errors import UserError
 from .network import STAGES
 
-# What "auto" comes to for the classifier, for fine-tuning, and for a small network trained from random numbers.
+# What "auto" comes to for the classifier, for fine-tuning, and for a small network trained from random numbers, without and with
+# a teacher.
 HEAD = {"epochs": 60, "lr": 0.001}
 FINETUNE = {"epochs": 10, "lr": 0.0001}
 SCRATCH = {"epochs": 15, "lr": 0.01, "image_size": 64, "width": 0.25}  # learns the drawings in under a minute
 SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+DISTIL = {"epochs": 25, "lr": 0.003, "image_size": 128, "width": 0.25, "last": 384}  # under 200 kB when compact
 
 
 def _auto(name: str) -> str:
-    return f"{HEAD[name]} for the classifier, {FINETUNE[name]} when fine-tuning, {SCRATCH[name]} without weights"
+    return (
+        f"{HEAD[name]} for the classifier, {FINETUNE[name]} when fine-tuning, {SCRATCH[name]} without weights, "
+        f"{DISTIL[name]} with a teacher"
+    )
 
 
 def _setting(
@@ -54,6 +59,12 @@ class Settings:
         "weights to start from, a file or the folder that holds it: .ckpt of MindCV, MindVision or this program, "
         ".npz or .safetensors with torchvision's names",
         ("pretrained_path", "pretrain_model_path", "ckpt_url", "model_url"),
+    )
+    teacher_url: str = _setting(
+        "",
+        "weights, as for pretrain_url, of a large network that learns the photos first and then teaches them to a small "
+        "one, which starts from random numbers",
+        ("teacher_path",),
     )
     unfreeze: int = _setting(
         0,
@@ -90,16 +101,26 @@ class Settings:
         "side of the network's square input in pixels",
         low=32,
         high=1024,
-        auto="what the weights were made for, 224 where they do not say; {image_size} without weights".format(
-            **SCRATCH
-        ),
+        auto="what the weights were made for, 224 where they do not say; {image_size} without weights, "
+        "{teacher} with a teacher".format(**SCRATCH, teacher=DISTIL["image_size"]),
     )
     width: Optional[float] = _setting(
         None,
         "multiplier of the network's channel counts",
         low=0.1,
         high=2,
-        auto="what the weights say, 1.0 where they do not; {width} without weights".format(**SCRATCH),
+        auto="what the weights say, 1.0 where they do not; {width} without weights or with a teacher".format(**SCRATCH),
+    )
+    last: Optional[int] = _setting(
+        None,
+        "channels of the network's last layer, where it starts from random numbers",
+        low=8,
+        high=1280,
+        auto=f"1280; {DISTIL['last']} with a teacher",
+    )
+    compact: bool = _setting(
+        False,
+        "weights of 8 bits in the file, a quarter of its size; without the answer 'neither' and the nearest photos",
     )
     bad_files: str = _setting("stop", "what to do about files that cannot be read", choices=("stop", "skip"))
     leaks: str = _setting(
@@ -140,7 +161,16 @@ class Settings:
     def recorded(self) -> Dict[str, Any]:
         """What of it belongs to the result: not the places on this machine, nor how much of the machine was used."""
         local = (
-            *("output_path", "data_url", "pretrain_url", "device_target", "workers", "cache_dir", "aim_repo"),
+            *(
+                "output_path",
+                "data_url",
+                "pretrain_url",
+                "teacher_url",
+                "device_target",
+                "workers",
+                "cache_dir",
+                "aim_repo",
+            ),
             *("check", "min_accuracy", "language"),
         )
         return {name: value for name, value in asdict(self).items() if name not in local}

@@ -1,13 +1,14 @@
 """Training views: the same photo seen differently, a pure function of (bytes, seed, view number)."""
 
 import hashlib
-from typing import Sequence
+from typing import Sequence, Tuple
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from .pixels import Preprocessing, centre, decode, normalise
 
+Box = Tuple[float, float, float, float]
 AREA = (0.35, 1.0)  # share of the picture's area that a random crop keeps
 ASPECT = (3 / 4, 4 / 3)  # width / height of a random crop
 COLOUR = (0.7, 1.3)  # brightness, contrast and saturation are each multiplied by a factor from this range
@@ -39,13 +40,25 @@ def views(data: bytes, preprocessing: Preprocessing, seed: int, numbers: Sequenc
 
 def _random_view(image: Image.Image, size: int, random: np.random.Generator) -> Image.Image:
     """RGB picture -> RGB picture of size x size."""
-    area = random.uniform(*AREA) * image.width * image.height
+    return disturb(image, crop(image, AREA, random), size, random)
+
+
+def crop(image: Image.Image, share: Tuple[float, float], random: np.random.Generator) -> Box:
+    """A random part of the picture whose share of the area is in that range: left, top, right, bottom in pixels."""
+    area = random.uniform(*share) * image.width * image.height
     aspect = np.exp(random.uniform(*np.log(ASPECT)))
     width = min(image.width, np.sqrt(area * aspect))
     height = min(image.height, np.sqrt(area / aspect))
     left, top = random.uniform(0, image.width - width), random.uniform(0, image.height - height)
-    small = max(1, round(size * np.exp(random.uniform(*np.log(SHRINK)))))
-    view = image.resize((small, small), Image.BICUBIC, box=(left, top, left + width, top + height))
+    return left, top, left + width, top + height
+
+
+def disturb(
+    image: Image.Image, box: Box, size: int, random: np.random.Generator, shrink: Tuple[float, float] = SHRINK
+) -> Image.Image:
+    """That part of the picture, blurred, mirrored and in other colours, as RGB picture of size x size."""
+    small = min(size, max(1, round(size * np.exp(random.uniform(*np.log(shrink))))))
+    view = image.resize((small, small), Image.BICUBIC, box=box)
     view = view.resize((size, size), Image.BICUBIC)
     if random.random() < 0.5:
         view = ImageOps.mirror(view)

@@ -1,0 +1,56 @@
+"""A small network from a teacher: the file that it leaves, and that being stopped changes nothing."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import List
+
+from conftest import TRAIN, Run, metrics
+
+from mobilenetv2 import checkpoint, distill
+
+
+def arguments(drawn: Path, cache: Path, output: Path) -> List[str]:
+    """The network that learned the drawings teaches a smaller one, on ten of each class."""
+    photos = output.parent / "photos"
+    for drawing in sorted((drawn / "sample" / "train").glob("*/*[0-4].*"))[::3]:
+        (photos / drawing.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(drawing, photos / drawing.parent.name)
+    options = {
+        "data_url": photos,
+        "teacher_url": drawn / "mobilenetv2.ckpt",
+        "compact": "yes",
+        "image_size": 32,
+        "last": 64,
+        "epochs": 2,
+        "cache_dir": cache,
+        "output_path": output,
+    }
+    return [f"--{name}={value}" for name, value in options.items()]
+
+
+def test_distillation_stopped_and_resumed_writes_the_same_bytes(drawn, cache, tmp_path):
+    whole = Run(arguments(drawn, cache, tmp_path / "whole"), tmp_path)
+    assert whole.code == 0, whole.out + whole.err
+    state = tmp_path / "stopped" / distill.STATE
+    command = [sys.executable, str(TRAIN), *arguments(drawn, cache, state.parent)]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        while not state.exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.kill()
+        process.communicate()
+    resumed = Run(arguments(drawn, cache, state.parent), tmp_path)
+    assert resumed.code == 0 and "Going on after epoch 0" in resumed.out + resumed.err
+    assert not state.exists()
+    files = [tmp_path / name / "mobilenetv2.ckpt" for name in ("whole", "stopped")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert os.path.getsize(files[0]) < 200_000
+    network, description, _ = checkpoint.load(str(files[0]))
+    assert description.architecture.last == network.classifier.in_channels == 64
+    assert description.origin["weights"] == "random numbers"
+    assert [row["epoch"] for row in metrics(files[0].parent)["history"]["distill"]] == [0, 1]

@@ -1,0 +1,114 @@
+"""What a large network makes of many views of the photos: the lessons that `distill` teaches a small one.
+
+A few photos cannot show a small network the world, but they can show it what the large one makes of ever new crops and mosaics
+of them (Beyer et al. 2022, arXiv 2106.05237). Computed once, kept in the cache.
+"""
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from typing import Any, Iterator, NamedTuple, Sequence, Tuple
+
+import mindspore as ms
+import numpy as np
+from PIL import Image
+
+from . import network as network_module
+from . import pixels, views
+from .cache import PhotoCache, source
+from .features import fingerprint
+from .folder import PhotoSet
+from .forward import forward
+from .metrics import log_softmax
+from .network import MobileNetV2, pool
+from .pixels import Preprocessing, decode, normalise
+from .progress import parallel, progress
+from .settings import Settings
+
+VIEWS = 20  # of each photo, at most
+TOTAL = 15_000  # of all photos, about: they are kept in memory
+MOSAIC = (
+    0.5  # share of the views that are made of two or four photos; in these, pictures of low resolution are sharp, too
+)
+AREA = (0.15, 1.0)  # share of a picture's area that a crop keeps
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A network with a trained classifier, and the preprocessing that it expects."""
+
+    network: MobileNetV2
+    preprocessing: Preprocessing
+
+
+class Lessons(NamedTuple):
+    """pictures: u8 [N, side, side, 3]. features: f32 [N, channels], mean 0 and standard deviation 1 over all.
+    confidences: f32 [N, classes]."""
+
+    pictures: np.ndarray
+    features: np.ndarray
+    confidences: np.ndarray
+
+
+def prepare(teacher: Teacher, data: PhotoSet, side: int, settings: Settings, cache: PhotoCache) -> Lessons:
+    """VIEWS views of each training photo, side x side, and what the teacher makes of them at its own size."""
+    photos, size = data.split("train"), teacher.preprocessing.size
+    images = list(parallel(lambda photo: decode(photo.read(), size), photos, settings.workers))
+    count = min(VIEWS, max(1, TOTAL // len(photos))) * len(photos)
+    channels = teacher.network.classifier.in_channels
+    pictures, features = np.empty((count, side, side, 3), np.uint8), np.empty((count, channels), np.float32)
+    context = {
+        "kind": "lesson",
+        "code": source(pixels, views, network_module, sys.modules[__name__]),
+        # All of them, in order: mosaics are made of several.
+        "photos": hashlib.sha256("".join(photo.sha256 for photo in photos).encode()).hexdigest(),
+        "backbone": fingerprint(teacher.network),
+        "preprocessing": repr(teacher.preprocessing),
+        "seed": settings.seed,
+        "packages": [ms.__version__, Image.__version__, np.__version__],
+        "device": ms.get_context("device_target"),
+    }
+
+    def view(number: int) -> Tuple[int, Any, Any]:
+        image = _view(images, number % len(images), size, np.random.default_rng([settings.seed, number]))
+        known = cache.get({**context, "number": number})
+        small = np.asarray(image.resize((side, side), Image.BICUBIC))
+        return number, small, known if known else normalise(image, teacher.preprocessing)
+
+    def unknown() -> Iterator[Tuple[int, np.ndarray]]:
+        for number, small, rest in progress(
+            parallel(view, range(count), settings.workers), count, "Asking the teacher"
+        ):
+            pictures[number] = small
+            if isinstance(rest, bytes):
+                features[number] = np.frombuffer(rest, np.float32)
+            else:
+                yield number, rest
+
+    teacher.network.set_train(False)
+    for number, feature in forward(lambda batch: pool(teacher.network.features(batch)), unknown(), size):
+        features[number] = feature
+        cache.put({**context, "number": number}, feature.tobytes())
+    confidences = np.exp(log_softmax(teacher.network.classifier(ms.Tensor(features)).asnumpy()))
+    return Lessons(pictures, (features - features.mean(0)) / features.std(), confidences)
+
+
+def _view(images: Sequence[Image.Image], index: int, size: int, random: np.random.Generator) -> Image.Image:
+    """A random crop of the picture of that index, or a mosaic of crops of it and others -> RGB picture of size x size."""
+    if random.random() >= MOSAIC:
+        return _cut(images[index], (size, size), random)
+    x, y = (random.integers(size * 3 // 10, size * 7 // 10, 2)).tolist()
+    columns, rows = [((0, x, size), (0, size)), ((0, size), (0, y, size)), ((0, x, size), (0, y, size))][
+        random.integers(3)
+    ]
+    mosaic = Image.new("RGB", (size, size))
+    for left, right in zip(columns, columns[1:]):
+        for top, bottom in zip(rows, rows[1:]):
+            image = images[index if left == top == 0 else random.integers(len(images))]
+            mosaic.paste(_cut(image, (right - left, bottom - top), random), (left, top))
+    return mosaic
+
+
+def _cut(image: Image.Image, size: Tuple[int, int], random: np.random.Generator) -> Image.Image:
+    """A random crop, of that width and height."""
+    return image.resize(size, Image.BICUBIC, box=views.crop(image, AREA, random))
