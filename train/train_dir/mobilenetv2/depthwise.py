@@ -64,6 +64,12 @@ def _planes(x, scale_in, shift_in, weight, scale, shift, stride, top, left, star
                     out[n, c, i, j] = result[stride * j]
 
 
+def geometry(length: int, stride: int, same: bool) -> Tuple[int, int]:
+    """Of a side of the input -> side of the output, and padding before the first pixel."""
+    outputs = -(-length // stride)
+    return outputs, max(stride * (outputs - 1) + 3 - length, 0) // 2 if same else 1
+
+
 def depthwise(stride: int, same: bool, epsilon: float, normalise_input: bool) -> ops.Custom:
     """Operator (x f32 [N, C, H, W], weight f32 [C, 1, 3, 3], norms f32 [C] each) -> f32 [N, C, H / stride, W / stride].
 
@@ -71,10 +77,6 @@ def depthwise(stride: int, same: bool, epsilon: float, normalise_input: bool) ->
     before them those of x, which has not been through its own yet. same: padding as in TensorFlow, else 1 on each side.
     epsilon: added to variances.
     """
-
-    def geometry(length: int) -> Tuple[int, int]:
-        outputs = -(-length // stride)
-        return outputs, max(stride * (outputs - 1) + 3 - length, 0) // 2 if same else 1
 
     def affine(
         gamma: np.ndarray, beta: np.ndarray, mean: np.ndarray, variance: np.ndarray
@@ -86,7 +88,7 @@ def depthwise(stride: int, same: bool, epsilon: float, normalise_input: bool) ->
         x: np.ndarray, before: Tuple[np.ndarray, np.ndarray], weight: np.ndarray, after: Tuple[np.ndarray, np.ndarray]
     ) -> np.ndarray:
         count, channels, height, width = x.shape
-        (rows, top), (columns, left) = geometry(height), geometry(width)
+        (rows, top), (columns, left) = geometry(height, stride, same), geometry(width, stride, same)
         out = np.empty((count, channels, rows, columns), np.float32)
         threads = _THREADS if x.size > LARGE else 1
         edges = np.linspace(0, count * channels, threads + 1).astype(int)
@@ -107,7 +109,7 @@ def depthwise(stride: int, same: bool, epsilon: float, normalise_input: bool) ->
 
     return ops.Custom(
         run_normalising if normalise_input else run,
-        lambda x, *_: (*x[:2], geometry(x[2])[0], geometry(x[3])[0]),
+        lambda x, *_: (*x[:2], geometry(x[2], stride, same)[0], geometry(x[3], stride, same)[0]),
         lambda x, *_: x,
         func_type="pyfunc",
     )

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple
 import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageOps
 
 from . import lessons as lessons_module
 from . import network as network_module
@@ -24,9 +24,9 @@ from .fit import by_decay, rates, run_epoch, shuffled
 from .folder import PhotoSet
 from .forward import pooled
 from .head import classify
-from .lessons import Lessons, Teacher, prepare
+from .lessons import MIRRORED, Lessons, Teacher, prepare, regions
 from .metrics import summary
-from .network import MobileNetV2, pool
+from .network import MobileNetV2
 from .pixels import Preprocessing, normalise
 from .progress import parallel
 from .settings import Settings
@@ -38,7 +38,7 @@ WARMUP = 0.05  # share of all steps
 SOFT = 1.0  # weight of the confidences in the loss, beside that of the features, 1
 EARLY = (0.8, 0.75)  # for this share of the epochs, pictures have this share of their side: half the time, little lost
 STATE = ".distill.ckpt"  # in the output folder until all is done: the same command goes on from the last whole epoch
-WINDOW = (0.75, 1.0)  # share of a view's area that the small network sees
+WINDOW = (0.8, 1.0)  # share of a view's area that the small network sees
 SHRINK = (0.25, 2.0)  # as in `views`; from 1 on, a third of the draws, it stays sharp
 GREY = 0.2  # share of the pictures; without it, the small network calls everything a croissant that is brown, and nothing else
 LIGHT = (0.45, 1.25)  # brightness is multiplied by a factor from this range
@@ -61,7 +61,7 @@ def distill(
     The validation photos choose nothing: what the last epoch leaves is kept.
     """
     lessons = prepare(teacher, data, preprocessing.size * 5 // 4, settings, cache)
-    projection = nn.Dense(network.classifier.in_channels, lessons.features.shape[1], weight_init="XavierUniform")
+    projection = nn.Dense(network.classifier.in_channels, lessons.features.shape[2], weight_init="XavierUniform")
     steps = -(-len(lessons.pictures) // BATCH)
     schedule = rates(settings.lr, settings.epochs * steps, WARMUP)
     trained = [*network.trainable_params(), *projection.trainable_params()]
@@ -90,20 +90,22 @@ def distill(
 
 def _batches(
     lessons: Lessons, preprocessing: Preprocessing, size: int, epoch: int, settings: Settings
-) -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Of one epoch: pictures f32 [BATCH, 3, size, size], features and confidences."""
+) -> Iterator[Tuple[np.ndarray, ...]]:
+    """Of one epoch: pictures f32 [BATCH, 3, size, size], features f32 [BATCH, 5, channels], confidences f32 [BATCH, classes]."""
 
-    def picture(index: int) -> np.ndarray:
+    def lesson(index: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
         random = np.random.default_rng([settings.seed, epoch, index])
-        view = Image.fromarray(lessons.pictures[index])
-        view = views.disturb(view, views.crop(view, WINDOW, random), size, random, SHRINK)
-        view = ImageEnhance.Sharpness(view).enhance(random.uniform(*SHARPNESS))
-        return normalise(_relit(view, random), preprocessing)
+        view, features = Image.fromarray(lessons.pictures[index]), lessons.features[index]
+        view = views.blur(view, views.crop(view, WINDOW, random), size, random, SHRINK)
+        if random.random() < 0.5:
+            view, features = ImageOps.mirror(view), features[MIRRORED]
+        view = ImageEnhance.Sharpness(views.recolour(view, random)).enhance(random.uniform(*SHARPNESS))
+        return normalise(_relit(view, random), preprocessing), features.astype(np.float32), lessons.confidences[index]
 
-    order = shuffled(len(lessons.pictures), BATCH, settings.seed, epoch)
-    pictures = parallel(picture, order.ravel(), settings.workers)
-    for rows in order:
-        yield np.stack([next(pictures) for _ in rows]), lessons.features[rows], lessons.confidences[rows]
+    def batch(rows: np.ndarray) -> Tuple[np.ndarray, ...]:
+        return tuple(map(np.stack, zip(*map(lesson, rows))))
+
+    return parallel(batch, shuffled(len(lessons.pictures), BATCH, settings.seed, epoch), settings.workers)
 
 
 def _relit(view: Image.Image, random: np.random.Generator) -> Image.Image:
@@ -118,8 +120,8 @@ def _step(network: MobileNetV2, projection: nn.Dense, optimizer: nn.Optimizer) -
     """One compiled step: (pictures, features, confidences) -> loss."""
 
     def forward_(pictures: ms.Tensor, features: ms.Tensor, confidences: ms.Tensor) -> ms.Tensor:
-        own = pool(network.features(pictures))
-        cross_entropy = -(confidences * ops.log_softmax(network.classifier(own), 1)).sum(1).mean()
+        own = regions(network.features(pictures))
+        cross_entropy = -(confidences * ops.log_softmax(network.classifier(own[:, 0]), 1)).sum(1).mean()
         return ops.square(projection(own) - features).mean() + SOFT * cross_entropy
 
     gradients = ms.value_and_grad(forward_, None, optimizer.parameters)

@@ -11,6 +11,7 @@ from typing import Any, Iterator, NamedTuple, Sequence, Tuple
 
 import mindspore as ms
 import numpy as np
+from mindspore import ops
 from PIL import Image
 
 from . import network as network_module
@@ -19,14 +20,15 @@ from .cache import PhotoCache, source
 from .features import fingerprint
 from .folder import PhotoSet
 from .forward import forward
+from .head import classify
 from .metrics import log_softmax
 from .network import MobileNetV2, pool
 from .pixels import Preprocessing, decode, normalise
 from .progress import parallel, progress
 from .settings import Settings
 
-VIEWS = 20  # of each photo, at most
-TOTAL = 15_000  # of all photos, about: they are kept in memory
+VIEWS = 30  # of each photo, at most
+TOTAL = 20_000  # of all photos, about: they are kept in memory
 MOSAIC = (
     0.5  # share of the views that are made of two or four photos; in these, pictures of low resolution are sharp, too
 )
@@ -42,8 +44,8 @@ class Teacher:
 
 
 class Lessons(NamedTuple):
-    """pictures: u8 [N, side, side, 3]. features: f32 [N, channels], mean 0 and standard deviation 1 over all.
-    confidences: f32 [N, classes]."""
+    """pictures: u8 [N, side, side, 3]. features: f16 [N, 5, channels] of its `regions`, with mean 0 and standard deviation 1
+    over all. confidences: f32 [N, classes]."""
 
     pictures: np.ndarray
     features: np.ndarray
@@ -56,7 +58,7 @@ def prepare(teacher: Teacher, data: PhotoSet, side: int, settings: Settings, cac
     images = list(parallel(lambda photo: decode(photo.read(), size), photos, settings.workers))
     count = min(VIEWS, max(1, TOTAL // len(photos))) * len(photos)
     channels = teacher.network.classifier.in_channels
-    pictures, features = np.empty((count, side, side, 3), np.uint8), np.empty((count, channels), np.float32)
+    pictures, features = np.empty((count, side, side, 3), np.uint8), np.empty((count, 5, channels), np.float16)
     context = {
         "kind": "lesson",
         "code": source(pixels, views, network_module, sys.modules[__name__]),
@@ -81,16 +83,32 @@ def prepare(teacher: Teacher, data: PhotoSet, side: int, settings: Settings, cac
         ):
             pictures[number] = small
             if isinstance(rest, bytes):
-                features[number] = np.frombuffer(rest, np.float32)
+                features[number] = np.frombuffer(rest, np.float16).reshape(5, channels)
             else:
                 yield number, rest
 
     teacher.network.set_train(False)
-    for number, feature in forward(lambda batch: pool(teacher.network.features(batch)), unknown(), size):
+    for number, feature in forward(lambda batch: regions(teacher.network.features(batch)), unknown(), size):
         features[number] = feature
-        cache.put({**context, "number": number}, feature.tobytes())
-    confidences = np.exp(log_softmax(teacher.network.classifier(ms.Tensor(features)).asnumpy()))
-    return Lessons(pictures, (features - features.mean(0)) / features.std(), confidences)
+        cache.put({**context, "number": number}, features[number].tobytes())
+    confidences = np.exp(log_softmax(classify(teacher.network.classifier, features[:, 0].astype(np.float32))))
+    features -= features.mean((0, 1), np.float32).astype(np.float16)
+    features /= features.std(dtype=np.float32).astype(np.float16)
+    return Lessons(pictures, features, confidences)
+
+
+def regions(feature_map: ms.Tensor) -> ms.Tensor:
+    """f32 [N, C, S, S] -> f32 [N, 5, C]: the means over the picture and over its quarters, from left to right and downwards.
+
+    The quarters of an odd number of rows share the one in the middle.
+    """
+    half = -(-feature_map.shape[2] // 2)
+    rows = feature_map[:, :, :half], feature_map[:, :, -half:]
+    quarters = [part for row in rows for part in (row[..., :half], row[..., -half:])]
+    return ops.stack([pool(part) for part in (feature_map, *quarters)], 1)
+
+
+MIRRORED = [0, 2, 1, 4, 3]  # the regions of a picture in its mirror
 
 
 def _view(images: Sequence[Image.Image], index: int, size: int, random: np.random.Generator) -> Image.Image:

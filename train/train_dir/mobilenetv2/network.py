@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Dict
 
 import numpy as np
-from mindspore import Tensor, nn
+from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import initializer
 
 from .device import on_cpu
 
 try:
     from .depthwise import depthwise
+    from .depthwise_training import depthwise_training
 except (ImportError, OSError):  # no Numba for this machine or Python: the same arithmetic, slower
     depthwise = None
 
@@ -88,13 +89,34 @@ class InvertedResidual(nn.Cell):
             self.residual
         ):  # starts as the identity: training from random numbers then sets in at once (Goyal et al. 2017, 5.1)
             self.conv[-1][1].gamma.set_data(initializer("zeros", outputs))
-        self.fused = None
+        self.fused = self.fused_training = None
         if depthwise is not None and on_cpu():
-            self.fused = depthwise(stride, architecture.padding == "same", architecture.epsilon, self.expands)
+            same = architecture.padding == "same"
+            self.fused = depthwise(stride, same, architecture.epsilon, self.expands)
+            if self.expands:
+                self.fused_training = depthwise_training(stride, same, architecture.epsilon)
 
     def construct(self, x: Tensor) -> Tensor:
-        y = self.conv(x) if self.training or self.fused is None else self.infer(x)
+        if self.training:
+            y = self.conv(x) if self.fused_training is None else self.train_fused(x)
+        else:
+            y = self.conv(x) if self.fused is None else self.infer(x)
         return x + y if self.residual else y
+
+    def train_fused(self, x: Tensor) -> Tensor:
+        """What self.conv computes in training, by the fused kernel."""
+        first, second = self.conv[0][1], self.conv[-2][1]
+        batch = first.use_batch_statistics is None
+        norms = ops.stack((first.gamma, first.beta, second.gamma, second.beta))
+        moments = ops.stack((first.moving_mean, first.moving_variance, second.moving_mean, second.moving_variance))
+        y, measured = self.fused_training[batch](self.conv[0][0](x), self.conv[-2][0].weight, norms, moments)
+        if batch:
+            moments = moments + first.momentum * (measured - moments)  # MindSpore keeps 1 - momentum there
+            ops.assign(first.moving_mean, moments[0])
+            ops.assign(first.moving_variance, moments[1])
+            ops.assign(second.moving_mean, moments[2])
+            ops.assign(second.moving_variance, moments[3])
+        return self.conv[-1](y)
 
     def infer(self, x: Tensor) -> Tensor:
         """What self.conv computes, by the fused kernel."""

@@ -40,7 +40,10 @@ def views(data: bytes, preprocessing: Preprocessing, seed: int, numbers: Sequenc
 
 def _random_view(image: Image.Image, size: int, random: np.random.Generator) -> Image.Image:
     """RGB picture -> RGB picture of size x size."""
-    return disturb(image, crop(image, AREA, random), size, random)
+    view = blur(image, crop(image, AREA, random), size, random)
+    if random.random() < 0.5:
+        view = ImageOps.mirror(view)
+    return recolour(view, random)
 
 
 def crop(image: Image.Image, share: Tuple[float, float], random: np.random.Generator) -> Box:
@@ -53,15 +56,17 @@ def crop(image: Image.Image, share: Tuple[float, float], random: np.random.Gener
     return left, top, left + width, top + height
 
 
-def disturb(
+def blur(
     image: Image.Image, box: Box, size: int, random: np.random.Generator, shrink: Tuple[float, float] = SHRINK
 ) -> Image.Image:
-    """That part of the picture, blurred, mirrored and in other colours, as RGB picture of size x size."""
+    """That part of the picture as size x size pixels, made from fewer: their side is `size` times a factor of that range."""
     small = min(size, max(1, round(size * np.exp(random.uniform(*np.log(shrink))))))
     view = image.resize((small, small), Image.BICUBIC, box=box)
-    view = view.resize((size, size), Image.BICUBIC)
-    if random.random() < 0.5:
-        view = ImageOps.mirror(view)
+    return view.resize((size, size), Image.BICUBIC)
+
+
+def recolour(view: Image.Image, random: np.random.Generator) -> Image.Image:
+    """The same RGB picture with another brightness, contrast and saturation."""
     for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
         view = enhance(view).enhance(random.uniform(*COLOUR))
     return view
