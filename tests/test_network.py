@@ -1,5 +1,7 @@
 """The network of the paper, and its fused kernel against MindSpore's own operators."""
 
+from typing import List, Optional
+
 import mindspore as ms
 import numpy as np
 import pytest
@@ -82,3 +84,33 @@ def test_folded_network_computes_the_same_with_fewer_layers(width, fused, monkey
     assert len(norms) == 52 - 17
     np.testing.assert_allclose(run(folded.features, pictures), expected, atol=1e-3)
     assert expected.max() > 1 and expected.std() > 0.1
+
+
+@pytest.mark.parametrize("padding", ["symmetric", "same"])
+@pytest.mark.parametrize("block, size", [(2, 30), (3, 9)])  # stride 2; stride 1 and residual
+@pytest.mark.parametrize("statistics", [None, False])  # of the batch; those of the network
+def test_fused_kernel_trains_as_mindspore_trains(padding, block, size, statistics, monkeypatch):
+    architecture = Architecture(width=0.25, padding=padding, epsilon=1e-3)
+    fused = randomised(MobileNetV2(architecture, classes=2))
+    monkeypatch.setattr(network, "depthwise", None)
+    plain = MobileNetV2(architecture, classes=2)
+    assign(plain, {parameter.name: parameter.asnumpy() for parameter in fused.get_parameters()})
+    random = np.random.default_rng(1)
+    x = ms.Tensor(random.uniform(0, 3, (11, 8, size, size)).astype(np.float32))
+    results = [one_training_step(model.features[block], statistics, x) for model in (fused, plain)]
+    for ours, expected in zip(*results):
+        np.testing.assert_allclose(ours, expected, rtol=2e-3, atol=2e-3 * max(1.0, np.abs(expected).max()))
+
+
+def one_training_step(cell: ms.nn.Cell, statistics: Optional[bool], x: ms.Tensor) -> List[np.ndarray]:
+    """Loss, gradients of the input and of the parameters, and what becomes of the moving means and variances."""
+    for _, child in cell.set_train(True).cells_and_names():
+        if isinstance(child, ms.nn.BatchNorm2d):
+            child.use_batch_statistics = statistics
+
+    def loss(x):
+        return (cell(x) ** 3).sum()
+
+    value, (gradient, gradients) = ms.value_and_grad(loss, 0, cell.trainable_params())(x)
+    moments = [parameter for parameter in cell.get_parameters() if "moving" in parameter.name]
+    return [array.asnumpy() for array in (value, gradient, *gradients, *moments)]
