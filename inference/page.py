@@ -14,6 +14,7 @@ from rows import record
 from texts import LANGUAGES, TEXTS, preferred, problem
 
 from mobilenetv2.activation import overlay
+from mobilenetv2.checkpoint import EMBEDDED
 from mobilenetv2.folder import NEITHER
 from mobilenetv2.pixels import PictureError
 
@@ -58,9 +59,14 @@ class Page:
         if self._predictor is None:
             return f"{texts['no_checkpoint']}\n\n{kept}"
         description, file = self._predictor.description, self._predictor.file
+        if file == EMBEDDED:
+            name = texts["built_in"]
+        else:
+            name = texts["of_date"].format(
+                file=plain(file.name), date=time.strftime("%Y-%m-%d", time.localtime(file.stat().st_mtime))
+            )
         about = texts["about"].format(
-            file=plain(file.name),
-            date=time.strftime("%Y-%m-%d", time.localtime(file.stat().st_mtime)),
+            checkpoint=name,
             train=sum(description.data["train"].values()),
             classes=plain(", ".join(description.classes)),
             size=description.preprocessing.size,

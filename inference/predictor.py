@@ -168,7 +168,7 @@ class Predictor:
 
 def find_checkpoint(explicit: Optional[str] = None) -> str:
     """The checkpoint to use: `explicit`, the environment's CHECKPOINT, a file that config.json names and that lies beside it,
-    or else the newest output of a training run in this project or the working folder. Raises UserError where there is none."""
+    or the newest output of a training run in this project or the working folder, or else the one that comes with this program."""
     for chosen in (explicit, os.environ.get("CHECKPOINT")):
         if chosen:
             return chosen
@@ -179,10 +179,7 @@ def find_checkpoint(explicit: Optional[str] = None) -> str:
     outputs = {file.resolve() for place in places for file in place.glob(f"*/{NAME}")}
     if outputs:
         return str(max(outputs, key=lambda file: file.stat().st_mtime))
-    raise UserError(
-        "There is no checkpoint yet. Train one with 'python train/train_dir/train.py', "
-        "name one with --checkpoint, or put one beside app.py and its name into config.json."
-    )
+    return str(checkpoint.EMBEDDED)
 
 
 def _configured() -> List[str]:

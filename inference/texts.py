@@ -28,10 +28,12 @@ TEXTS: Dict[str, Dict[str, str]] = {
         "details": "{width} × {height} pixels, answered in {milliseconds:.0f} ms",
         "bad": "⚠️ **This picture cannot be read:** {problem}.",
         "too_many": "At most {most} pictures at a time; these are {count}.",
-        "about": "{file} of {date} · trained on {train} photos ({classes}) · "
+        "built_in": "The small network that comes with this program; train your own with `python train/train_dir/train.py`",
+        "of_date": "{file} of {date}",
+        "about": "{checkpoint} · trained on {train} photos ({classes}) · "
         "{correct} of {count} validation photos right · MobileNetV2, {size} × {size} pixels",
-        "no_checkpoint": "**There is no checkpoint to answer with.** Train one with `python train/train_dir/train.py`, or put "
-        "one beside `app.py` and its name into `config.json`, and start the page again. Its log says what was wrong.",
+        "no_checkpoint": "**The checkpoint cannot be used.** The log of this page says what is wrong with it. Mend that and start the page "
+        "again; without any checkpoint, it answers with the small network that comes with this program.",
         "kept": "Pictures are deleted from this server {time} after the upload.",
         "minutes": "{count:.0f} minutes",
         "seconds": "{count:.0f} seconds",
@@ -58,10 +60,11 @@ TEXTS: Dict[str, Dict[str, str]] = {
         "details": "{width} × {height} 像素，用时 {milliseconds:.0f} 毫秒",
         "bad": "⚠️ **无法读取这张图片：**{problem}。",
         "too_many": "一次最多 {most} 张图片，这里有 {count} 张。",
-        "about": "{file}（{date}）· 用 {train} 张照片训练（{classes}）· "
+        "built_in": "随程序附带的小网络；用 `python train/train_dir/train.py` 训练你自己的",
+        "of_date": "{file}（{date}）",
+        "about": "{checkpoint} · 用 {train} 张照片训练（{classes}）· "
         "{count} 张验证照片答对 {correct} 张 · MobileNetV2，{size} × {size} 像素",
-        "no_checkpoint": "**没有可用的检查点。**请用 `python train/train_dir/train.py` 训练一个，或把检查点放在 `app.py` 旁边"
-        "并把文件名写进 `config.json`，然后重新启动页面。原因见日志。",
+        "no_checkpoint": "**检查点无法使用。**原因见本页的日志。修正后请重新启动页面；没有任何检查点时，本页用随程序附带的小网络回答。",
         "kept": "上传的图片在{time}后从服务器删除。",
         "minutes": " {count:.0f} 分钟",
         "seconds": " {count:.0f} 秒",

@@ -63,7 +63,7 @@ def train(settings: Settings, output: Path) -> float:
     if start:
         taken = weights.initialise(network, start, data.classes)
         origin = {"weights": start.naming, "backbone": fingerprint(network), "head": taken}
-        log.info("Weights: names of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
+        log.info("Weights of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
         with watch("features"):
             compute = partial(features, network, preprocessing=preprocessing, cache=cache, workers=settings.workers)
             val, strangers = (compute(data.split(split)) for split in ("val", NEITHER))
@@ -143,7 +143,7 @@ def pack(
     packed, right = compact.pack(network), []
     for values in ({}, compact.unpack(network, packed)):
         assign(network, values)  # from here on, the network is what the file says
-        features_ = pooled(network, data.split("val"), preprocessing, settings.workers)
+        features_ = pooled(network, data.split("val"), preprocessing, settings.workers).whole[:, 0]
         right.append(summary(classify(network.classifier, features_), data.labels("val"))["correct"])
     log.info("Compact: %d validation photos right; with weights of 32 bits, %d.", right[1], right[0])
     return packed
@@ -182,10 +182,13 @@ def read_weights(settings: Settings) -> Optional[weights.Weights]:
         if settings.pretrain_url:
             raise UserError("--teacher_url trains a network from random numbers: leave --pretrain_url out")
         return weights.read(settings.teacher_url)
+    if settings.pretrain_url.lower() == "none":
+        log.info("From random numbers: freezing them would be nonsense, so the network is trained as a whole.")
+        return None
     if settings.pretrain_url:
-        return weights.read(settings.pretrain_url, settings.width)
-    log.info("No --pretrain_url: freezing random numbers would be nonsense, so a small network is trained as a whole.")
-    return None
+        return weights.read(settings.pretrain_url, settings.width, settings.last)
+    log.info("No --pretrain_url: starting from the small network that comes with this program.")
+    return replace(weights.read(str(checkpoint.EMBEDDED), settings.width, settings.last), naming="the built-in network")
 
 
 def main(arguments: List[str]) -> int:

@@ -74,7 +74,7 @@ def distill(
     history: List[Dict[str, Any]] = []
 
     def measure() -> Dict[str, Any]:
-        features = pooled(network, data.split("val"), preprocessing, settings.workers)
+        features = pooled(network, data.split("val"), preprocessing, settings.workers).whole[:, 0]
         return summary(classify(network.classifier, features), data.labels("val"))
 
     for epoch in range(_resume(output / STATE, state, plan), settings.epochs):

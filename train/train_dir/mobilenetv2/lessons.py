@@ -103,8 +103,8 @@ def regions(feature_map: ms.Tensor) -> ms.Tensor:
     The quarters of an odd number of rows share the one in the middle.
     """
     half = -(-feature_map.shape[2] // 2)
-    rows = feature_map[:, :, :half], feature_map[:, :, -half:]
-    quarters = [part for row in rows for part in (row[..., :half], row[..., -half:])]
+    upper, lower = feature_map[:, :, :half], feature_map[:, :, -half:]
+    quarters = upper[..., :half], upper[..., -half:], lower[..., :half], lower[..., -half:]
     return ops.stack([pool(part) for part in (feature_map, *quarters)], 1)
 
 

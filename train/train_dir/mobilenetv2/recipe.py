@@ -26,9 +26,7 @@ def resolve(settings: Settings, start: Optional[Weights]) -> Tuple[Settings, Arc
     if start is None:
         defaults = SCRATCH
         if settings.unfreeze not in (0, STAGES):
-            log.warning(
-                "--unfreeze=%d needs --pretrain_url: without weights, all blocks are trained.", settings.unfreeze
-            )
+            log.warning("--unfreeze=%d needs weights: from random numbers, all blocks are trained.", settings.unfreeze)
         settings = replace(settings, unfreeze=STAGES)
     else:
         defaults = FINETUNE if settings.unfreeze else HEAD

@@ -25,7 +25,7 @@ DISTIL = {"epochs": 25, "lr": 0.003, "image_size": 128, "width": 0.25, "last": 3
 
 def _auto(name: str) -> str:
     return (
-        f"{HEAD[name]} for the classifier, {FINETUNE[name]} when fine-tuning, {SCRATCH[name]} without weights, "
+        f"{HEAD[name]} for the classifier, {FINETUNE[name]} when fine-tuning, {SCRATCH[name]} from random numbers, "
         f"{DISTIL[name]} with a teacher"
     )
 
@@ -57,7 +57,7 @@ class Settings:
     pretrain_url: str = _setting(
         "",
         "weights to start from, a file or the folder that holds it: .ckpt of MindCV, MindVision or this program, "
-        ".npz or .safetensors with torchvision's names",
+        ".npz or .safetensors with torchvision's names; 'none' starts from random numbers",
         ("pretrained_path", "pretrain_model_path", "ckpt_url", "model_url"),
     )
     teacher_url: str = _setting(
@@ -101,7 +101,7 @@ class Settings:
         "side of the network's square input in pixels",
         low=32,
         high=1024,
-        auto="what the weights were made for, 224 where they do not say; {image_size} without weights, "
+        auto="what the weights were made for, 224 where they do not say; {image_size} from random numbers, "
         "{teacher} with a teacher".format(**SCRATCH, teacher=DISTIL["image_size"]),
     )
     width: Optional[float] = _setting(
@@ -109,14 +109,16 @@ class Settings:
         "multiplier of the network's channel counts",
         low=0.1,
         high=2,
-        auto="what the weights say, 1.0 where they do not; {width} without weights or with a teacher".format(**SCRATCH),
+        auto="what the weights say, 1.0 where they do not; {width} from random numbers or with a teacher".format(
+            **SCRATCH
+        ),
     )
     last: Optional[int] = _setting(
         None,
-        "channels of the network's last layer, where it starts from random numbers",
+        "channels of the network's last layer, the features that the classifier works on",
         low=8,
         high=1280,
-        auto=f"1280; {DISTIL['last']} with a teacher",
+        auto=f"what the weights say, 1280 where they do not; {DISTIL['last']} with a teacher",
     )
     compact: bool = _setting(
         False,

@@ -101,15 +101,16 @@ _THEIRS = {
 }
 
 
-def read(path: str, width: Optional[float] = None) -> Weights:
-    """A file of weights, or the folder that holds it, checked against the network of that width (default 1.0).
+def read(path: str, width: Optional[float] = None, last: Optional[int] = None) -> Weights:
+    """A file of weights, or the folder that holds it, checked against the network of that width (default 1.0) and that many
+    channels in its last layer (default 1280).
 
     Raises UserError that lists every tensor that is missing, unexpected or of another shape, with the likely cause.
     """
     file = find_file(path)
     tensors, extras = read_tensors(file)
     if checkpoint.KEY in extras:
-        return _own(file, width)
+        return _own(file, width, last)
     conventions = {
         name[len("conventions.") :]: value
         for name, value in {**tensors, **extras}.items()
@@ -118,7 +119,8 @@ def read(path: str, width: Optional[float] = None) -> Weights:
     tensors = {name: value for name, value in tensors.items() if not name.startswith("conventions.")}
     stated = _conventions(file, conventions)
     naming = max(_THEIRS, key=lambda name: len(tensors.keys() & set(_THEIRS[name].backbone())))
-    architecture = Architecture(width or 1.0, stated.pop("padding", "symmetric"), stated.pop("epsilon", 1e-5))
+    conventions = stated.pop("padding", "symmetric"), stated.pop("epsilon", 1e-5)
+    architecture = Architecture(width or 1.0, *conventions, last or Architecture.last)
     backbone, head = _translate(file, tensors, _THEIRS[naming], architecture)
     return Weights(backbone, head, naming, architecture, **stated)
 
@@ -138,12 +140,17 @@ def initialise(network: MobileNetV2, weights: Weights, classes: Sequence[str]) -
     return same
 
 
-def _own(file: Path, width: Optional[float]) -> Weights:
+def _own(file: Path, width: Optional[float], last: Optional[int]) -> Weights:
     """A checkpoint of this program says everything itself."""
     network, description, _ = checkpoint.load(str(file))
     architecture, preprocessing = description.architecture, description.preprocessing
-    if width not in (None, architecture.width):
-        raise UserError(f"{file}: a MobileNetV2 of width {architecture.width:g}, not {width:g}; leave --width out")
+    for name, wanted in (("width", width), ("last", last)):
+        own = getattr(architecture, name)
+        if wanted not in (None, own):
+            raise UserError(
+                f"{file}: a MobileNetV2 of --{name}={own:g}, not {wanted:g}; leave it out, or begin with random numbers: "
+                "--pretrain_url=none"
+            )
     values = {name: parameter.asnumpy() for name, parameter in network.parameters_dict().items()}
     head = tuple(values.pop(name) for name in _OURS.head)
     return Weights(
