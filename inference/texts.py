@@ -28,12 +28,13 @@ TEXTS: Dict[str, Dict[str, str]] = {
         "details": "{width} × {height} pixels, answered in {milliseconds:.0f} ms",
         "bad": "⚠️ **This picture cannot be read:** {problem}.",
         "too_many": "At most {most} pictures at a time; these are {count}.",
-        "built_in": "The small network that comes with this program; train your own with `python train/train_dir/train.py`",
+        "built_in": "The small network that comes with this program; train your own with "
+        "`python train/train_dir/train.py`",
         "of_date": "{file} of {date}",
         "about": "{checkpoint} · trained on {train} photos ({classes}) · "
         "{correct} of {count} validation photos right · MobileNetV2, {size} × {size} pixels",
-        "no_checkpoint": "**The checkpoint cannot be used.** The log of this page says what is wrong with it. Mend that and start the page "
-        "again; without any checkpoint, it answers with the small network that comes with this program.",
+        "no_checkpoint": "**The checkpoint cannot be used.** The log of this page says what is wrong with it. Mend that and "
+        "start the page again; without any checkpoint, it answers with the small network that comes with this program.",
         "kept": "Pictures are deleted from this server {time} after the upload.",
         "minutes": "{count:.0f} minutes",
         "seconds": "{count:.0f} seconds",
@@ -64,7 +65,8 @@ TEXTS: Dict[str, Dict[str, str]] = {
         "of_date": "{file}（{date}）",
         "about": "{checkpoint} · 用 {train} 张照片训练（{classes}）· "
         "{count} 张验证照片答对 {correct} 张 · MobileNetV2，{size} × {size} 像素",
-        "no_checkpoint": "**检查点无法使用。**原因见本页的日志。修正后请重新启动页面；没有任何检查点时，本页用随程序附带的小网络回答。",
+        "no_checkpoint": "**检查点无法使用。**原因见本页的日志。修正后请重新启动页面；"
+        "没有任何检查点时，本页用随程序附带的小网络回答。",
         "kept": "上传的图片在{time}后从服务器删除。",
         "minutes": " {count:.0f} 分钟",
         "seconds": " {count:.0f} 秒",

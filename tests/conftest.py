@@ -26,10 +26,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Run:
-    """A finished run of train.py."""
+    """A finished run of train.py, or of a program that calls it."""
 
-    def __init__(self, arguments: List[Any], cwd: Path, **environment: str):
-        command = [sys.executable, str(TRAIN), *map(str, arguments)]
+    def __init__(self, arguments: List[Any], cwd: Path, program: Path = TRAIN, **environment: str):
+        command = [sys.executable, str(program), *map(str, arguments)]
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment}
         done = subprocess.run(
             command, cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL

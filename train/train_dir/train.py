@@ -17,7 +17,7 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from mobilenetv2 import checkpoint, compact, device, drawings, folder, logbook, results, thumbnails, weights
+from mobilenetv2 import checkpoint, compact, device, download, drawings, folder, logbook, results, thumbnails, weights
 from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check, judge
 from mobilenetv2.distill import STATE, distill
@@ -48,6 +48,8 @@ def train(settings: Settings, output: Path) -> float:
     watch = Stopwatch("read", "features", "head", "finetune", "distill", "evidence")
     device.choose(settings.device_target, settings.seed)
     with watch("read"):
+        if settings.download:
+            settings = with_downloads(settings)
         found, start = together(lambda: read_photos(settings, output), lambda: read_weights(settings))
         settings, architecture, preprocessing = resolve(settings, start)
         cache = PhotoCache(settings.cache_dir)
@@ -167,6 +169,16 @@ def write_thumbnails(output: Path, data: PhotoSet, settings: Settings) -> Dict[s
     except (OSError, UserError) as error:  # the training is done: this must not lose it
         log.warning("%s was not written: %s", file.name, error)
         return {}
+
+
+def with_downloads(settings: Settings) -> Settings:
+    """The settings with what they do not name, once it is on this disk."""
+    place = user_path(settings.cache_dir) / "downloads"
+    if not settings.data_url:
+        settings = replace(settings, data_url=str(download.photos(place)))
+    if not settings.pretrain_url and not settings.teacher_url:
+        settings = replace(settings, pretrain_url=str(download.fetch(download.WEIGHTS, place)))
+    return settings
 
 
 def read_photos(settings: Settings, output: Path) -> PhotoSet:

@@ -60,6 +60,11 @@ class Settings:
         ".npz or .safetensors with torchvision's names; 'none' starts from random numbers",
         ("pretrained_path", "pretrain_model_path", "ckpt_url", "model_url"),
     )
+    download: bool = _setting(
+        False,
+        "get the tutorial's photos and ImageNet weights from mindspore.cn into cache_dir, where data_url and pretrain_url do "
+        "not name others",
+    )
     teacher_url: str = _setting(
         "",
         "weights, as for pretrain_url, of a large network that learns the photos first and then teaches them to a small "
@@ -173,7 +178,7 @@ class Settings:
                 "cache_dir",
                 "aim_repo",
             ),
-            *("check", "min_accuracy", "language"),
+            *("download", "check", "min_accuracy", "language"),
         )
         return {name: value for name, value in asdict(self).items() if name not in local}
 
