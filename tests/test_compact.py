@@ -27,7 +27,8 @@ def network() -> MobileNetV2:
 
 
 def write(file: Path, network: MobileNetV2, packed) -> None:
-    description = checkpoint.Description(("a", "b"), ARCHITECTURE, Preprocessing(96), 1.0, {}, {}, {}, {}, {})
+    metrics, data = {"val": {"correct": 1, "count": 2}}, {"train": {"a": 1, "b": 1}, "thumbnails": {}}
+    description = checkpoint.Description(("a", "b"), ARCHITECTURE, Preprocessing(96), 1.0, metrics, data, {}, {}, {})
     checkpoint.save(file, network, description, None, packed)
 
 

@@ -53,4 +53,13 @@ def test_distillation_stopped_and_resumed_writes_the_same_bytes(drawn, cache, tm
     network, description, _ = checkpoint.load(str(files[0]))
     assert description.architecture.last == network.classifier.in_channels == 64
     assert description.origin["weights"] == "random numbers"
-    assert [row["epoch"] for row in metrics(files[0].parent)["history"]["distill"]] == [0, 1]
+    for file in files:
+        rows = metrics(file.parent)["history"]["distill"]
+        assert [(row["epoch"], row["kept"]) for row in rows] == [(0, False), (1, True)]
+    teacher, student = (metrics(files[0].parent)["comparison"][name] for name in ("teacher", "student"))
+    assert (
+        student["parameters"] == sum(parameter.size for parameter in network.trainable_params()) < teacher["parameters"]
+    )
+    assert 2 * student["parameters"] > student["bytes"] > student["parameters"] and teacher["image_size"] > 32
+    assert student["correct"] == metrics(files[0].parent)["val"]["correct"] and student["milliseconds"] > 0
+    assert "The small network and its teacher" in (files[0].parent / "report.html").read_text(encoding="utf-8")

@@ -29,13 +29,14 @@ def picture(seed: int, side: int = 40) -> Image.Image:
 
 
 def rows(count: int) -> List[Dict[str, Any]]:
-    """As `fit` makes them; epoch 1 is the best."""
+    """As `fit` makes them; epoch 1 was kept."""
     return [
         {
             "epoch": epoch,
             "loss": 0.9 / (epoch + 1),
             "val": {"count": 40, "correct": 35 + (epoch == 1), "accuracy": (35 + (epoch == 1)) / 40, "loss": 0.31},
             "step_ms": 2.0,
+            "kept": epoch == 1,
         }
         for epoch in range(count)
     ]
@@ -60,6 +61,11 @@ def content(classes: Tuple[str, ...] = HOSTILE) -> Report:
         val=val,
         held_out=np.diag(np.full(count, 50)),
         history={"head": rows(6), "finetune": rows(2)},
+        comparison={
+            name: {"correct": 30, "count": 40, "accuracy": 0.75, "parameters": 165410 + number, "bytes": 9e6, "image_size": 128,
+                   "milliseconds": 3.94}
+            for number, name in enumerate(("teacher", "student"))
+        },
         calibration=Calibration(0.731, reliability(logits, labels), reliability(logits, labels, 0.731)),
         neither=Refusals(-0.508, {name: values.astype(np.float32) for name, values in scores.items()}),
         answers=(
@@ -176,7 +182,7 @@ def test_both_languages_have_the_same_structure():
     english, chinese = (Page(render(content(), language)) for language in LANGUAGES)
     assert render(content(), "en").startswith("<!DOCTYPE html>\n") and english.tags == chinese.tags
     assert english.sections() == [
-        "verdict", "curves", "confusion", "calibration", "neither", "photos", "findings", "run",
+        "verdict", "curves", "comparison", "confusion", "calibration", "neither", "photos", "findings", "run",
     ]  # fmt: skip
     assert ("html", "lang", "en") in english.attributes and ("html", "lang", "zh-CN") in chinese.attributes
 
@@ -210,6 +216,14 @@ def test_what_is_missing_is_left_out():
     assert "never answered" in never
     bare = replace(content(), neither=replace(content().neither, scores={"val": np.zeros(3, np.float32)}))
     assert "Strangers" not in Page(render(bare, "en")).text
+
+
+def test_the_ring_is_on_the_epoch_that_was_kept():
+    said = Page(render(content(), "en"))
+    assert "Epoch 1: 36 of 40 right" in said.said() and render(content(), "en").count('class="ring"') == 4
+    none = {"finetune": [{**row, "kept": False} for row in rows(3)]}
+    source = render(replace(content(), history=none), "en")
+    assert 'class="ring"' not in source and "No epoch was better than what was there before" in source
 
 
 def test_a_loss_that_ran_away_is_not_drawn():

@@ -20,6 +20,7 @@ import numpy as np
 from mobilenetv2 import checkpoint, compact, device, download, drawings, folder, logbook, results, thumbnails, weights
 from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check, judge
+from mobilenetv2.compare import figures
 from mobilenetv2.distill import STATE, distill
 from mobilenetv2.errors import UserError, together
 from mobilenetv2.evidence import Features, gather, measures, temperature
@@ -91,10 +92,11 @@ def train(settings: Settings, output: Path) -> float:
             history["finetune"] = finetune(
                 network, data, preprocessing, settings, pretrained, tracker.record("finetune")
             )
+    comparison: Dict[str, Dict[str, Any]] = {}
     if settings.teacher_url:
-        taught = summary(classify(network.classifier, val_features), data.labels("val"))
-        log.info("The teacher gets %d of %d validation photos right.", taught["correct"], taught["count"])
         with watch("distill"):
+            result = summary(classify(network.classifier, val_features), data.labels("val"))
+            comparison["teacher"] = figures(network, preprocessing.size, result)
             teacher, origin = Teacher(network, preprocessing), {"weights": "random numbers", "teacher": origin}
             preprocessing = Preprocessing(settings.image_size)
             network = MobileNetV2(Architecture(settings.width, last=settings.last), len(data.classes))
@@ -111,6 +113,9 @@ def train(settings: Settings, output: Path) -> float:
         split: classify(network.classifier, features_.whole[:, 0])
         for split, features_ in (("train", known.train), ("val", known.val))
     }
+    if comparison:
+        result = summary(answers["val"], data.labels("val"))
+        comparison["student"] = figures(network, preprocessing.size, result, packed)
     scale = temperature(evidence, answers["train"], data.labels("train"))
     description = checkpoint.Description(
         classes=data.classes,
@@ -131,8 +136,8 @@ def train(settings: Settings, output: Path) -> float:
     (output / STATE).unlink(missing_ok=True)
     log.info("Wrote %s.", output / "mobilenetv2.ckpt")
     seconds = watch.seconds()
-    results.write(output, description, data, answers["val"], evidence.scores["val"], history, seconds)
-    known_of_it = (description, data, findings, evidence, answers["val"], history, seconds, settings)
+    results.write(output, description, data, answers["val"], evidence.scores["val"], history, comparison, seconds)
+    known_of_it = (description, data, findings, evidence, answers["val"], history, comparison, seconds, settings)
     results.optional("report.html", publish, output, network, *known_of_it)
     tracker.close()
     return description.metrics["val"]["accuracy"]

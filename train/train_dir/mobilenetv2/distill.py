@@ -4,6 +4,7 @@ The small one learns the large one's features, through a matrix that is then thr
 It sees the views of `lessons` also mirrored, blurred, sharpened and in other colours.
 """
 
+import json
 import logging
 import sys
 from pathlib import Path
@@ -56,7 +57,7 @@ def distill(
     output: Path,
     record: Callable[[Dict[str, Any]], None],
 ) -> List[Dict[str, Any]]:
-    """Train `network` in place; returns a row per epoch of this process, as `fit` does, each passed to `record`, too.
+    """Train `network` in place; returns a row per epoch, as `fit` does, each passed to `record`, too.
 
     The validation photos choose nothing: what the last epoch leaves is kept.
     """
@@ -71,20 +72,22 @@ def distill(
     state = {parameter.name: parameter for parameter in parameters if parameter.name != "learning_rate"}
     code = source(views, network_module, lessons_module, sys.modules[__name__])
     plan = f"{settings.recorded()} {data.fingerprint()} {fingerprint(teacher.network)} {code}"
-    history: List[Dict[str, Any]] = []
+    history = _resume(output / STATE, state, plan)
 
     def measure() -> Dict[str, Any]:
         features = pooled(network, data.split("val"), preprocessing, settings.workers).whole[:, 0]
         return summary(classify(network.classifier, features), data.labels("val"))
 
-    for epoch in range(_resume(output / STATE, state, plan), settings.epochs):
+    for epoch in range(len(history), settings.epochs):
         early = epoch < EARLY[0] * settings.epochs
         size = round(preprocessing.size * EARLY[1] / 32) * 32 if early else preprocessing.size
         batches = _batches(lessons, preprocessing, size, epoch, settings)
         row = run_epoch(network, step, batches, measure, epoch, settings.epochs, schedule)
         history.append(row)
         record(row)
-        _keep(output / STATE, state, plan, epoch + 1)
+        _keep(output / STATE, state, plan, history)
+    for row in history:
+        row["kept"] = row["epoch"] == settings.epochs - 1
     return history
 
 
@@ -135,22 +138,24 @@ def _step(network: MobileNetV2, projection: nn.Dense, optimizer: nn.Optimizer) -
     return step
 
 
-def _keep(file: Path, state: Dict[str, ms.Parameter], plan: str, epoch: int) -> None:
-    """Write down where the training stands: after so many epochs."""
+def _keep(file: Path, state: Dict[str, ms.Parameter], plan: str, history: List[Dict[str, Any]]) -> None:
+    """Write down where the training stands."""
     with atomic(file) as temporary:
         content = [{"name": name, "data": ms.Tensor(parameter.asnumpy())} for name, parameter in state.items()]
-        ms.save_checkpoint(content, str(temporary), append_dict={"plan": plan, "epoch": epoch}, crc_check=True)
+        said = {"plan": plan, "history": json.dumps(history)}
+        ms.save_checkpoint(content, str(temporary), append_dict=said, crc_check=True)
 
 
-def _resume(file: Path, state: Dict[str, ms.Parameter], plan: str) -> int:
-    """Take up what a process with the same plan left when it was stopped; returns the number of epochs that are done."""
+def _resume(file: Path, state: Dict[str, ms.Parameter], plan: str) -> List[Dict[str, Any]]:
+    """Take up what a process with the same plan left when it was stopped; returns the rows of the epochs that are done."""
     if not file.exists():
-        return 0
+        return []
     tensors, extras = read_tensors(file)
     if extras.get("plan") != plan:
         log.info("%s is of other photos, settings or code: starting from the first epoch.", file)
-        return 0
+        return []
     for name, parameter in state.items():
         parameter.set_data(ms.Tensor(tensors[name] if name in tensors else extras[name]))
-    log.info("Going on after epoch %d, from %s.", extras["epoch"] - 1, file)
-    return int(extras["epoch"])
+    history = json.loads(extras["history"])
+    log.info("Going on after epoch %d, from %s.", len(history) - 1, file)
+    return history

@@ -44,7 +44,8 @@ def fit(
     """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) and leave it as after its best epoch.
 
     batches(epoch): pairs of inputs and labels i32 [N], all of one shape. validate(): logits f32 [M, C] of the validation photos;
-    more right ones are better, among equals a lower loss. record: is given each epoch's row. Returns all rows.
+    more right ones are better, among equals a lower loss. record: is given each epoch's row. Returns all rows; "kept" is
+    true of the best epoch's, unless none was better than the state before.
     """
     schedule = rates(plan.lr, plan.epochs * plan.steps, plan.warmup)
     optimizer = nn.Adam(by_decay(parameters, plan.weight_decay), schedule)
@@ -65,6 +66,8 @@ def fit(
         elif epoch - best_epoch >= plan.patience:
             log.info("No better validation result in %d epochs: stopped early.", plan.patience)
             break
+    for row in history:
+        row["kept"] = row["epoch"] == best_epoch
     assign(model, kept)
     kept_epoch = f"epoch {best_epoch}" if best_epoch >= 0 else "what was there before, no epoch was better"
     log.info("Kept %s: %d of %d validation photos right.", kept_epoch, best[0], before["count"])

@@ -52,10 +52,11 @@ def publish(
     evidence: Evidence,
     answers: np.ndarray,
     history: Dict[str, List[Dict[str, Any]]],
+    comparison: Dict[str, Dict[str, Any]],
     seconds: Dict[str, float],
     settings: Settings,
 ) -> None:
-    """answers: logits f32 [N, C] of the validation photos. history: rows of `fit` by stage. seconds: by part of the run."""
+    """answers: logits f32 [N, C] of the validation photos. history, comparison, seconds: as in `results.write`."""
     labels, scale = data.labels("val"), description.temperature
     rows = tuple(reliability(answers, labels, temperature) for temperature in (1.0, scale))
     content = report.Report(
@@ -63,6 +64,7 @@ def publish(
         val=confusion(answers, labels),
         held_out=confusion(evidence.folds, data.labels("train")) if evidence.fresh else None,
         history=history,
+        comparison=comparison,
         calibration=report.Calibration(scale, *rows),
         neither=report.Refusals(evidence.neither.threshold, evidence.scores),
         answers=_shown(network, description, data.split("val"), answers / np.float32(scale)),

@@ -80,16 +80,17 @@ class Report:
     """All that the page shows; what is None or empty is left out.
 
     classes: names, in the order of the logits. val: `metrics.confusion` of the validation photos, i64 [C, C]. held_out: the same
-    of training photos, each by a classifier that did not learn from it. history: rows of `fit` by stage. answers: wrong ones
-    first, then the least sure. findings: what matters most first; None: nothing was checked, empty: nothing was found.
-    settings, versions, seconds: by name. memory: the most at once, MiB. counts: photos by class, by "train" and "val".
-    fingerprint: of the data. command: as typed.
+    of training photos, each by a classifier that did not learn from it. history: rows of `fit` by stage. comparison:
+    `compare.figures` of "teacher" and "student". answers: wrong ones first, then the least sure. findings: what matters most
+    first; None: nothing was checked, empty: nothing was found. settings, versions, seconds: by name. memory: the most at once,
+    MiB. counts: photos by class, by "train" and "val". fingerprint: of the data. command: as typed.
     """
 
     classes: Tuple[str, ...]
     val: np.ndarray
     held_out: Optional[np.ndarray] = None
     history: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
+    comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)
     calibration: Optional[Calibration] = None
     neither: Optional[Refusals] = None
     answers: Tuple[Answer, ...] = ()
@@ -301,9 +302,8 @@ def _mistake(content: Report) -> Optional[Tuple[str, str, int]]:
 
 
 def _curves(stage: str, rows: List[Dict[str, Any]]) -> Dict[str, Any]:
-    """Of one stage: axes, points of the curves, and the best epoch."""
+    """Of one stage: axes, points of the curves, and the row of the epoch that was kept, if one was."""
     epochs = [row["epoch"] for row in rows]
-    best = max(rows, key=lambda row: (row["val"]["correct"], -row["val"]["loss"]))
     across = _cut(axis(min(epochs), max(epochs), 44, 350, 6, whole=True), min(epochs), max(*epochs, min(epochs) + 1))
     train, val = [row["loss"] for row in rows], [row["val"]["loss"] for row in rows]
     shares = [row["val"]["accuracy"] for row in rows]
@@ -317,7 +317,7 @@ def _curves(stage: str, rows: List[Dict[str, Any]]) -> Dict[str, Any]:
         "train": _points(across, loss, epochs, train),
         "val": _points(across, loss, epochs, val),
         "right": _points(across, share, epochs, shares),
-        "best": best,
+        "kept": next((row for row in rows if row["kept"]), None),
     }
 
 

@@ -69,21 +69,40 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     # Training curves
     "curves": ("Training, epoch by epoch", "训练过程"),
     "curves.note": (
-        "The ring marks the best epoch: most validation photos right, among equals the lowest validation loss. Label smoothing "
-        "keeps the loss above zero even where every answer is right.",
-        "圆圈标出最好的一轮：验证照片答对最多，相同时取验证损失最低的。因为用了标签平滑，即使全部答对，损失也大于零。",
+        "The ring marks the epoch that was kept: the one with most validation photos right, among equals the lowest validation "
+        "loss; of a small network with a teacher, the last. The loss stays above zero even where every answer is right.",
+        "圆圈标出所保留的一轮：验证照片答对最多，相同时取验证损失最低的；由教师教出的小网络则取最后一轮。即使全部答对，损失也大于零。",
     ),
     "stage.head": ("Classifier on fixed features", "固定特征上的分类器"),
     "stage.finetune": ("Fine-tuning", "微调"),
+    "stage.distill": ("Small network, taught by the large one", "由大网络教出的小网络"),
     "loss": ("Loss", "损失"),
     "loss.train": ("training", "训练"),
     "loss.val": ("validation", "验证"),
     "accuracy": ("Validation accuracy", "验证准确率"),
     "epoch": ("epoch", "轮"),
-    "best": (
+    "kept.none": (
+        "No epoch was better than what was there before, which was kept.",
+        "没有哪一轮比训练前更好，因此保留了训练前的状态。",
+    ),
+    "kept": (
         "Epoch {epoch}: {correct} of {count} right, validation loss {loss}.",
         "第 {epoch} 轮：{count} 张中答对 {correct} 张，验证损失 {loss}。",
     ),
+    # Student and teacher
+    "comparison": ("The small network and its teacher", "小网络与它的教师"),
+    "comparison.note": (
+        "The small network began with random numbers and learned from the large one alone. The time is that of one picture "
+        "through the network on this machine, without decoding.",
+        "小网络从随机数开始，只向大网络学习。时间是在这台机器上一张图片通过网络所用的时间，不含解码。",
+    ),
+    "comparison.teacher": ("teacher", "教师"),
+    "comparison.student": ("small network", "小网络"),
+    "comparison.val": ("validation photos right", "验证照片答对"),
+    "comparison.parameters": ("parameters", "参数"),
+    "comparison.bytes": ("size in a file", "文件中的大小"),
+    "comparison.image_size": ("side of its pictures", "图片边长"),
+    "comparison.milliseconds": ("time", "时间"),
     # Confusion and classes
     "confusion": ("Which classes are mixed up", "类别混淆"),
     "confusion.note": (

@@ -39,10 +39,11 @@ def write(
     answers: np.ndarray,
     scores: np.ndarray,
     history: Dict[str, List[Dict[str, Any]]],
+    comparison: Dict[str, Dict[str, Any]],
     seconds: Dict[str, float],
 ) -> None:
     """answers: logits f32 [N, C] of the validation photos. scores: f32 [N], how much each is like none of the classes. history:
-    rows of `fit` by stage. seconds: by part of the run."""
+    rows of `fit` by stage. comparison: `compare.figures` of "teacher" and "student", or empty. seconds: by part of the run."""
     photos = data.split("val")
     steps = [row["step_ms"] for row in history.get("finetune", [])]
     metrics = {
@@ -56,6 +57,7 @@ def write(
         "origin": description.origin,
         "settings": description.settings,
         "versions": description.versions,
+        "comparison": comparison,
         "history": history,
     }
     optional("metrics.json", _write_json, folder / "metrics.json", metrics)
@@ -67,6 +69,16 @@ def write(
             photo.name,
             description.classes[row.argmax()],
             np.exp(log_softmax(row[None] / np.float32(description.temperature))).max(),
+        )
+    for name, row in comparison.items():
+        log.info(
+            "%s: %d of %d right, %s parameters, %.0f kB, %.1f ms a picture.",
+            name.capitalize(),
+            row["correct"],
+            row["count"],
+            f"{row['parameters']:,}",
+            row["bytes"] / 1000,
+            row["milliseconds"],
         )
     if len(wrong) > SHOWN:
         log.info("... and %d more in %s.", len(wrong) - SHOWN, folder / "validation.csv")
