@@ -15,8 +15,8 @@ CLASSES = ("croissants", "dog")
 PREDICT = ROOT / "inference" / "predict.py"
 
 
-def predict(*arguments, cwd, stdin="", **environment):
-    command = [sys.executable, str(PREDICT), *map(str, arguments)]
+def predict(*arguments, cwd, stdin="", script=PREDICT, **environment):
+    command = [sys.executable, str(script), *map(str, arguments)]
     environment = {**os.environ, **environment}
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8", input=stdin

@@ -156,13 +156,13 @@ def test_too_many_files_are_refused(client):
 
 
 @pytest.mark.parametrize("content", [None, b"not a checkpoint"])
-def test_opens_without_a_checkpoint_and_says_what_to_do(tmp_path, content):
+def test_opens_with_a_broken_checkpoint_and_says_what_to_do(tmp_path, content):
     file = tmp_path / "broken.ckpt"
     if content:
         file.write_bytes(content)
     with Server(arguments=["--checkpoint", str(file), "--given_by_the_platform=1"]) as server:
         answer = Client(server.url, verbose=False).predict(None, api_name="/predict")
-    assert "There is no checkpoint to answer with" in answer["error"] and str(tmp_path) not in answer["error"]
+    assert "The checkpoint cannot be used" in answer["error"] and str(tmp_path) not in answer["error"]
 
 
 def test_both_languages_say_the_same_things():

@@ -70,7 +70,7 @@ def test_help_explains_every_setting(tmp_path):
     assert run.code == 0
     for setting in fields(Settings):
         assert f"--{setting.name}" in run.out and "(default: " in run.out
-    assert "auto: 0.001 for the classifier, 0.0001 when fine-tuning, 0.01 without weights" in run.out
+    assert "auto: 0.001 for the classifier, 0.0001 when fine-tuning, 0.01 from random numbers" in run.out
 
 
 def test_wrong_value_ends_with_exit_code_2_and_no_stack(tmp_path):
