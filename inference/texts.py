@@ -2,7 +2,8 @@
 
 from typing import Dict
 
-from mobilenetv2.pixels import MAX_BYTES, MAX_PIXELS, PictureError
+from mobilenetv2.pixels import PictureError
+from mobilenetv2.words import PROBLEMS_ZH
 
 LANGUAGES = {"zh": "中文", "en": "English"}
 TEXTS: Dict[str, Dict[str, str]] = {
@@ -71,18 +72,6 @@ TEXTS: Dict[str, Dict[str, str]] = {
         "minutes": " {count:.0f} 分钟",
         "seconds": " {count:.0f} 秒",
     },
-}
-# English says what the error itself says.
-PROBLEMS_ZH = {
-    "empty": "文件是空的，请重新选择",
-    "big": f"文件超过 {MAX_BYTES // 2**20} MiB 的上限，请先缩小",
-    "pixels": f"像素太多，超过 {MAX_PIXELS // 10**6} 百万的上限，请先缩小",
-    "broken": "图片已损坏或不完整，请换一份",
-    "heic": "这是 HEIC/HEIF 图片，本程序不支持，请另存为 JPEG",
-    "lfs": "这是 Git LFS 指针，不是图片本身，请先运行 git lfs pull",
-    "unknown": "这不是图片，或者已损坏（支持 JPEG、PNG、WebP、GIF、BMP、TIFF、AVIF）",
-    "lab": "这是 CIE LAB 颜色的图片，本程序不支持，请另存为 RGB",
-    "gone": "文件已不在服务器上，请重新上传",
 }
 
 

@@ -1,12 +1,15 @@
 """The data-set check, run as a user runs it, on data sets with planted defects and on clean ones."""
 
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 from conftest import SHARED, Run, needs_shared
 from PIL import Image, ImageOps
+
+from mobilenetv2.report import FINDINGS
 
 
 def findings(output):
@@ -79,12 +82,18 @@ def test_every_planted_defect_is_reported(drawn, tmp_path, cache):
     kinds = {finding["name"]: finding["kind"] for finding in findings(tmp_path / "out")}
     assert sum(kind == "bad" for kind in kinds.values()) == 10 and sum(kind == "leak" for kind in kinds.values()) == 2
     assert all(f"  {name}: " in stopped.out for name, kind in kinds.items() if kind in ("bad", "leak", "conflict"))
-    dropped = Run([*common, "--bad_files=skip", "--leaks=drop"], tmp_path)
+    dropped = Run([*common, "--bad_files=skip", "--leaks=drop", "--language=zh"], tmp_path)
     assert (
         dropped.code == 0
         and "Photos to train: {'croissants': 86, 'dog': 86}; to validate: {'croissants': 20, 'dog': 20}" in dropped.out
     )
     assert {file: file.read_bytes() for file in before} == before
+    # The report in Chinese says every finding in Chinese.
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    sentences = re.findall(r'<span dir="auto">(.*?)</span>', report)
+    assert len(sentences) == min(FINDINGS, len(findings(tmp_path / "out"))) and all(
+        re.search("[\u4e00-\u9fff]", text) for text in sentences
+    )
 
 
 def test_all_copies_of_a_leak_are_dropped(drawn, tmp_path, cache):

@@ -63,3 +63,10 @@ def test_distillation_stopped_and_resumed_writes_the_same_bytes(drawn, cache, tm
     assert 2 * student["parameters"] > student["bytes"] > student["parameters"] and teacher["image_size"] > 32
     assert student["correct"] == metrics(files[0].parent)["val"]["correct"] and student["milliseconds"] > 0
     assert "The small network and its teacher" in (files[0].parent / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_teacher_and_weights_to_start_from_contradict_each_other(drawn, tmp_path):
+    run = Run([f"--teacher_url={drawn}", f"--pretrain_url={drawn}", "--data_url=nowhere"], tmp_path)
+    assert (
+        run.code == 2 and "leave --pretrain_url and --unfreeze out" in run.out and "no such folder of photos" in run.out
+    )

@@ -1,8 +1,8 @@
 """Fine-tune MobileNetV2 on folders of photos.
 
-    python train.py                                              # drawings made by this program, under a minute
+    python train.py                                                # drawings made by this program, under a minute
     python train.py --data_url photos --pretrain_url weights.ckpt --output_path out
-    python train.py --data_url photos --teacher_url weights.ckpt --compact      # a small network, in a small file
+    python train.py --data_url photos --teacher_url weights.ckpt --compact        # a small network, in a small file
 
 Leaves mobilenetv2.ckpt, report.html and the files that README.md lists in the output folder. Exit code 0: the checkpoint is
 written, or the photos are checked; 2: something that you can mend, said in words; 3: the accuracy is below --min_accuracy.
@@ -196,8 +196,10 @@ def read_photos(settings: Settings, output: Path) -> PhotoSet:
 
 def read_weights(settings: Settings) -> Optional[weights.Weights]:
     if settings.teacher_url:
-        if settings.pretrain_url:
-            raise UserError("--teacher_url trains a network from random numbers: leave --pretrain_url out")
+        if settings.pretrain_url or settings.unfreeze:
+            raise UserError(
+                "--teacher_url trains a network from random numbers: leave --pretrain_url and --unfreeze out"
+            )
         return weights.read(settings.teacher_url)
     if settings.pretrain_url.lower() == "none":
         log.info("From random numbers: freezing them would be nonsense, so the network is trained as a whole.")

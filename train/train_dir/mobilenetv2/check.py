@@ -14,8 +14,10 @@ from .duplicates import Pair
 from .errors import UserError
 from .folder import Finding, Photo, PhotoSet
 from .glance import Glance, cached_look
+from .pixels import PictureError
 from .progress import parallel, progress
 from .settings import Settings
+from .words import PROBLEMS_ZH, Words
 
 log = logging.getLogger(__name__)
 LEAST = {"train": 2, "val": 1}  # photos per class
@@ -99,24 +101,32 @@ def _read(photo: Photo, size: int, cache: PhotoCache) -> Tuple[Photo, Optional[G
         digest = hashlib.sha256(data).hexdigest()
         look = cached_look(data, digest, size, cache)
     except OSError as error:
-        return photo, None, Finding("bad", photo.name, f"cannot be read ({error.strerror})")
-    except UserError as error:
-        return photo, None, Finding("bad", photo.name, str(error))
+        return (
+            photo,
+            None,
+            Finding("bad", photo.name, Words(f"cannot be read ({error.strerror})", f"无法读取（{error.strerror}）")),
+        )
+    except PictureError as error:
+        return photo, None, Finding("bad", photo.name, Words(str(error), PROBLEMS_ZH[error.kind]))
     finding = None
     if Image.registered_extensions().get(photo.file.suffix.lower()) != look.format:
-        finding = Finding("note", photo.name, f"a {look.format} picture in spite of its name, used as such")
+        text = Words(
+            f"a {look.format} picture in spite of its name, used as such",
+            f"文件名不符，实际是 {look.format} 图片，照常使用",
+        )
+        finding = Finding("note", photo.name, text)
     return replace(photo, sha256=digest), look, finding
 
 
 def _too_few(data: PhotoSet) -> List[Finding]:
     findings = []
     if len(data.classes) < 2:
-        names = ", ".join(data.classes) or "none"
-        findings.append(
-            Finding(
-                "error", "class folders", f"found {names}; two or more are needed, each with the photos of one class"
-            )
+        names = ", ".join(data.classes)
+        text = Words(
+            f"found {names or 'none'}; two or more are needed, each with the photos of one class",
+            f"只有 {names or '零个'}；需要两个以上的类别文件夹，每个放一类照片",
         )
+        findings.append(Finding("error", "class folders", text))
     said = {finding.name for finding in data.findings}
     whole = all(photo.name.startswith("train/") == (photo.split != "val") for photo in data.photos)  # not split by us
     for split, least in LEAST.items():
@@ -125,5 +135,6 @@ def _too_few(data: PhotoSet) -> List[Finding]:
             if count < least and name not in said:
                 said.add(name)
                 photos = f"{count or 'no'} readable photo{'s' * (count != 1)}" + ("" if whole else f" for {split}")
-                findings.append(Finding("error", name, f"{photos}, at least {least} needed"))
+                chinese = f"{'' if whole else split + ' '}只有 {count} 张可读的照片，至少需要 {least} 张"
+                findings.append(Finding("error", name, Words(f"{photos}, at least {least} needed", chinese)))
     return findings

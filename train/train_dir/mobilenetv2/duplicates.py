@@ -14,6 +14,7 @@ import numpy as np
 from .folder import Finding, Photo
 from .glance import SIDE
 from .metrics import unit_rows
+from .words import Words
 
 COARSE = 8  # side of what the coarse search compares, in cells
 ALIKE = 0.5  # cosine of two whitened coarse pictures from which on they are aligned; copies have 0.55 and more
@@ -118,17 +119,27 @@ def kind(photos: Sequence[Photo], pair: Pair) -> str:
 def findings(photos: Sequence[Photo], pairs: Sequence[Pair]) -> List[Finding]:
     """One line per pair, under the name of the second photo; what harms first."""
     said = {
-        "conflict": "two classes claim it, one of them is wrong",
-        "leak": "it is in train and in val, so the validation result promises too much",
-        "copy": "one of them is enough",
+        "conflict": ("two classes claim it, one of them is wrong", "它同时在两个类别里，其中一个是错的"),
+        "leak": (
+            "it is in train and in val, so the validation result promises too much",
+            "它既在训练集又在验证集中，验证结果会偏高",
+        ),
+        "copy": ("one of them is enough", "留一份就够了"),
     }
     out = []
     for what, harm in said.items():
         for pair in pairs:
             if kind(photos, pair) == what:
-                how = "the same file as" if pair.exact else "mirrored copy of" if pair.mirrored else "copy of"
+                how, same = (
+                    ("the same file as", "是同一个文件")
+                    if pair.exact
+                    else ("mirrored copy of", "互为镜像")
+                    if pair.mirrored
+                    else ("copy of", "是同一张图片")
+                )
                 name = photos[pair.first].name
-                out.append(Finding(what, photos[pair.second].name, f"{how} {name}: {harm}", name))
+                text = Words(f"{how} {name}: {harm[0]}", f"与 {name} {same}：{harm[1]}")
+                out.append(Finding(what, photos[pair.second].name, text, name))
     return out
 
 

@@ -11,11 +11,12 @@ from PIL import Image
 from .errors import UserError
 from .files import user_path
 from .pixels import FORMATS
+from .words import Words
 
 VALIDATION = ("val", "valid", "validation")  # names of the folder beside train/
 NEITHER = "neither"  # a folder of pictures of no class, beside the class folders
 SHARE = 0.2  # of each class that goes to validation where the folder is not split
-NOT_UTF8 = "its name is not valid UTF-8; rename it"
+NOT_UTF8 = Words("its name is not valid UTF-8; rename it", "文件名不是有效的 UTF-8，请改名")
 UNREADABLE = (".heic", ".heif")  # pictures all the same: reported as such, not as strays
 SUFFIXES = {suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS} | set(UNREADABLE)
 
@@ -97,10 +98,26 @@ def scan(path: str, seed: int) -> PhotoSet:
     strangers = folders["train"].pop(NEITHER, None)
     if strangers:
         name = strangers.relative_to(root).as_posix()
-        findings.append(Finding("note", name, "no class: pictures of anything else, which are answered with 'neither'"))
+        findings.append(
+            Finding(
+                "note",
+                name,
+                Words(
+                    "no class: pictures of anything else, which are answered with 'neither'",
+                    "不是类别：别的东西的图片，回答“都不是”",
+                ),
+            )
+        )
     if "val" in folders and folders["val"].pop(NEITHER, None):
         findings.append(
-            Finding("note", f"{val.name}/{NEITHER}", "pictures of no class are used in train/ only, ignored")
+            Finding(
+                "note",
+                f"{val.name}/{NEITHER}",
+                Words(
+                    "pictures of no class are used in train/ only, ignored",
+                    "不属于任何类别的图片只在 train/ 中使用，已忽略",
+                ),
+            )
         )
     classes = tuple(sorted(set().union(*folders.values())))
     files = _files(strangers, root, findings) if strangers else []
@@ -108,13 +125,12 @@ def scan(path: str, seed: int) -> PhotoSet:
     for split, found in folders.items():
         for label, class_ in enumerate(classes):
             if class_ not in found:
-                findings.append(
-                    Finding(
-                        "error",
-                        f"{split}/{class_}",
-                        f"missing: the class folder {class_} is only in {'val' if split == 'train' else 'train'}/",
-                    )
+                other = "val" if split == "train" else "train"
+                text = Words(
+                    f"missing: the class folder {class_} is only in {other}/",
+                    f"缺少：类别文件夹 {class_} 只在 {other}/ 里",
                 )
+                findings.append(Finding("error", f"{split}/{class_}", text))
                 continue
             files = _files(found[class_], root, findings)
             kept = _validation(files, seed) if "val" not in folders else set()
@@ -151,13 +167,17 @@ def _classes(folder: Path, root: Path, findings: List[Finding]) -> Dict[str, Pat
     for entry in sorted(folder.iterdir()):
         name = _printable(entry, root)
         if entry.name.startswith((".", "__")):
-            findings.append(Finding("note", name, "hidden, ignored"))
+            findings.append(Finding("note", name, Words("hidden, ignored", "隐藏文件，已忽略")))
         elif name != entry.relative_to(root).as_posix():
             findings.append(Finding("error", name, NOT_UTF8))
         elif entry.is_dir():
             found[entry.name] = entry
         else:
-            findings.append(Finding("note", name, "a file outside the class folders, ignored"))
+            findings.append(
+                Finding(
+                    "note", name, Words("a file outside the class folders, ignored", "类别文件夹之外的文件，已忽略")
+                )
+            )
     return found
 
 
@@ -167,11 +187,22 @@ def _files(folder: Path, root: Path, findings: List[Finding]) -> List[Path]:
     for entry in sorted(folder.iterdir()):
         name = _printable(entry, root)
         if entry.name.startswith("."):
-            findings.append(Finding("note", name, "hidden, ignored"))
+            findings.append(Finding("note", name, Words("hidden, ignored", "隐藏文件，已忽略")))
         elif entry.is_dir():
-            findings.append(Finding("note", name, "a folder inside a class folder, ignored with all that is in it"))
+            findings.append(
+                Finding(
+                    "note",
+                    name,
+                    Words(
+                        "a folder inside a class folder, ignored with all that is in it",
+                        "类别文件夹里的文件夹，连同内容一起忽略",
+                    ),
+                )
+            )
         elif entry.suffix.lower() not in SUFFIXES:
-            findings.append(Finding("note", name, "not the name of a picture file, ignored"))
+            findings.append(
+                Finding("note", name, Words("not the name of a picture file, ignored", "不是图片文件名，已忽略"))
+            )
         elif name != entry.relative_to(root).as_posix():
             findings.append(Finding("bad", name, NOT_UTF8))
         else:

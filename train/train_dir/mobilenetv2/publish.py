@@ -21,6 +21,7 @@ from .network import MobileNetV2
 from .pixels import decode, pixels
 from .results import peak_memory, versions
 from .settings import Settings
+from .words import in_language
 
 ORDER = (
     "error",
@@ -39,7 +40,9 @@ ORDER = (
 def publish_check(folder: Path, data: PhotoSet, findings: Sequence[Finding], settings: Settings) -> None:
     """The report of a run that ends with the check of its data set."""
     nothing = np.zeros((len(data.classes), len(data.classes)), np.int64)
-    content = report.Report(data.classes, nothing, findings=remarks(data, findings), **_circumstances(data, settings))
+    content = report.Report(
+        data.classes, nothing, findings=remarks(data, findings, settings.language), **_circumstances(data, settings)
+    )
     report.write(folder / "report.html", content, settings.language)
 
 
@@ -68,14 +71,14 @@ def publish(
         calibration=report.Calibration(scale, *rows),
         neither=report.Refusals(evidence.neither.threshold, evidence.scores),
         answers=_shown(network, description, data.split("val"), answers / np.float32(scale)),
-        findings=remarks(data, findings),
+        findings=remarks(data, findings, settings.language),
         seconds=seconds,
         **_circumstances(data, settings),
     )
     report.write(folder / "report.html", content, settings.language)
 
 
-def remarks(data: PhotoSet, findings: Sequence[Finding]) -> Tuple[report.Remark, ...]:
+def remarks(data: PhotoSet, findings: Sequence[Finding], language: str) -> Tuple[report.Remark, ...]:
     """What harms first; with pictures of the photos that can be read, as far as the report shows them."""
     photos = {photo.name: photo for photo in data.photos}
     ordered = sorted(findings, key=lambda finding: ORDER.index(finding.kind))
@@ -83,7 +86,8 @@ def remarks(data: PhotoSet, findings: Sequence[Finding]) -> Tuple[report.Remark,
     for number, finding in enumerate(ordered):
         names = tuple(name for name in (finding.name, finding.other) if name)
         known = [photos[name] for name in names if name in photos] if number < report.FINDINGS else []
-        made.append(report.Remark(finding.kind, names, finding.text, tuple(_small(photo) for photo in known)))
+        text = in_language(finding.text, language)
+        made.append(report.Remark(finding.kind, names, text, tuple(_small(photo) for photo in known)))
     return tuple(made)
 
 

@@ -10,6 +10,7 @@ from scipy.stats import mannwhitneyu
 from .folder import Finding, Photo, PhotoSet
 from .glance import Glance
 from .metrics import log_softmax, unit_rows
+from .words import Words
 
 TINY = 48  # shorter side, in pixels, below which a photo shows hardly anything
 ONE_COLOUR = 3.0  # standard deviation of the strongest channel, 0-255
@@ -18,6 +19,15 @@ TELLING = 0.75  # balanced accuracy from which on one measure alone gives the cl
 CHANCE = 1e-4  # probability that a measure separates the classes so well by accident, all measures together
 NEIGHBOURS = 10  # of a photo, whose classes are compared with its own
 OTHERS = 0.9  # share of them in the other class from which on the label is suspected
+MEASURES_ZH = {
+    "picture size": "图片大小",
+    "aspect": "宽高比",
+    "sharpness": "清晰度",
+    "border": "边框对比度",
+    "background brightness": "背景亮度",
+    "file format": "文件格式",
+}
+RELIABLE = 0.98  # of the photos that are not suspected, the share that must be right; a weaker classifier suspects the hard ones
 BELIEF = 0.25  # confidence in its own class below which a photo's label is suspected
 
 
@@ -31,13 +41,15 @@ class Giveaway(NamedTuple):
     accuracy: float
     inside: Tuple[float, float]
     p: float
-    side: str
+    side: Words
 
-    def words(self) -> str:
-        return (
-            f"{self.measure} alone gives {self.class_} away with a balanced accuracy of {100 * self.accuracy:.0f} % "
-            f"({self.side}: {100 * self.inside[0]:.0f} % of {self.class_}, {100 * self.inside[1]:.0f} % of the others); "
-            "the network may learn that instead"
+    def words(self) -> Words:
+        accuracy, own, others = (f"{100 * share:.0f} %" for share in (self.accuracy, *self.inside))
+        return Words(
+            f"{self.measure} alone gives {self.class_} away with a balanced accuracy of {accuracy} "
+            f"({self.side}: {own} of {self.class_}, {others} of the others); the network may learn that instead",
+            f"只凭{MEASURES_ZH[self.measure]}就能认出 {self.class_}，平衡准确率 {accuracy}"
+            f"（{self.side.zh}：{self.class_} 中有 {own}，其余有 {others}）；网络可能学的是这个",
         )
 
 
@@ -46,9 +58,12 @@ def empty_pictures(photos: Sequence[Photo], looks: Sequence[Glance]) -> List[Fin
     findings = []
     for photo, look in zip(photos, looks):
         if look.colour < ONE_COLOUR:
-            findings.append(Finding("empty", photo.name, "a picture of one colour"))
+            findings.append(Finding("empty", photo.name, Words("a picture of one colour", "单色图片")))
         if min(look.width, look.height) < TINY:
-            text = f"tiny: {look.width} x {look.height} pixels, at least {TINY} each way are needed to see anything"
+            text = Words(
+                f"tiny: {look.width} x {look.height} pixels, at least {TINY} each way are needed to see anything",
+                f"太小：{look.width} × {look.height} 像素，两边至少要 {TINY} 像素才看得清",
+            )
             findings.append(Finding("empty", photo.name, text))
     return findings
 
@@ -61,7 +76,10 @@ def imbalance(data: PhotoSet) -> List[Finding]:
         Finding(
             "imbalance",
             class_,
-            f"{count} training photos, {largest} has {counts[largest]}: it will be answered too rarely",
+            Words(
+                f"{count} training photos, {largest} has {counts[largest]}: it will be answered too rarely",
+                f"{count} 张训练照片，{largest} 有 {counts[largest]} 张：这一类会回答得太少",
+            ),
         )
         for class_, count in counts.items()
         if 0 < count * IMBALANCE <= counts[largest]
@@ -111,8 +129,12 @@ def suspects(logits: np.ndarray, others: np.ndarray, labels: np.ndarray) -> np.n
     `other_neighbours`. Both have to speak against the label: either alone also finds photos that are just hard.
     """
     confidence = np.exp(log_softmax(logits))[np.arange(len(labels)), labels]
-    suspected = np.flatnonzero((confidence < BELIEF) & (others >= OTHERS))
-    return suspected[np.argsort(confidence[suspected], kind="stable")]
+    suspected = (confidence < BELIEF) & (others >= OTHERS)
+    right = logits.argmax(1) == labels
+    if right.sum() < RELIABLE * (~suspected).sum():
+        return np.zeros(0, int)
+    found = np.flatnonzero(suspected)
+    return found[np.argsort(confidence[found], kind="stable")]
 
 
 def mislabelled(
@@ -121,8 +143,13 @@ def mislabelled(
     """`suspects` among photos, by file name."""
     labels = np.array([photo.label for photo in photos], np.int32)
     return [
-        Finding("label", photos[index].name, f"looks like {classes[logits[index].argmax()]}: is its label wrong?")
+        Finding(
+            "label",
+            photos[index].name,
+            Words(f"looks like {seen}: is its label wrong?", f"看起来像 {seen}：标签是否有误？"),
+        )
         for index in suspects(logits, others, labels)
+        for seen in [classes[logits[index].argmax()]]
     ]
 
 
@@ -163,15 +190,17 @@ def _measures(looks: Sequence[Glance]) -> Dict[str, np.ndarray]:
     return {name: np.array(values, np.float64) for name, values in measures.items()}
 
 
-def _words(name: str, threshold: float, below: bool) -> Tuple[str, str]:
+def _words(name: str, threshold: float, below: bool) -> Tuple[str, Words]:
     """The measure, and the side of the threshold, in words."""
     if name.startswith("file format "):
-        return "file format", ("" if below else "not ") + name[len("file format ") :]
-    what = {
-        "picture size": "longer side {} {:.0f} pixels",
-        "aspect": "width / height {} {:.2f}",
-        "sharpness": "sharpness {} {:.3f}",
-        "border": "contrast of the outer frame {} {:.0f} of 255",
-        "background brightness": "brightness of the outer frame {} {:.0f} of 255",
+        kind = name[len("file format ") :]
+        return "file format", Words(("" if below else "not ") + kind, ("" if below else "非 ") + kind)
+    english, chinese = {
+        "picture size": ("longer side {} {:.0f} pixels", "长边{} {:.0f} 像素"),
+        "aspect": ("width / height {} {:.2f}", "宽高比{} {:.2f}"),
+        "sharpness": ("sharpness {} {:.3f}", "清晰度{} {:.3f}"),
+        "border": ("contrast of the outer frame {} {:.0f} of 255", "边框对比度{} {:.0f}（最大 255）"),
+        "background brightness": ("brightness of the outer frame {} {:.0f} of 255", "边框亮度{} {:.0f}（最大 255）"),
     }[name]
-    return name, what.format("at most" if below else "above", threshold)
+    sides = ("at most", "不超过") if below else ("above", "大于")
+    return name, Words(english.format(sides[0], threshold), chinese.format(sides[1], threshold))

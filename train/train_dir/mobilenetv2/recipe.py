@@ -21,7 +21,7 @@ def resolve(settings: Settings, start: Optional[Weights]) -> Tuple[Settings, Arc
     """
     if settings.teacher_url:
         defaults = {**DISTIL, "workers": processors()}
-        settings = replace(settings, unfreeze=0, **_missing(settings, defaults))
+        settings = replace(settings, **_missing(settings, defaults))
         return settings, start.architecture, Preprocessing(start.size or Preprocessing.size, start.mean, start.std)
     if start is None:
         defaults = SCRATCH
