@@ -8,7 +8,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Deque, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "train" / "train_dir"))
@@ -20,9 +20,9 @@ from mobilenetv2 import checkpoint, device, thumbnails
 from mobilenetv2.activation import class_activation_map
 from mobilenetv2.errors import UserError
 from mobilenetv2.files import find_file
-from mobilenetv2.fold import fold
 from mobilenetv2.folder import NEITHER
-from mobilenetv2.forward import BATCH, forward, run
+from mobilenetv2.forward import BATCH, forward
+from mobilenetv2.inference import feature_maps
 from mobilenetv2.metrics import log_softmax
 from mobilenetv2.network import middle, pool
 from mobilenetv2.pixels import PictureError, header, pixels
@@ -62,7 +62,7 @@ class _Picture:
 
 
 class Predictor:
-    """Loads a checkpoint once, folds its batch normalisation and compiles its graph; answers from any number of threads.
+    """Loads a checkpoint once and warms up; answers from any number of threads.
 
     Raises UserError, in words, for a file that is not such a checkpoint.
     """
@@ -75,19 +75,19 @@ class Predictor:
         self._thumbnails = thumbnails.read(self.file.with_suffix(thumbnails.SUFFIX), sheet) if sheet else []
         if self._neither is None or len(self._thumbnails) != len(self._neither.references):
             self._thumbnails = []
-        self._features = fold(network).features
+        self._maps = feature_maps(network)
         self._weight = network.classifier.weight.asnumpy()  # f32 [classes, channels]
         self._bias = network.classifier.bias.asnumpy()
         self._passing = threading.Lock()  # one forward pass at a time: it uses all processors
         self._decoding = threading.Semaphore(device.processors())  # bounds the memory of large pictures
         size = self.description.preprocessing.size
-        run(self._feature_maps, np.zeros((1, 3, size, size), np.float32))
+        self._feature_maps(np.zeros((1, 3, size, size), np.float32))
 
     def answer(self, data: bytes) -> Answer:
         """The bytes of a picture file -> answer. Raises PictureError, without a file name, for what cannot be read."""
         picture = self._read(data)
         start = time.perf_counter()
-        feature_map = run(self._feature_maps, picture.pixels[None])[0]
+        feature_map = self._feature_maps(picture.pixels[None])[0]
         return self._answer(feature_map, picture, time.perf_counter() - start)
 
     def answers(
@@ -103,14 +103,14 @@ class Predictor:
                 if isinstance(picture, _Picture):
                     yield picture, picture.pixels
 
-        def feature_maps(batch: Any) -> Any:
+        def timed(batch: np.ndarray) -> np.ndarray:
             nonlocal seconds
             start = time.perf_counter()
             result = self._feature_maps(batch)
             seconds = (time.perf_counter() - start) / BATCH
             return result
 
-        for picture, feature_map in forward(feature_maps, pictures(), self.description.preprocessing.size):
+        for picture, feature_map in forward(timed, pictures(), self.description.preprocessing.size):
             while waiting[0][1] is not picture:
                 yield waiting.popleft()
             yield waiting.popleft()[0], self._answer(feature_map, picture, seconds)
@@ -132,10 +132,10 @@ class Predictor:
             head = header(data)
             return _Picture(array, head.width, head.height, 1000 * (time.perf_counter() - start))
 
-    def _feature_maps(self, batch: Any) -> Any:
-        """Tensor f32 [N, 3, size, size] -> f32 [N, channels, size / 32, size / 32]."""
+    def _feature_maps(self, pictures: np.ndarray) -> np.ndarray:
+        """f32 [N, 3, size, size] -> f32 [N, channels, size / 32, size / 32]."""
         with self._passing:
-            return self._features(batch)
+            return self._maps(pictures)
 
     def _answer(self, feature_map: np.ndarray, picture: _Picture, seconds: float) -> Answer:
         """The classifier, in NumPy. seconds: that the feature map took."""

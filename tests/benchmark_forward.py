@@ -1,14 +1,14 @@
-"""Milliseconds a picture of MobileNetV2 1.0/224 on this machine: fused kernel and MindSpore's own operators side by side.
+"""Milliseconds a picture of MobileNetV2 on this machine: our own kernels and MindSpore's operators side by side.
 
     python tests/benchmark_forward.py WEIGHTS        # a file as for --pretrain_url; random weights would give denormal numbers
 
-Medians of 20 alternating passes after 3 to warm up, and of 3 training steps of 16.
+Medians of 20 alternating forward passes after 3 to warm up, and of 4 alternating training steps of 16 after 1.
 """
 
 import sys
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable, Dict
 
 import mindspore as ms
 import numpy as np
@@ -18,43 +18,47 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "train" / "train
 from mindspore import nn
 
 from mobilenetv2 import device, fit, network, weights
+from mobilenetv2.inference import feature_maps
+from mobilenetv2.pixels import Preprocessing
 
 
-def build(start: weights.Weights, fused: bool) -> network.MobileNetV2:
-    kernel, network.depthwise = network.depthwise, network.depthwise if fused else None
+def build(start: weights.Weights, ours: bool) -> network.MobileNetV2:
+    kernel, network.depthwise_training = network.depthwise_training, network.depthwise_training if ours else None
     model = network.MobileNetV2(start.architecture, 2)
-    network.depthwise = kernel
+    network.depthwise_training = kernel
     weights.initialise(model, start, ["a", "b"])
     return model.set_train(False)
 
 
-def timed(function: Callable[..., ms.Tensor], *inputs: ms.Tensor) -> float:
-    start = time.perf_counter()
-    function(*inputs).asnumpy()
-    return time.perf_counter() - start
+def compare(what: str, functions: Dict[str, Callable[[], Any]], pictures: int, warm: int, repeats: int) -> None:
+    """functions: "ours" and "MindSpore"."""
+    times = {name: [] for name in functions}
+    for _ in range(warm + repeats):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            times[name].append(1000 / pictures * (time.perf_counter() - start))
+    ours, theirs = (np.array(times[name][warm:]) for name in ("ours", "MindSpore"))
+    ratio = np.median(ours / theirs)
+    print(f"{what}: ours {np.median(ours):.1f} ms, MindSpore {np.median(theirs):.1f} ms, ratio {ratio:.2f}", flush=True)
 
 
 def main(path: str) -> None:
     device.choose("CPU", 0)
     start = weights.read(path)
-    models = {"fused": build(start, True), "plain": build(start, False)}
-    pictures = np.random.default_rng(0).normal(0, 0.5, (16, 3, 224, 224)).astype(np.float32)
+    models = {"ours": build(start, True), "MindSpore": build(start, False)}
+    side = start.size or Preprocessing.size
+    pictures = np.random.default_rng(0).normal(0, 0.5, (16, 3, side, side)).astype(np.float32)
+    maps, plain = feature_maps(models["ours"]), models["MindSpore"].features
     for batch in (1, 8):
-        x = ms.Tensor(pictures[:batch])
-        times = {name: [] for name in models}
-        for _ in range(23):
-            for name, model in models.items():
-                times[name].append(1000 / batch * timed(model, x))
-        fused, plain = (np.array(times[name][3:]) for name in ("fused", "plain"))
-        ratio = np.median(fused / plain)
-        print(
-            f"forward, batch {batch}: fused {np.median(fused):.1f} ms, plain {np.median(plain):.1f} ms, ratio {ratio:.2f}"
-        )
-    model = models["plain"].set_train(True)
-    step = fit._step(model, nn.Adam(model.trainable_params(), 1e-6), 0.1)
-    labels = ms.Tensor(np.zeros(16, np.int32))
-    steps = [1000 / 16 * timed(step, ms.Tensor(pictures), labels) for _ in range(4)]
-    print(f"training step, batch 16: {np.median(steps[1:]):.1f} ms")
+        x = pictures[:batch]
+        passes = {"ours": lambda x=x: maps(x), "MindSpore": lambda x=x: plain(ms.Tensor(x)).asnumpy()}
+        compare(f"forward, batch {batch}", passes, batch, 3, 20)
+    labels, steps = ms.Tensor(np.zeros(16, np.int32)), {}
+    for name, model in models.items():
+        step = fit._step(model.set_train(True), nn.Adam(model.trainable_params(), 1e-6), 0.1)
+        steps[name] = lambda step=step: step(ms.Tensor(pictures), labels).asnumpy()
+    compare("training step, batch 16", steps, 16, 1, 4)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Batch normalisation, ReLU6, depthwise 3x3 convolution and again both in one pass, for inference on a CPU.
 
-MindSpore hands depthwise convolutions to a general matrix product that spends its time on copies. This kernel, compiled by
-Numba, needs a fraction of that, copies to and from MindSpore included; tests/benchmark_forward.py shows both.
+MindSpore hands depthwise convolutions to a general matrix product that spends its time on copies. This kernel is compiled by
+Numba.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,6 @@ from typing import Tuple
 
 import numba
 import numpy as np
-from mindspore import ops
 
 from .device import processors
 
@@ -19,9 +18,7 @@ _pool = ThreadPoolExecutor(_THREADS, "depthwise")
 
 
 def _compiled(function):
-    signature = (
-        "void(f4[:,:,:,::1], f4[::1], f4[::1], f4[:,:,:,::1], f4[::1], f4[::1], i8, i8, i8, i8, i8, f4[:,:,:,::1])"
-    )
+    signature = "void(f4[:,:,:,::1], f4[::1], f4[:,:,:,::1], f4[::1], i8, i8, i8, i8, i8, f4[:,:,:,::1])"
     try:
         return numba.njit(signature, nogil=True, fastmath=True, cache=True)(function)
     except (RuntimeError, OSError):  # no folder to keep the compiled kernel in: compiled anew at each start
@@ -29,7 +26,7 @@ def _compiled(function):
 
 
 @_compiled
-def _planes(x, scale_in, shift_in, weight, scale, shift, stride, top, left, start, stop, out):
+def _planes(x, shift_in, weight, shift, stride, top, left, start, stop, out):
     """Planes start ... stop - 1 of x f32 [N, C, H, W] -> out f32 [N, C, OH, OW]; weight f32 [C, 1, 3, 3], the others f32 [C].
 
     A padded plane is one long line, so that with stride 1 a single loop, which the compiler turns into vector instructions,
@@ -47,8 +44,8 @@ def _planes(x, scale_in, shift_in, weight, scale, shift, stride, top, left, star
         for i in range(height):
             row = padded[(top + i) * pitch + left :]
             for j in range(width):
-                row[j] = min(max(x[n, c, i, j] * scale_in[c] + shift_in[c], zero), six)
-        w = weight[c, 0] * scale[c]
+                row[j] = min(max(x[n, c, i, j] + shift_in[c], zero), six)
+        w = weight[c, 0]
         a, b, d, e, f, g, h, k, m = w[0, 0], w[0, 1], w[0, 2], w[1, 0], w[1, 1], w[1, 2], w[2, 0], w[2, 1], w[2, 2]
         for first in range(0, rows, rows if stride == 1 else 1):
             above = padded[stride * first * pitch :]
@@ -70,46 +67,21 @@ def geometry(length: int, stride: int, same: bool) -> Tuple[int, int]:
     return outputs, max(stride * (outputs - 1) + 3 - length, 0) // 2 if same else 1
 
 
-def depthwise(stride: int, same: bool, epsilon: float, normalise_input: bool) -> ops.Custom:
-    """Operator (x f32 [N, C, H, W], weight f32 [C, 1, 3, 3], norms f32 [C] each) -> f32 [N, C, H / stride, W / stride].
+def depthwise(
+    x: np.ndarray, shift_in: np.ndarray, weight: np.ndarray, shift: np.ndarray, stride: int, same: bool
+) -> np.ndarray:
+    """relu6(conv(relu6(x + shift_in)) + shift): x f32 [N, C, H, W] -> f32 [N, C, H / stride, W / stride].
 
-    norms: gamma, beta, mean and variance of the batch normalisation and ReLU6 after the convolution; with normalise_input
-    before them those of x, which has not been through its own yet. same: padding as in TensorFlow, else 1 on each side.
-    epsilon: added to variances.
+    weight: f32 [C, 1, 3, 3]. shift_in, shift: f32 [C]. same: padding as in TensorFlow, else 1 on each side.
     """
+    count, channels, height, width = x.shape
+    (rows, top), (columns, left) = geometry(height, stride, same), geometry(width, stride, same)
+    out = np.empty((count, channels, rows, columns), np.float32)
+    threads = _THREADS if x.size > LARGE else 1
+    edges = np.linspace(0, count * channels, threads + 1).astype(int)
 
-    def affine(
-        gamma: np.ndarray, beta: np.ndarray, mean: np.ndarray, variance: np.ndarray
-    ) -> Tuple[np.ndarray, np.ndarray]:
-        scale = gamma / np.sqrt(variance + np.float32(epsilon))
-        return scale, beta - mean * scale
+    def part(start: int, stop: int) -> None:
+        _planes(x, shift_in, weight, shift, stride, top, left, start, stop, out)
 
-    def convolve(
-        x: np.ndarray, before: Tuple[np.ndarray, np.ndarray], weight: np.ndarray, after: Tuple[np.ndarray, np.ndarray]
-    ) -> np.ndarray:
-        count, channels, height, width = x.shape
-        (rows, top), (columns, left) = geometry(height, stride, same), geometry(width, stride, same)
-        out = np.empty((count, channels, rows, columns), np.float32)
-        threads = _THREADS if x.size > LARGE else 1
-        edges = np.linspace(0, count * channels, threads + 1).astype(int)
-
-        def part(start: int, stop: int) -> None:
-            _planes(x, *before, weight, *after, stride, top, left, start, stop, out)
-
-        list((map if threads == 1 else _pool.map)(part, edges[:-1], edges[1:]))
-        return out
-
-    # MindSpore reads these signatures: they must name every input.
-    def run(x, weight, gamma, beta, mean, variance):
-        as_it_is = np.ones(len(gamma), np.float32), np.zeros(len(gamma), np.float32)
-        return convolve(x, as_it_is, weight, affine(gamma, beta, mean, variance))
-
-    def run_normalising(x, weight, gamma_in, beta_in, mean_in, variance_in, gamma, beta, mean, variance):
-        return convolve(x, affine(gamma_in, beta_in, mean_in, variance_in), weight, affine(gamma, beta, mean, variance))
-
-    return ops.Custom(
-        run_normalising if normalise_input else run,
-        lambda x, *_: (*x[:2], geometry(x[2], stride, same)[0], geometry(x[3], stride, same)[0]),
-        lambda x, *_: x,
-        func_type="pyfunc",
-    )
+    list((map if threads == 1 else _pool.map)(part, edges[:-1], edges[1:]))
+    return out

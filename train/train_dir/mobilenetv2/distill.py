@@ -123,7 +123,7 @@ def _step(network: MobileNetV2, projection: nn.Dense, optimizer: nn.Optimizer) -
     """One compiled step: (pictures, features, confidences) -> loss."""
 
     def forward_(pictures: ms.Tensor, features: ms.Tensor, confidences: ms.Tensor) -> ms.Tensor:
-        own = regions(network.features(pictures))
+        own = ops.stack(regions(network.features(pictures)), 1)
         cross_entropy = -(confidences * ops.log_softmax(network.classifier(own[:, 0]), 1)).sum(1).mean()
         return ops.square(projection(own) - features).mean() + SOFT * cross_entropy
 

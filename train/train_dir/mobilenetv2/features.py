@@ -7,8 +7,8 @@ import mindspore as ms
 import numpy as np
 from PIL import Image
 
+from . import inference, pixels, views
 from . import network as network_module
-from . import pixels, views
 from .cache import PhotoCache, source
 from .folder import Photo
 from .forward import Pooled, both, forward
@@ -34,8 +34,8 @@ def features(
     channels = network.classifier.in_channels
     context = {
         "kind": "features",
-        "code": source(pixels, views, network_module),
-        "fused": network.features[1].fused is not None,
+        "code": source(pixels, views, inference, network_module),
+        "by": "MindSpore" if inference.depthwise is None else "NumPy",
         "backbone": fingerprint(network),
         "preprocessing": repr(preprocessing),
         "packages": [ms.__version__, Image.__version__, np.__version__],
@@ -61,7 +61,6 @@ def features(
         missing += [(index, numbers)] if numbers else []
     total = sum(len(numbers) for _, numbers in missing)
     pictures = _pictures(photos, missing, preprocessing, seed, workers)
-    network.set_train(False)
     pooled = forward(both(network), pictures, preprocessing.size)
     for (index, number), rows in progress(pooled, total, "Computing features"):
         keep(index, number, rows)

@@ -1,12 +1,11 @@
-"""Pictures through a network in batches of one shape, so that one graph is compiled and memory stays bounded."""
+"""Pictures through a network in batches of one shape: one graph is compiled where MindSpore does it, and memory stays bounded."""
 
 from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Tuple
 
-import mindspore as ms
 import numpy as np
-from mindspore import ops
 
 from .folder import Photo
+from .inference import feature_maps
 from .network import MobileNetV2, middle, pool
 from .pixels import Preprocessing, pixels
 from .progress import parallel, progress
@@ -14,12 +13,7 @@ from .progress import parallel, progress
 BATCH = 8  # pictures per forward pass: larger ones are not faster on a CPU
 
 
-Function = Callable[[ms.Tensor], ms.Tensor]
-
-
-def run(function: Function, batch: np.ndarray) -> np.ndarray:
-    """A network, or a part of one, on arrays."""
-    return function(ms.Tensor(batch)).asnumpy()
+Function = Callable[[np.ndarray], np.ndarray]
 
 
 def forward(
@@ -32,10 +26,10 @@ def forward(
         batch[len(names)] = picture
         names.append(name)
         if len(names) == BATCH:
-            yield from zip(names, run(function, batch))
+            yield from zip(names, function(batch))
             names = []
     if names:  # the rest of the batch holds older pictures, whose rows are not passed on
-        yield from zip(names, run(function, batch))
+        yield from zip(names, function(batch))
 
 
 class Pooled(NamedTuple):
@@ -51,18 +45,18 @@ class Pooled(NamedTuple):
 
 
 def both(network: MobileNetV2) -> Function:
-    """Tensor f32 [N, 3, S, S] -> f32 [N, 2, channels]: mean over the picture, and over its middle."""
+    """Pictures f32 [N, 3, S, S] -> f32 [N, 2, channels]: mean over the picture, and over its middle."""
+    maps = feature_maps(network)
 
-    def function(batch: ms.Tensor) -> ms.Tensor:
-        feature_map = network.features(batch)
-        return ops.stack((pool(feature_map), middle(feature_map)), 1)
+    def function(batch: np.ndarray) -> np.ndarray:
+        feature_map = maps(batch)
+        return np.stack((pool(feature_map), middle(feature_map)), 1)
 
     return function
 
 
 def pooled(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> Pooled:
     """Of view 0 of each photo."""
-    network.set_train(False)
     pictures = parallel(lambda photo: (photo.name, pixels(photo.read(), preprocessing)), photos, workers)
     rows = forward(both(network), pictures, preprocessing.size)
     out = Pooled.empty(len(photos), 1, network.classifier.in_channels)

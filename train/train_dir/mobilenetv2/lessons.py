@@ -11,16 +11,16 @@ from typing import Any, Iterator, NamedTuple, Sequence, Tuple
 
 import mindspore as ms
 import numpy as np
-from mindspore import ops
 from PIL import Image
 
+from . import inference, pixels, views
 from . import network as network_module
-from . import pixels, views
 from .cache import PhotoCache, source
 from .features import fingerprint
 from .folder import PhotoSet
 from .forward import forward
 from .head import classify
+from .inference import feature_maps
 from .metrics import log_softmax
 from .network import MobileNetV2, pool
 from .pixels import Preprocessing, decode, normalise
@@ -61,7 +61,7 @@ def prepare(teacher: Teacher, data: PhotoSet, side: int, settings: Settings, cac
     pictures, features = np.empty((count, side, side, 3), np.uint8), np.empty((count, 5, channels), np.float16)
     context = {
         "kind": "lesson",
-        "code": source(pixels, views, network_module, sys.modules[__name__]),
+        "code": source(inference, pixels, views, network_module, sys.modules[__name__]),
         # All of them, in order: mosaics are made of several.
         "photos": hashlib.sha256("".join(photo.sha256 for photo in photos).encode()).hexdigest(),
         "backbone": fingerprint(teacher.network),
@@ -87,8 +87,8 @@ def prepare(teacher: Teacher, data: PhotoSet, side: int, settings: Settings, cac
             else:
                 yield number, rest
 
-    teacher.network.set_train(False)
-    for number, feature in forward(lambda batch: regions(teacher.network.features(batch)), unknown(), size):
+    maps = feature_maps(teacher.network)
+    for number, feature in forward(lambda batch: np.stack(regions(maps(batch)), 1), unknown(), size):
         features[number] = feature
         cache.put({**context, "number": number}, features[number].tobytes())
     confidences = np.exp(log_softmax(classify(teacher.network.classifier, features[:, 0].astype(np.float32))))
@@ -97,15 +97,14 @@ def prepare(teacher: Teacher, data: PhotoSet, side: int, settings: Settings, cac
     return Lessons(pictures, features, confidences)
 
 
-def regions(feature_map: ms.Tensor) -> ms.Tensor:
-    """f32 [N, C, S, S] -> f32 [N, 5, C]: the means over the picture and over its quarters, from left to right and downwards.
-
-    The quarters of an odd number of rows share the one in the middle.
+def regions(feature_map: Any) -> Tuple[Any, ...]:
+    """f32 [N, C, S, S], as a tensor or an array -> f32 [N, C] each: the means over the picture and over its quarters, from left
+    to right and downwards. The quarters of an odd number of rows share the one in the middle.
     """
     half = -(-feature_map.shape[2] // 2)
     upper, lower = feature_map[:, :, :half], feature_map[:, :, -half:]
     quarters = upper[..., :half], upper[..., -half:], lower[..., :half], lower[..., -half:]
-    return ops.stack([pool(part) for part in (feature_map, *quarters)], 1)
+    return tuple([pool(part) for part in (feature_map, *quarters)])
 
 
 MIRRORED = [0, 2, 1, 4, 3]  # the regions of a picture in its mirror

@@ -10,10 +10,9 @@ from mindspore.common.initializer import initializer
 from .device import on_cpu
 
 try:
-    from .depthwise import depthwise
     from .depthwise_training import depthwise_training
 except (ImportError, OSError):  # no Numba for this machine or Python: the same arithmetic, slower
-    depthwise = None
+    depthwise_training = None
 
 # expansion t, output channels c, repeats n, stride s of the first repeat
 BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -89,18 +88,12 @@ class InvertedResidual(nn.Cell):
             self.residual
         ):  # starts as the identity: training from random numbers then sets in at once (Goyal et al. 2017, 5.1)
             self.conv[-1][1].gamma.set_data(initializer("zeros", outputs))
-        self.fused = self.fused_training = None
-        if depthwise is not None and on_cpu():
-            same = architecture.padding == "same"
-            self.fused = depthwise(stride, same, architecture.epsilon, self.expands)
-            if self.expands:
-                self.fused_training = depthwise_training(stride, same, architecture.epsilon)
+        self.fused = None
+        if depthwise_training is not None and on_cpu() and self.expands:
+            self.fused = depthwise_training(stride, architecture.padding == "same", architecture.epsilon)
 
     def construct(self, x: Tensor) -> Tensor:
-        if self.training:
-            y = self.conv(x) if self.fused_training is None else self.train_fused(x)
-        else:
-            y = self.conv(x) if self.fused is None else self.infer(x)
+        y = self.train_fused(x) if self.training and self.fused is not None else self.conv(x)
         return x + y if self.residual else y
 
     def train_fused(self, x: Tensor) -> Tensor:
@@ -109,7 +102,7 @@ class InvertedResidual(nn.Cell):
         batch = first.use_batch_statistics is None
         norms = ops.stack((first.gamma, first.beta, second.gamma, second.beta))
         moments = ops.stack((first.moving_mean, first.moving_variance, second.moving_mean, second.moving_variance))
-        y, measured = self.fused_training[batch](self.conv[0][0](x), self.conv[-2][0].weight, norms, moments)
+        y, measured = self.fused[batch](self.conv[0][0](x), self.conv[-2][0].weight, norms, moments)
         if batch:
             moments = moments + first.momentum * (measured - moments)  # MindSpore keeps 1 - momentum there
             ops.assign(first.moving_mean, moments[0])
@@ -117,15 +110,6 @@ class InvertedResidual(nn.Cell):
             ops.assign(second.moving_mean, moments[2])
             ops.assign(second.moving_variance, moments[3])
         return self.conv[-1](y)
-
-    def infer(self, x: Tensor) -> Tensor:
-        """What self.conv computes, by the fused kernel."""
-        convolution, norm = self.conv[-2][0], self.conv[-2][1]
-        norms = (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
-        if self.expands:
-            x, before = self.conv[0][0](x), self.conv[0][1]
-            norms = (before.gamma, before.beta, before.moving_mean, before.moving_variance, *norms)
-        return self.conv[-1](self.fused(x, convolution.weight, *norms))
 
 
 class MobileNetV2(nn.Cell):

@@ -16,6 +16,7 @@ from .checkpoint import Description
 from .evidence import Evidence
 from .folder import Finding, Photo, PhotoSet
 from .forward import forward
+from .inference import feature_maps
 from .metrics import confusion, log_softmax
 from .network import MobileNetV2
 from .pixels import decode, pixels
@@ -107,9 +108,8 @@ def _shown(
     sure = confidences.max(1)
     chosen = np.lexsort((np.where(right, sure, -sure), right))[: report.PHOTOS]
     preprocessing, weight = description.preprocessing, network.classifier.weight.asnumpy()
-    network.set_train(False)
     seen = [(index, pixels(photos[index].read(), preprocessing)) for index in chosen]
-    maps = forward(network.features, iter(seen), preprocessing.size)
+    maps = forward(feature_maps(network), iter(seen), preprocessing.size)
     shown = []
     for (index, feature_map), (_, array) in zip(maps, seen):
         activation = class_activation_map(feature_map, weight, int(best[index]))
