@@ -1,24 +1,17 @@
 """Batch normalisation, ReLU6, depthwise 3x3 convolution and again both in one pass, for inference on a CPU.
 
 MindSpore hands depthwise convolutions to a general matrix product that spends its time on copies. This kernel is compiled by
-Numba.
+Numba. It runs in one thread: more of them would wait for those of the matrix products before and after it.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Tuple
 
 import numba
 import numpy as np
 
-from .device import processors
-
-_THREADS = processors()
-LARGE = 2**18  # numbers; fewer are done sooner than other threads begin
-_pool = ThreadPoolExecutor(_THREADS, "depthwise")
-
 
 def _compiled(function):
-    signature = "void(f4[:,:,:,::1], f4[::1], f4[:,:,:,::1], f4[::1], i8, i8, i8, i8, i8, f4[:,:,:,::1])"
+    signature = "void(f4[:,:,:,::1], f4[::1], f4[:,:,:,::1], f4[::1], i8, i8, i8, f4[:,:,:,::1])"
     try:
         return numba.njit(signature, nogil=True, fastmath=True, cache=True)(function)
     except (RuntimeError, OSError):  # no folder to keep the compiled kernel in: compiled anew at each start
@@ -26,8 +19,8 @@ def _compiled(function):
 
 
 @_compiled
-def _planes(x, shift_in, weight, shift, stride, top, left, start, stop, out):
-    """Planes start ... stop - 1 of x f32 [N, C, H, W] -> out f32 [N, C, OH, OW]; weight f32 [C, 1, 3, 3], the others f32 [C].
+def _planes(x, shift_in, weight, shift, stride, top, left, out):
+    """x f32 [N, C, H, W] -> out f32 [N, C, OH, OW]; weight f32 [C, 1, 3, 3], the others f32 [C].
 
     A padded plane is one long line, so that with stride 1 a single loop, which the compiler turns into vector instructions,
     runs over all of it, however small it is; what it computes between the rows is not copied out.
@@ -39,7 +32,7 @@ def _planes(x, shift_in, weight, shift, stride, top, left, start, stop, out):
     count = rows * pitch if stride == 1 else stride * (columns - 1) + 1  # computed at once
     line = np.empty(count, np.float32)
     zero, six = np.float32(0), np.float32(6)
-    for plane in range(start, stop):
+    for plane in range(x.shape[0] * channels):
         n, c = plane // channels, plane % channels
         for i in range(height):
             row = padded[(top + i) * pitch + left :]
@@ -77,11 +70,5 @@ def depthwise(
     count, channels, height, width = x.shape
     (rows, top), (columns, left) = geometry(height, stride, same), geometry(width, stride, same)
     out = np.empty((count, channels, rows, columns), np.float32)
-    threads = _THREADS if x.size > LARGE else 1
-    edges = np.linspace(0, count * channels, threads + 1).astype(int)
-
-    def part(start: int, stop: int) -> None:
-        _planes(x, shift_in, weight, shift, stride, top, left, start, stop, out)
-
-    list((map if threads == 1 else _pool.map)(part, edges[:-1], edges[1:]))
+    _planes(x, shift_in, weight, shift, stride, top, left, out)
     return out
