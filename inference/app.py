@@ -67,7 +67,7 @@ def upload_seconds() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="The upload page.")
     parser.add_argument(
-        "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: the newest)"
+        "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: as README.md says)"
     )
     options, _ = parser.parse_known_args()  # platforms add arguments of their own
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

@@ -54,7 +54,7 @@ def main(arguments: List[str]) -> int:
         help="file, folder, glob pattern, or - for a list of these on standard input",
     )
     parser.add_argument(
-        "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: the newest)"
+        "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: as README.md says)"
     )
     parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
     parser.add_argument(
@@ -65,6 +65,7 @@ def main(arguments: List[str]) -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
     try:
         predictor = Predictor(find_checkpoint(options.checkpoint))
+        logging.info("Checkpoint: %s.", predictor.file)
     except UserError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 2

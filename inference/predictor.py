@@ -1,6 +1,7 @@
 """A checkpoint -> answers. Everything it needs, from class names to preprocessing, is in the checkpoint."""
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -28,6 +29,7 @@ from mobilenetv2.network import middle, pool
 from mobilenetv2.pixels import PictureError, header, pixels
 from mobilenetv2.progress import parallel
 
+log = logging.getLogger(__name__)
 NAME = "mobilenetv2.ckpt"
 NEAREST = 3  # training photos that are shown with an answer
 
@@ -172,9 +174,11 @@ def find_checkpoint(explicit: Optional[str] = None) -> str:
     for chosen in (explicit, os.environ.get("CHECKPOINT")):
         if chosen:
             return chosen
-    for file in [HERE / name for name in _configured()]:
-        if file.is_file() and file.suffix == ".ckpt":  # not the thumbnails
+    configured = [HERE / name for name in _configured() if name.endswith(".ckpt")]  # not the thumbnails
+    for file in configured:
+        if file.is_file():
             return str(file)
+        log.warning("%s is not here, though config.json names it: looking for another checkpoint.", file)
     places = (HERE.parent, HERE.parent / "train" / "train_dir", Path.cwd())
     outputs = {file.resolve() for place in places for file in place.glob(f"*/{NAME}")}
     if outputs:

@@ -1,5 +1,6 @@
 """A small network from a teacher: the file that it leaves, and that being stopped changes nothing."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -8,9 +9,12 @@ import time
 from pathlib import Path
 from typing import List
 
+import numpy as np
 from conftest import TRAIN, Run, metrics
 
-from mobilenetv2 import checkpoint, distill
+from mobilenetv2 import checkpoint, distill, folder
+from mobilenetv2.forward import answered
+from mobilenetv2.lessons import MIRRORED, regions
 
 
 def arguments(drawn: Path, cache: Path, output: Path) -> List[str]:
@@ -56,6 +60,16 @@ def test_distillation_stopped_and_resumed_writes_the_same_bytes(drawn, cache, tm
     for file in files:
         rows = metrics(file.parent)["history"]["distill"]
         assert [(row["epoch"], row["kept"]) for row in rows] == [(0, False), (1, True)]
+    losses = [row["loss"] for row in metrics(files[0].parent)["history"]["distill"]]
+    assert losses[1] < losses[0]
+    with open(files[0].parent / "validation.csv", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    data = folder.scan(str(tmp_path / "photos"), 0)
+    logits = answered(network, data.split("val"), description.preprocessing, 2)
+    expected = [[float(row[f"logit {name}"]) for name in description.classes] for row in rows]
+    np.testing.assert_allclose(logits, expected, atol=1e-5)  # the metrics are those of the rounded network
+    assert {row["neither score"] for row in rows} == {""} and metrics(files[0].parent)["val"]["refused"] == 0
+    assert not (files[0].parent / "mobilenetv2.thumbnails.jpg").exists()
     teacher, student = (metrics(files[0].parent)["comparison"][name] for name in ("teacher", "student"))
     assert (
         student["parameters"] == sum(parameter.size for parameter in network.trainable_params()) < teacher["parameters"]
@@ -70,3 +84,17 @@ def test_a_teacher_and_weights_to_start_from_contradict_each_other(drawn, tmp_pa
     assert (
         run.code == 2 and "leave --pretrain_url and --unfreeze out" in run.out and "no such folder of photos" in run.out
     )
+
+
+def test_regions_of_a_mirrored_picture():
+    numbers = np.random.default_rng(0).normal(size=(2, 5, 7, 7)).astype(np.float32)
+    plain, mirrored = (np.stack(regions(array), 1) for array in (numbers, numbers[..., ::-1]))
+    np.testing.assert_allclose(mirrored, plain[:, MIRRORED], atol=1e-6)
+    np.testing.assert_allclose(plain[:, 2], numbers[:, :, :4, 3:].mean((2, 3)), atol=1e-6)  # above, on the right
+    assert np.abs(plain[:, 2] - plain[:, 1]).max() > 0.1
+
+
+def test_a_training_that_runs_away_is_said(drawn, cache, tmp_path):
+    run = Run([*arguments(drawn, cache, tmp_path / "away"), "--lr=10"], tmp_path)
+    assert run.code == 2 and "--lr=10: the training ran away" in run.out and "Traceback" not in run.out + run.err
+    assert not (tmp_path / "away" / "mobilenetv2.ckpt").exists()

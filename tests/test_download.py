@@ -47,6 +47,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             return self.end_headers()
         self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         end = start + self.server.breaks if self.server.breaks else len(data)
@@ -111,9 +113,9 @@ def test_no_connection(server, tmp_path):
         fetch(source, tmp_path)
 
 
-def archive(names: Dict[str, bytes]) -> bytes:
+def archive(names: Dict[str, bytes], kind: int = zipfile.ZIP_STORED) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as content:
+    with zipfile.ZipFile(buffer, "w", kind) as content:
         for name, data in names.items():
             content.writestr(name, data)
     return buffer.getvalue()
@@ -129,6 +131,27 @@ def test_an_archive_writes_nowhere_else(server, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"not a sound \.zip file.*deleted"):
         download.photos(tmp_path / "c")
     assert list((tmp_path / "c").iterdir()) == []
+
+
+def test_sizes_are_bounded(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "LARGEST", 1_000_000)
+    with pytest.raises(UserError, match="its size is not known, or more than"):
+        fetch(server.source("data.bin"), tmp_path)
+    monkeypatch.setattr(download, "PHOTOS", server.source("photos.zip"))
+    server.content["photos.zip"] = archive({"train/dog/1.jpg": b"y" * 1_000_001}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(UserError, match="more than 0 GiB unpacked"):
+        download.photos(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["photos.zip"]
+
+
+def test_a_damaged_archive_is_not_kept(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "PHOTOS", server.source("photos.zip"))
+    damaged = bytearray(archive({"train/dog/1.jpg": bytes(range(256)) * 40}, zipfile.ZIP_DEFLATED))
+    damaged[50:120] = b"\xff" * 70
+    server.content["photos.zip"] = bytes(damaged)
+    with pytest.raises(UserError, match=r"not a sound \.zip file.*deleted"):
+        download.photos(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_training_on_what_was_downloaded(server, tmp_path, cache):

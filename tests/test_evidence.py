@@ -152,6 +152,22 @@ def test_neither_refuses_the_stated_share_of_held_out_photos():
         assert 0.1 * share < model.refused(fresh).mean() < 1.5 * share  # fewer: the folds have fewer references
 
 
+def test_what_is_usual_differs_from_class_to_class():
+    """Photos of the first class are less alike; a picture half-way out of the second is refused all the same."""
+    random = np.random.default_rng(7)
+    centres = np.zeros((2, 40))
+    centres[[0, 1], [0, 1]] = 1
+    spread = np.repeat([0.25, 0.02], 100)
+    labels = np.repeat(np.int32([0, 1]), 100)
+    photos = (centres[labels] + spread[:, None] * random.normal(size=(200, 40))).astype(np.float32)
+    model = learn(photos, labels, assign_folds(labels, np.arange(200), 0), directions(photos))[0]
+    assert model.usual[0] > model.usual[1] + 0.1
+    out = (centres[1] + 0.15 * random.normal(size=(50, 40))).astype(np.float32)
+    assert model.refused(out).mean() > 0.9
+    same_for_all = replace(model, usual=np.full(2, model.usual.mean(), np.float32))
+    assert same_for_all.score(out).max() < model.score(out).max()
+
+
 @pytest.mark.parametrize(
     "break_it, said",
     [

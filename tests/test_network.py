@@ -55,6 +55,12 @@ def test_our_own_forward_pass_computes_what_mindspore_computes(padding, width, s
     np.testing.assert_allclose(ours, expected, atol=1e-3)  # random layers let rounding errors grow
 
 
+def test_the_middle_is_without_the_outer_seventh():
+    numbers = np.random.default_rng(0).normal(size=(2, 3, 7, 7)).astype(np.float32)
+    np.testing.assert_array_equal(network.middle(numbers), numbers[:, :, 1:6, 1:6].mean((2, 3)))
+    np.testing.assert_array_equal(network.middle(numbers[..., :4, :4]), numbers[..., :4, :4].mean((2, 3)))
+
+
 def test_padding_styles_differ():
     outputs = []
     for padding in ("symmetric", "same"):

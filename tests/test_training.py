@@ -29,7 +29,7 @@ from mobilenetv2.settings import Settings
 # What a platform's visual log reads: no scientific notation, " ms" after the time, no space after "lr:"; in the second form
 # decimals with a digit other than 0.
 SMALL = Architecture(width=0.25, last=384)  # the network that comes with the program
-SCRATCH = ("--pretrain_url=none", "--epochs=4", "--batch_size=8")
+SCRATCH = ("--pretrain_url=random", "--epochs=4", "--batch_size=8")
 STEP = re.compile(
     r"Epoch:\[ *\d+/ *\d+\], step:\[ *\d+/ *\d+\], loss:\[\d+\.\d+/\d+\.\d+\], time:\d+\.\d+ ms, lr:\d+\.\d+"
 )

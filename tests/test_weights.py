@@ -134,7 +134,6 @@ def bad_files(folder):
     cut_ckpt = write(folder / "cut.ckpt", standins.mindcv())
     cut_ckpt.chmod(0o644)
     cut_ckpt.write_bytes(cut_ckpt.read_bytes()[:1_000_003])
-    half = write(folder / "half.npz", standins.torchvision(width=0.5))
     resnet = write(folder / "resnet.npz", standins.resnet())
     tensors = standins.torchvision()
     del tensors["features.3.conv.1.0.weight"]
@@ -146,7 +145,6 @@ def bad_files(folder):
         empty: "the file is empty",
         cut: "not a complete .npz file",
         cut_ckpt: "not a complete .ckpt file",
-        half: "a MobileNetV2 of width 0.5, not 1; start with --width 0.5",
         resnet: r"not a MobileNetV2.*8 tensors: layer1\.0\.conv1\.weight",
         other: r"(?s)not complete.*missing: features\.3\.conv\.1\.0\.weight.*unexpected: features\.4\.se\.weight.*"
         r"of another shape: features\.5\.conv\.0\.1\.bias \[7\] instead of \[192\]",
@@ -161,10 +159,13 @@ def test_every_wrong_file_has_its_own_error(tmp_path):
         assert str(file) in str(caught.value)
 
 
-def test_width_of_the_file_can_be_asked_for(tmp_path):
-    assert (
-        weights.read(str(write(tmp_path / "half.npz", standins.torchvision(width=0.5))), 0.5).architecture.width == 0.5
-    )
+def test_the_shapes_say_the_width(tmp_path):
+    half = write(tmp_path / "half.npz", standins.torchvision(width=0.5))
+    assert weights.read(str(half)).architecture.width == weights.read(str(half), 0.5).architecture.width == 0.5
+    with pytest.raises(UserError, match=r"a MobileNetV2 of --width=0\.5, not 1; leave it out"):
+        weights.read(str(half), 1.0)
+    with pytest.raises(UserError, match="a MobileNetV2 of --last=1280, not 640; leave it out"):
+        weights.read(str(half), last=640)
 
 
 def test_pickle_in_npz_is_not_executed(tmp_path):

@@ -28,7 +28,7 @@ from mobilenetv2.features import features, fingerprint
 from mobilenetv2.files import user_path
 from mobilenetv2.finetune import finetune
 from mobilenetv2.folder import NEITHER, Finding, PhotoSet
-from mobilenetv2.forward import pooled
+from mobilenetv2.forward import answered, pooled
 from mobilenetv2.head import classify, train_head
 from mobilenetv2.lessons import Teacher
 from mobilenetv2.metrics import summary
@@ -72,7 +72,8 @@ def train(settings: Settings, output: Path) -> float:
             val, strangers = (compute(data.split(split)) for split in ("val", NEITHER))
             known = Features(compute(data.split("train"), count=settings.views, seed=settings.seed), val, strangers)
         with watch("evidence"):
-            evidence = gather(known, checked, settings, start.naming != "this program", start.head)
+            fresh = start.naming != "this program" and start.learned != data.fingerprint()
+            evidence = gather(known, checked, settings, fresh, start.head)
             findings += evidence.suspects
             tell(output, data, findings, settings)
             judge(evidence.suspects, settings)
@@ -105,9 +106,11 @@ def train(settings: Settings, output: Path) -> float:
     packed = pack(network, data, preprocessing, settings) if settings.compact else None
     if settings.unfreeze or settings.teacher_url or packed:
         with watch("evidence"):
-            answered = partial(pooled, network, preprocessing=preprocessing, workers=settings.workers)
-            known = Features(*(answered(data.split(split)) for split in ("train", "val", NEITHER)))
+            compute = partial(pooled, network, preprocessing=preprocessing, workers=settings.workers)
+            known = Features(*(compute(data.split(split)) for split in ("train", "val", NEITHER)))
             evidence = gather(known, checked, settings, False, None)
+    if packed:  # there is no room for it in the file
+        evidence = replace(evidence, neither=None, scores={})
 
     answers = {
         split: classify(network.classifier, features_.whole[:, 0])
@@ -126,17 +129,17 @@ def train(settings: Settings, output: Path) -> float:
         data={
             **{split: data.counts(split) for split in ("train", "val")},
             "fingerprint": data.fingerprint(),
-            "thumbnails": write_thumbnails(output, data, settings) if not packed else {},
+            "thumbnails": write_thumbnails(output, data, settings.thumbnails if evidence.neither else 0, settings),
         },
         origin=origin,
         settings=settings.recorded(),
         versions=results.versions(),
     )
-    checkpoint.save(output / "mobilenetv2.ckpt", network, description, None if packed else evidence.neither, packed)
+    checkpoint.save(output / "mobilenetv2.ckpt", network, description, evidence.neither, packed)
     (output / STATE).unlink(missing_ok=True)
     log.info("Wrote %s.", output / "mobilenetv2.ckpt")
     seconds = watch.seconds()
-    results.write(output, description, data, answers["val"], evidence.scores["val"], history, comparison, seconds)
+    results.write(output, description, data, answers["val"], evidence.scores.get("val"), history, comparison, seconds)
     known_of_it = (description, data, findings, evidence, answers["val"], history, comparison, seconds, settings)
     results.optional("report.html", publish, output, network, *known_of_it)
     tracker.close()
@@ -150,8 +153,8 @@ def pack(
     packed, right = compact.pack(network), []
     for values in ({}, compact.unpack(network, packed)):
         assign(network, values)  # from here on, the network is what the file says
-        features_ = pooled(network, data.split("val"), preprocessing, settings.workers).whole[:, 0]
-        right.append(summary(classify(network.classifier, features_), data.labels("val"))["correct"])
+        answers = answered(network, data.split("val"), preprocessing, settings.workers)
+        right.append(summary(answers, data.labels("val"))["correct"])
     log.info("Compact: %d validation photos right; with weights of 32 bits, %d.", right[1], right[0])
     return packed
 
@@ -164,13 +167,16 @@ def tell(output: Path, data: PhotoSet, findings: List[Finding], settings: Settin
         results.optional("report.html", publish_check, output, data, findings, settings)
 
 
-def write_thumbnails(output: Path, data: PhotoSet, settings: Settings) -> Dict[str, Any]:
-    """Of the photos that the checkpoint keeps as references; returns what the page needs to find them, or nothing."""
+def write_thumbnails(output: Path, data: PhotoSet, side: int, settings: Settings) -> Dict[str, Any]:
+    """Of the photos that the checkpoint keeps as references; returns what the page needs to find them, or nothing.
+
+    side: in pixels, or 0 for none.
+    """
     file, photos = output / f"mobilenetv2{thumbnails.SUFFIX}", data.split("train")
     kept = [photos[index] for index in references(len(photos), settings.seed)]
     try:
         file.unlink(missing_ok=True)  # of an earlier run
-        return thumbnails.write(file, kept, settings.thumbnails, settings.workers) if settings.thumbnails else {}
+        return thumbnails.write(file, kept, side, settings.workers) if side else {}
     except (OSError, UserError) as error:  # the training is done: this must not lose it
         log.warning("%s was not written: %s", file.name, error)
         return {}
@@ -201,7 +207,7 @@ def read_weights(settings: Settings) -> Optional[weights.Weights]:
                 "--teacher_url trains a network from random numbers: leave --pretrain_url and --unfreeze out"
             )
         return weights.read(settings.teacher_url)
-    if settings.pretrain_url.lower() == "none":
+    if settings.pretrain_url == "random":
         log.info("From random numbers: freezing them would be nonsense, so the network is trained as a whole.")
         return None
     if settings.pretrain_url:

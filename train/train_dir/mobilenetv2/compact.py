@@ -8,7 +8,7 @@ from typing import Dict, Iterator, List, Tuple
 
 import numpy as np
 
-from .network import MobileNetV2, values
+from .network import MobileNetV2, folded, values
 
 NAMES = ("weights", "scales", "biases")
 LEVELS = 127  # weights become whole numbers from -127 to 127
@@ -79,11 +79,8 @@ def _folded(known: Dict[str, np.ndarray], name: str, epsilon: float) -> Tuple[np
     weight = known[f"{name}.weight"]
     if not epsilon:
         return weight, known[f"{name}.bias"]
-    gamma, beta, mean, variance = (
-        known[f"{_norm(name)}.{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance")
-    )
-    factor = gamma / np.sqrt(variance + np.float32(epsilon))
-    return weight * factor[:, None, None, None], beta - mean * factor
+    norm = (known[f"{_norm(name)}.{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance"))
+    return folded(weight, *norm, epsilon)
 
 
 def _unfolded(name: str, epsilon: float, bias: np.ndarray) -> Dict[str, np.ndarray]:

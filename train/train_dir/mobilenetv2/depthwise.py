@@ -4,21 +4,25 @@ MindSpore hands depthwise convolutions to a general matrix product that spends i
 Numba. It runs in one thread: more of them would wait for those of the matrix products before and after it.
 """
 
-from typing import Tuple
+from typing import Callable, Tuple
 
 import numba
 import numpy as np
 
 
-def _compiled(function):
-    signature = "void(f4[:,:,:,::1], f4[::1], f4[:,:,:,::1], f4[::1], i8, i8, i8, f4[:,:,:,::1])"
-    try:
-        return numba.njit(signature, nogil=True, fastmath=True, cache=True)(function)
-    except (RuntimeError, OSError):  # no folder to keep the compiled kernel in: compiled anew at each start
-        return numba.njit(signature, nogil=True, fastmath=True)(function)
+def compiled(*signature: str) -> Callable[[Callable], Callable]:
+    """Decorator: compiled by Numba, at once for that signature or else when it is first called; runs beside other threads."""
+
+    def compile_(function: Callable) -> Callable:
+        try:
+            return numba.njit(*signature, nogil=True, fastmath=True, cache=True)(function)
+        except (RuntimeError, OSError):  # no folder to keep the compiled kernel in: compiled anew at each start
+            return numba.njit(*signature, nogil=True, fastmath=True)(function)
+
+    return compile_
 
 
-@_compiled
+@compiled("void(f4[:,:,:,::1], f4[::1], f4[:,:,:,::1], f4[::1], i8, i8, i8, f4[:,:,:,::1])")
 def _planes(x, shift_in, weight, shift, stride, top, left, out):
     """x f32 [N, C, H, W] -> out f32 [N, C, OH, OW]; weight f32 [C, 1, 3, 3], the others f32 [C].
 

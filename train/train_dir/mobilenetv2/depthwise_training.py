@@ -15,12 +15,15 @@ import numba
 import numpy as np
 from mindspore import ops
 
-from .depthwise import geometry
+from .depthwise import compiled, geometry
 from .device import processors
 
 _THREADS = processors()
 LINE = 8192  # numbers, about: two lines of them fit into a processor's first cache
 _pool = ThreadPoolExecutor(_THREADS, "depthwise-training")
+# Of a kernel: copied into it. As a function of its own it would be compiled in another way by the run that fills Numba's cache than
+# by those that read it, and the first run would differ from the others in the last digits.
+_part = numba.njit(inline="always")
 
 
 class Shape(NamedTuple):
@@ -39,14 +42,7 @@ class Shape(NamedTuple):
     group: int  # pictures per line
 
 
-def _compiled(function: Callable) -> Callable:
-    try:
-        return numba.njit(nogil=True, fastmath=True, cache=True)(function)
-    except (RuntimeError, OSError):  # as in `depthwise`
-        return numba.njit(nogil=True, fastmath=True)(function)
-
-
-@_compiled
+@_part
 def _moments(x):
     """f32 [N, S] -> mean and variance. Sums in single precision are over one picture only."""
     total = 0.0
@@ -65,7 +61,7 @@ def _moments(x):
     return centre, np.float32(total / x.size)
 
 
-@_compiled
+@_part
 def _relu6(x, scale, shift, out):
     """out = relu6(x * scale + shift), all f32 [S]."""
     zero, six = np.float32(0), np.float32(6)
@@ -73,7 +69,7 @@ def _relu6(x, scale, shift, out):
         out[i] = min(max(x[i] * scale + shift, zero), six)
 
 
-@_compiled
+@_part
 def _pad(x, first, s, scale, shift, line):
     """relu6(x * scale + shift) of a group of pictures, from the given one on, into the line. Returns the length of the line."""
     count = min(s.group, s.count - first)
@@ -84,7 +80,7 @@ def _pad(x, first, s, scale, shift, line):
     return count * s.plane
 
 
-@_compiled
+@_part
 def _convolve(line, length, w, pitch, out):
     """out [i] = sum over k, l of w [k, l] * line [i + k * pitch + l]."""
     above, here, below = line, line[pitch:], line[2 * pitch :]
@@ -102,7 +98,7 @@ def _convolve(line, length, w, pitch, out):
         )
 
 
-@_compiled
+@_part
 def _correlate(gradient, line, length, pitch, dw):
     """dw [k, l] += sum over i of gradient [i] * line [i + k * pitch + l]."""
     for k in range(3):
@@ -116,7 +112,7 @@ def _correlate(gradient, line, length, pitch, dw):
         dw[k, 2] += c
 
 
-@_compiled
+@_part
 def _middle(x, w, scale, shift, s, line, result, middle):
     """middle f32 [N, R * S] = depthwise(relu6(x f32 [N, H * W] * scale + shift))."""
     for first in range(0, s.count, s.group):
@@ -129,7 +125,7 @@ def _middle(x, w, scale, shift, s, line, result, middle):
                     row[j] = result[start + s.stride * j]
 
 
-@_compiled
+@_part
 def _norm_backward(x, mean, variance, epsilon, gamma, beta, batch, gradient):
     """gradient f32 [N, S]: of relu6(norm(x)), becomes that of x. Returns the gradients of gamma and beta."""
     inverse = np.float32(1) / np.sqrt(variance + epsilon)
@@ -156,7 +152,7 @@ def _norm_backward(x, mean, variance, epsilon, gamma, beta, batch, gradient):
     return np.float32(d_gamma), np.float32(d_beta)
 
 
-@_compiled
+@compiled()
 def _forward(x, norms, weight, epsilon, batch, s, start, stop, out, moments):
     """Channels start ... stop - 1 of x f32 [N, C, H * W] -> out f32 [N, C, R * S].
 
@@ -181,7 +177,7 @@ def _forward(x, norms, weight, epsilon, batch, s, start, stop, out, moments):
             _relu6(middle[n], scale, norms[3, c] - moments[2, c] * scale, out[n, c])
 
 
-@_compiled
+@compiled()
 def _backward(x, norms, weight, moments, d_out, epsilon, batch, s, start, stop, dx, d_norms, d_weight):
     """The gradients dx f32 [N, C, H * W], d_norms f32 [4, C] and d_weight f32 [C, 1, 3, 3] for these channels."""
     channel, middle = (

@@ -6,6 +6,7 @@ It sees the views of `lessons` also mirrored, blurred, sharpened and in other co
 
 import json
 import logging
+import math
 import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple
@@ -19,12 +20,12 @@ from . import lessons as lessons_module
 from . import network as network_module
 from . import views
 from .cache import PhotoCache, source
+from .errors import UserError
 from .features import fingerprint
 from .files import atomic, read_tensors
 from .fit import by_decay, rates, run_epoch, shuffled
 from .folder import PhotoSet
-from .forward import pooled
-from .head import classify
+from .forward import answered
 from .lessons import MIRRORED, Lessons, Teacher, prepare, regions
 from .metrics import summary
 from .network import MobileNetV2
@@ -75,14 +76,17 @@ def distill(
     history = _resume(output / STATE, state, plan)
 
     def measure() -> Dict[str, Any]:
-        features = pooled(network, data.split("val"), preprocessing, settings.workers).whole[:, 0]
-        return summary(classify(network.classifier, features), data.labels("val"))
+        return summary(answered(network, data.split("val"), preprocessing, settings.workers), data.labels("val"))
 
     for epoch in range(len(history), settings.epochs):
         early = epoch < EARLY[0] * settings.epochs
         size = round(preprocessing.size * EARLY[1] / 32) * 32 if early else preprocessing.size
         batches = _batches(lessons, preprocessing, size, epoch, settings)
         row = run_epoch(network, step, batches, measure, epoch, settings.epochs, schedule)
+        if not math.isfinite(row["loss"]):
+            raise UserError(
+                f"--lr={settings.lr:g}: the training ran away, its loss is no number any more; start with a lower one"
+            )
         history.append(row)
         record(row)
         _keep(output / STATE, state, plan, history)
@@ -150,7 +154,11 @@ def _resume(file: Path, state: Dict[str, ms.Parameter], plan: str) -> List[Dict[
     """Take up what a process with the same plan left when it was stopped; returns the rows of the epochs that are done."""
     if not file.exists():
         return []
-    tensors, extras = read_tensors(file)
+    try:
+        tensors, extras = read_tensors(file)
+    except UserError as error:
+        log.warning("%s. Starting from the first epoch.", error)
+        return []
     if extras.get("plan") != plan:
         log.info("%s is of other photos, settings or code: starting from the first epoch.", file)
         return []

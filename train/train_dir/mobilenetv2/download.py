@@ -1,4 +1,4 @@
-"""The tutorial's photos and ImageNet weights from mindspore.cn, for those who ask for them with --download."""
+"""The tutorial's photos and ImageNet weights from MindSpore's servers, for those who ask for them with --download."""
 
 import hashlib
 import http.client
@@ -7,6 +7,7 @@ import shutil
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,12 @@ def photos(folder: Path) -> Path:
                 raise UserError(f"{archive}: more than {LARGEST >> 30} GiB unpacked; this is not the photos")
             content.extractall(partial)  # below this folder, whatever the names inside say; it checks their sums
         os.replace(partial, unpacked)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        RuntimeError,
+    ) as error:  # broken, cut off, encrypted, of another kind
         archive.unlink()
         raise UserError(
             f"{archive}: not a sound .zip file ({error}), deleted; start again to download it anew"
@@ -104,9 +110,12 @@ def _complete(source: Source, part: Path) -> None:
             raise http.client.HTTPException("what was kept of it was longer than the file, deleted") from None
         return
     with response:
-        if response.status != 206:  # the server begins at the beginning
+        if not response.headers.get("Content-Range", "").startswith(
+            f"bytes {have}-"
+        ):  # the server begins at the beginning
             have = 0
-        total = have + int(response.headers.get("Content-Length") or LARGEST + 1)
+        length = response.headers.get("Content-Length", "")
+        total = have + (int(length) if length.isdecimal() else LARGEST + 1)
         if total > LARGEST:
             raise http.client.HTTPException(f"its size is not known, or more than {LARGEST >> 30} GiB")
         pieces = iter(lambda: response.read(PIECE), b"")

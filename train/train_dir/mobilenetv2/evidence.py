@@ -31,13 +31,13 @@ class Features:
 @dataclass(frozen=True)
 class Evidence:
     """folds: logits f32 [N, C] of the training photos, each by a classifier that has not learned from it. inside: of the same
-    photos by one that has learned from all of them. neither: when a picture is refused. scores: f32 [N] of "train" and
-    "strangers", held out, and "val". suspects: photos whose label is probably wrong. fresh: not even the features were learned
-    from these photos."""
+    photos by one that has learned from all of them. neither: when a picture is refused; None: never. scores: f32 [N] of "train"
+    and "strangers", held out, and "val". suspects: photos whose label is probably wrong. fresh: not even the features were
+    learned from these photos."""
 
     folds: np.ndarray
     inside: np.ndarray
-    neither: Neither
+    neither: Optional[Neither]
     scores: Dict[str, np.ndarray]
     suspects: List[Finding]
     fresh: bool
@@ -93,7 +93,9 @@ def measures(
         for row in per_class(matrix)
     )
     errors = [ece(reliability(answers["val"], labels["val"], scale)) for scale in (1.0, temperature)]
-    refused = {name: int((scores > evidence.neither.threshold).sum()) for name, scores in evidence.scores.items()}
+    refused = {"train": 0, "val": 0}
+    if evidence.neither:
+        refused = {name: int((scores > evidence.neither.threshold).sum()) for name, scores in evidence.scores.items()}
     return {
         "val": {
             **_summary(answers["val"] / np.float32(temperature), labels["val"]),

@@ -7,8 +7,7 @@ from mindspore import nn
 
 from .fit import Plan, fit, shuffled
 from .folder import PhotoSet
-from .forward import pooled
-from .head import classify
+from .forward import answered
 from .network import MobileNetV2
 from .pixels import Preprocessing
 from .progress import parallel
@@ -49,8 +48,7 @@ def finetune(
         return ((np.stack([next(pictures) for _ in rows]), labels[rows]) for rows in order)
 
     def validate() -> np.ndarray:
-        features = pooled(network, data.split("val"), preprocessing, settings.workers).whole[:, 0]
-        return classify(network.classifier, features)
+        return answered(network, data.split("val"), preprocessing, settings.workers)
 
     plan = Plan(settings.epochs, -(-len(photos) // batch), settings.lr, WEIGHT_DECAY, settings.patience)
     return fit(network, parameters, batches, validate, data.labels("val"), plan, record)

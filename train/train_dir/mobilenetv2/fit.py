@@ -1,4 +1,4 @@
-"""The one training loop: for the classifier on cached features and for the whole network on photos alike."""
+"""One epoch of training, and the loop that keeps the best: for a classifier on cached features as for whole networks."""
 
 import logging
 import time

@@ -5,6 +5,7 @@ from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from .folder import Photo
+from .head import classify
 from .inference import feature_maps
 from .network import MobileNetV2, middle, pool
 from .pixels import Preprocessing, pixels
@@ -53,6 +54,11 @@ def both(network: MobileNetV2) -> Function:
         return np.stack((pool(feature_map), middle(feature_map)), 1)
 
     return function
+
+
+def answered(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> np.ndarray:
+    """Logits f32 [N, classes] of view 0 of each photo."""
+    return classify(network.classifier, pooled(network, photos, preprocessing, workers).whole[:, 0])
 
 
 def pooled(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> Pooled:

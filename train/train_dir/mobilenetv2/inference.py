@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from .device import on_cpu
-from .network import ConvNorm, InvertedResidual, MobileNetV2
+from .network import ConvNorm, InvertedResidual, MobileNetV2, folded
 
 try:
     from .depthwise import depthwise, geometry
@@ -22,7 +22,8 @@ Layer = Callable[[np.ndarray], np.ndarray]
 
 
 def feature_maps(network: MobileNetV2) -> Layer:
-    """Pictures f32 [N, 3, S, S] -> f32 [N, channels, S / 32, S / 32]; of the weights as they are now, from any thread."""
+    """Pictures f32 [N, 3, S, S] -> f32 [N, channels, S / 32, S / 32]; from any thread. The weights must not change
+    meanwhile."""
     if depthwise is None or not on_cpu():
         network.set_train(False)
         return lambda pictures: network.features(ms.Tensor(pictures)).asnumpy()
@@ -40,13 +41,9 @@ def feature_maps(network: MobileNetV2) -> Layer:
 
 
 def _folded(layer: ConvNorm) -> Tuple[np.ndarray, np.ndarray]:
-    """Weight f32 [O, I, K, K] and shift f32 [O] that do what the convolution and the normalisation do."""
     convolution, norm = layer[0], layer[1]
-    gamma, beta, mean, variance = (
-        parameter.asnumpy() for parameter in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
-    )
-    scale = gamma / np.sqrt(variance + np.float32(norm.eps))
-    return convolution.weight.asnumpy() * scale[:, None, None, None], beta - mean * scale
+    parameters = (convolution.weight, norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+    return folded(*(parameter.asnumpy() for parameter in parameters), norm.eps)
 
 
 def _stem(layer: ConvNorm, same: bool) -> Layer:

@@ -28,7 +28,8 @@ from .progress import parallel, progress
 from .settings import Settings
 
 VIEWS = 30  # of each photo, at most
-TOTAL = 20_000  # of all photos, about: they are kept in memory
+BYTES = 1_550_000_000  # of all of them, about: they are kept in memory
+LARGE = 4  # the shorter side of a photo is kept in memory at this many times the teacher's input, at most
 MOSAIC = (
     0.5  # share of the views that are made of two or four photos; in these, pictures of low resolution are sharp, too
 )
@@ -55,8 +56,8 @@ class Lessons(NamedTuple):
 def prepare(teacher: Teacher, data: PhotoSet, side: int, settings: Settings, cache: PhotoCache) -> Lessons:
     """VIEWS views of each training photo, side x side, and what the teacher makes of them at its own size."""
     photos, size = data.split("train"), teacher.preprocessing.size
-    images = list(parallel(lambda photo: decode(photo.read(), size), photos, settings.workers))
-    count = min(VIEWS, max(1, TOTAL // len(photos))) * len(photos)
+    images = list(parallel(lambda photo: _bounded(decode(photo.read(), size), LARGE * size), photos, settings.workers))
+    count = min(VIEWS, max(1, BYTES // (3 * side**2 * len(photos)))) * len(photos)
     channels = teacher.network.classifier.in_channels
     pictures, features = np.empty((count, side, side, 3), np.uint8), np.empty((count, 5, channels), np.float16)
     context = {
@@ -108,6 +109,16 @@ def regions(feature_map: Any) -> Tuple[Any, ...]:
 
 
 MIRRORED = [0, 2, 1, 4, 3]  # the regions of a picture in its mirror
+
+
+def _bounded(image: Image.Image, shorter: int) -> Image.Image:
+    """The same picture, reduced where its shorter side is longer than that."""
+    factor = min(image.size) / shorter
+    return (
+        image
+        if factor <= 1
+        else image.resize((round(image.width / factor), round(image.height / factor)), Image.BICUBIC)
+    )
 
 
 def _view(images: Sequence[Image.Image], index: int, size: int, random: np.random.Generator) -> Image.Image:

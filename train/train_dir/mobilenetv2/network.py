@@ -1,7 +1,7 @@
 """MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381, table 2)."""
 
 from dataclasses import dataclass
-from typing import Dict
+from typing import Dict, Tuple
 
 import numpy as np
 from mindspore import Tensor, nn, ops
@@ -146,6 +146,14 @@ def middle(feature_map: Tensor) -> Tensor:
     border = feature_map.shape[2] // 7
     inner = slice(border, feature_map.shape[2] - border)
     return feature_map[:, :, inner, inner].mean((2, 3))
+
+
+def folded(
+    weight: np.ndarray, gamma: np.ndarray, beta: np.ndarray, mean: np.ndarray, variance: np.ndarray, epsilon: float
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Weight f32 [O, I, K, K] and bias f32 [O] that do what the convolution and the batch normalisation after it do."""
+    scale = gamma / np.sqrt(variance + np.float32(epsilon))
+    return weight * scale[:, None, None, None], beta - mean * scale
 
 
 def values(network: nn.Cell) -> Dict[str, np.ndarray]:

@@ -70,7 +70,7 @@ def publish(
         history=history,
         comparison=comparison,
         calibration=report.Calibration(scale, *rows),
-        neither=report.Refusals(evidence.neither.threshold, evidence.scores),
+        neither=report.Refusals(evidence.neither.threshold, evidence.scores) if evidence.neither else None,
         answers=_shown(network, description, data.split("val"), answers / np.float32(scale)),
         findings=remarks(data, findings, settings.language),
         seconds=seconds,

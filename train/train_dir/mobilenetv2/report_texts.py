@@ -191,6 +191,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "part.features": ("features", "计算特征"),
     "part.head": ("classifier", "训练分类器"),
     "part.finetune": ("fine-tuning", "微调"),
+    "part.distill": ("the small network", "训练小网络"),
     "part.evidence": ("evidence", "计算依据"),
     "part.total": ("total", "合计"),
     "settings": ("Settings", "设置"),

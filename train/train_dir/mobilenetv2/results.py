@@ -6,7 +6,7 @@ import logging
 import platform
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import mindspore as ms
 import numpy as np
@@ -37,12 +37,13 @@ def write(
     description: Description,
     data: PhotoSet,
     answers: np.ndarray,
-    scores: np.ndarray,
+    scores: Optional[np.ndarray],
     history: Dict[str, List[Dict[str, Any]]],
     comparison: Dict[str, Dict[str, Any]],
     seconds: Dict[str, float],
 ) -> None:
-    """answers: logits f32 [N, C] of the validation photos. scores: f32 [N], how much each is like none of the classes. history:
+    """answers: logits f32 [N, C] of the validation photos. scores: f32 [N], how much each is like none of the classes; None
+    where the checkpoint refuses nothing. history:
     rows of `fit` by stage. comparison: `compare.figures` of "teacher" and "student", or empty. seconds: by part of the run."""
     photos = data.split("val")
     steps = [row["step_ms"] for row in history.get("finetune", [])]
@@ -120,7 +121,7 @@ def _write_json(file: Path, content: Any) -> None:
 
 
 def _write_table(
-    file: Path, description: Description, photos: Sequence[Photo], answers: np.ndarray, scores: np.ndarray
+    file: Path, description: Description, photos: Sequence[Photo], answers: np.ndarray, scores: Optional[np.ndarray]
 ) -> None:
     classes = description.classes
     confidences = np.exp(log_softmax(answers / np.float32(description.temperature)))
@@ -128,9 +129,10 @@ def _write_table(
         table = csv.writer(stream)
         columns = [f"{what} {name}" for what in ("logit", "confidence") for name in classes]
         table.writerow(["photo", "class", "answer", "neither score", *columns])
-        for photo, score, logits, shares in zip(photos, scores, answers, confidences):
-            numbers = [repr(float(value)) for value in (score, *logits, *shares)]
-            table.writerow([photo.name, classes[photo.label], classes[logits.argmax()], *numbers])
+        written = [""] * len(photos) if scores is None else [repr(float(score)) for score in scores]
+        for photo, score, logits, shares in zip(photos, written, answers, confidences):
+            numbers = [repr(float(value)) for value in (*logits, *shares)]
+            table.writerow([photo.name, classes[photo.label], classes[logits.argmax()], score, *numbers])
 
 
 def peak_memory() -> float:

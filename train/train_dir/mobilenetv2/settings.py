@@ -57,13 +57,14 @@ class Settings:
     pretrain_url: str = _setting(
         "",
         "weights to start from, a file or the folder that holds it: .ckpt of MindCV, MindVision or this program, "
-        ".npz or .safetensors with torchvision's names; 'none' starts from random numbers",
+        ".npz or .safetensors with torchvision's names; or 'random', for random numbers; none: the small network that "
+        "comes with the program",
         ("pretrained_path", "pretrain_model_path", "ckpt_url", "model_url"),
     )
     download: bool = _setting(
         False,
-        "get the tutorial's photos and ImageNet weights from mindspore.cn into cache_dir, where data_url and pretrain_url do "
-        "not name others",
+        "get the tutorial's photos and ImageNet weights from MindSpore's servers into cache_dir, where data_url and "
+        "pretrain_url do not name others",
     )
     teacher_url: str = _setting(
         "",
@@ -162,7 +163,9 @@ class Settings:
     workers: Optional[int] = _setting(
         None, "threads that read photos", low=1, high=256, auto="the number of processors"
     )
-    cache_dir: str = _setting("~/.cache/mobilenetv2-photos", "folder for computed features; may be deleted at any time")
+    cache_dir: str = _setting(
+        "~/.cache/mobilenetv2-photos", "folder for computed features and downloads; may be deleted at any time"
+    )
     aim_repo: str = _setting("", "Aim repository to record the run in, where the package aim is installed")
 
     def recorded(self) -> Dict[str, Any]:

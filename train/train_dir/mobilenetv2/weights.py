@@ -19,7 +19,8 @@ BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 class Weights:
     """A pretrained backbone under this package's names, and the conventions that it was trained with.
 
-    head: weight f32 [C, channels] and bias f32 [C], or None. size and classes: None where the file does not say.
+    head: weight f32 [C, channels] and bias f32 [C], or None. size and classes: None where the file does not say. learned:
+    fingerprint of the photos that a checkpoint of this program was trained on.
     """
 
     backbone: Dict[str, np.ndarray]
@@ -30,6 +31,7 @@ class Weights:
     std: Tuple[float, float, float] = Preprocessing.std
     size: Optional[int] = None
     classes: Optional[Tuple[str, ...]] = None
+    learned: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,7 @@ _THEIRS = {
 
 
 def read(path: str, width: Optional[float] = None, last: Optional[int] = None) -> Weights:
-    """A file of weights, or the folder that holds it, checked against the network of that width (default 1.0) and that many
-    channels in its last layer (default 1280).
+    """A file of weights, or the folder that holds it. width, last: where given, they must be those of the file.
 
     Raises UserError that lists every tensor that is missing, unexpected or of another shape, with the likely cause.
     """
@@ -120,7 +121,9 @@ def read(path: str, width: Optional[float] = None, last: Optional[int] = None) -
     stated = _conventions(file, conventions)
     naming = max(_THEIRS, key=lambda name: len(tensors.keys() & set(_THEIRS[name].backbone())))
     conventions = stated.pop("padding", "symmetric"), stated.pop("epsilon", 1e-5)
-    architecture = Architecture(width or 1.0, *conventions, last or Architecture.last)
+    own_width, own_last = _measured(tensors, _THEIRS[naming])
+    architecture = Architecture(own_width, *conventions, own_last)
+    _agree(file, architecture, width, last)
     backbone, head = _translate(file, tensors, _THEIRS[naming], architecture)
     return Weights(backbone, head, naming, architecture, **stated)
 
@@ -144,13 +147,7 @@ def _own(file: Path, width: Optional[float], last: Optional[int]) -> Weights:
     """A checkpoint of this program says everything itself."""
     network, description, _ = checkpoint.load(str(file))
     architecture, preprocessing = description.architecture, description.preprocessing
-    for name, wanted in (("width", width), ("last", last)):
-        own = getattr(architecture, name)
-        if wanted not in (None, own):
-            raise UserError(
-                f"{file}: a MobileNetV2 of --{name}={own:g}, not {wanted:g}; leave it out, or begin with random numbers: "
-                "--pretrain_url=none"
-            )
+    _agree(file, architecture, width, last)
     values = {name: parameter.asnumpy() for name, parameter in network.parameters_dict().items()}
     head = tuple(values.pop(name) for name in _OURS.head)
     return Weights(
@@ -162,7 +159,28 @@ def _own(file: Path, width: Optional[float], last: Optional[int]) -> Weights:
         preprocessing.std,
         preprocessing.size,
         description.classes,
+        description.data["fingerprint"],
     )
+
+
+def _agree(file: Path, architecture: Architecture, width: Optional[float], last: Optional[int]) -> None:
+    for name, wanted in (("width", width), ("last", last)):
+        own = getattr(architecture, name)
+        if wanted not in (None, own):
+            raise UserError(
+                f"{file}: a MobileNetV2 of --{name}={own:g}, not {wanted:g}; leave it out, or begin with random numbers: "
+                "--pretrain_url=random"
+            )
+
+
+def _measured(tensors: Dict[str, np.ndarray], naming: _Naming) -> Tuple[float, int]:
+    """Width and channels of the last layer, by the shapes; those of the paper where they make no sense."""
+    names = naming.backbone()
+    projection, last = (len(tensors[name]) if name in tensors else 0 for name in (names[-10], names[-5]))
+    width = round(projection / 320, 2)  # of the last block, 320 channels at width 1.0
+    if not 0.1 <= width <= 2 or last < 8:
+        return Architecture.width, Architecture.last
+    return width, round(last / max(1.0, width))
 
 
 def _conventions(file: Path, stated: Dict[str, Any]) -> Dict[str, Any]:
@@ -214,9 +232,7 @@ def _translate(
             _list("of another shape", other),
             _list("not finite", broken),
         ]
-        raise UserError(
-            "\n  ".join([f"{file}: {_cause(tensors, naming, missing, other, architecture)}", *filter(None, lists)])
-        )
+        raise UserError("\n  ".join([f"{file}: {_cause(tensors, naming, missing)}", *filter(None, lists)]))
     backbone = {ours: np.float32(tensors[theirs]) for theirs, ours in names.items()}
     if not all(name in tensors for name in naming.head):
         return backbone, None
@@ -229,19 +245,13 @@ def _optimizer_state(name: str, known: set) -> bool:
     return name.split(".", 1)[-1] in known or "." not in name
 
 
-def _cause(
-    tensors: Dict[str, np.ndarray], naming: _Naming, missing: List[str], other: List[str], architecture: Architecture
-) -> str:
+def _cause(tensors: Dict[str, np.ndarray], naming: _Naming, missing: List[str]) -> str:
     if 2 * len(missing) > len(naming.backbone()):
         first = ", ".join(list(tensors)[:3]) or "none"
         return (
             f"not a MobileNetV2 with the names of {', '.join(_THEIRS)} ({len(tensors)} tensors: {first} ...); "
             "choose other weights"
         )
-    projection = tensors.get(naming.backbone()[-10])  # of the last block, 320 channels at width 1.0
-    width = round(len(projection) / 320, 2) if projection is not None else architecture.width
-    if other and width != architecture.width:
-        return f"a MobileNetV2 of width {width:g}, not {architecture.width:g}; start with --width {width:g}"
     return "a MobileNetV2, but not complete as published; download it again or choose other weights"
 
 
