@@ -236,12 +236,3 @@ def test_pictures_that_have_nothing_in_common():
         0, 256, (700, 64, 64), np.uint8
     )  # some look alike from afar, none from near
     assert near_duplicates(noise) == []
-
-
-def test_a_weak_classifier_questions_no_labels():
-    labels, others = np.zeros(100, np.int32), np.zeros(100)
-    logits = np.tile(np.float32([4, 0]), (100, 1))
-    logits[:2], others[:2] = (0, 4), 1
-    assert quality.suspects(logits, others, labels).tolist() == [0, 1]
-    logits[2:6] = (0, 4)  # four more that are wrong, in no strange company: these are just hard
-    assert quality.suspects(logits, others, labels).tolist() == []

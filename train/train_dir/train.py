@@ -42,6 +42,7 @@ from mobilenetv2.settings import HEAD, Settings, parse
 from mobilenetv2.tracking import Tracker
 
 log = logging.getLogger(f"{logbook.NAME}.train")
+BUILT_IN = "the built-in network"
 
 
 def train(settings: Settings, output: Path) -> float:
@@ -72,7 +73,7 @@ def train(settings: Settings, output: Path) -> float:
             val, strangers = (compute(data.split(split)) for split in ("val", NEITHER))
             known = Features(compute(data.split("train"), count=settings.views, seed=settings.seed), val, strangers)
         with watch("evidence"):
-            fresh = start.naming != "this program" and start.learned != data.fingerprint()
+            fresh = start.naming not in (weights.OWN, BUILT_IN)
             evidence = gather(known, checked, settings, fresh, start.head)
             findings += evidence.suspects
             tell(output, data, findings, settings)
@@ -213,7 +214,7 @@ def read_weights(settings: Settings) -> Optional[weights.Weights]:
     if settings.pretrain_url:
         return weights.read(settings.pretrain_url, settings.width, settings.last)
     log.info("No --pretrain_url: starting from the small network that comes with this program.")
-    return replace(weights.read(str(checkpoint.EMBEDDED), settings.width, settings.last), naming="the built-in network")
+    return replace(weights.read(str(checkpoint.EMBEDDED), settings.width, settings.last), naming=BUILT_IN)
 
 
 def main(arguments: List[str]) -> int:

@@ -21,8 +21,8 @@ from .device import processors
 _THREADS = processors()
 LINE = 8192  # numbers, about: two lines of them fit into a processor's first cache
 _pool = ThreadPoolExecutor(_THREADS, "depthwise-training")
-# Of a kernel: copied into it. As a function of its own it would be compiled in another way by the run that fills Numba's cache than
-# by those that read it, and the first run would differ from the others in the last digits.
+# Of a kernel: copied into it. As a function of its own it would be compiled in another way by the run that fills Numba's cache
+# than by those that read it, and the first run would differ from the others in the last digits.
 _part = numba.njit(inline="always")
 
 

@@ -12,6 +12,7 @@ from .files import find_file, read_tensors
 from .network import BLOCKS, Architecture, MobileNetV2, assign
 from .pixels import Preprocessing
 
+OWN = "this program"
 BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -19,8 +20,7 @@ BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 class Weights:
     """A pretrained backbone under this package's names, and the conventions that it was trained with.
 
-    head: weight f32 [C, channels] and bias f32 [C], or None. size and classes: None where the file does not say. learned:
-    fingerprint of the photos that a checkpoint of this program was trained on.
+    head: weight f32 [C, channels] and bias f32 [C], or None. size and classes: None where the file does not say.
     """
 
     backbone: Dict[str, np.ndarray]
@@ -31,7 +31,6 @@ class Weights:
     std: Tuple[float, float, float] = Preprocessing.std
     size: Optional[int] = None
     classes: Optional[Tuple[str, ...]] = None
-    learned: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,13 +152,12 @@ def _own(file: Path, width: Optional[float], last: Optional[int]) -> Weights:
     return Weights(
         values,
         head,
-        "this program",
+        OWN,
         architecture,
         preprocessing.mean,
         preprocessing.std,
         preprocessing.size,
         description.classes,
-        description.data["fingerprint"],
     )
 
 
