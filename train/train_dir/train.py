@@ -152,7 +152,13 @@ def pack(
 ) -> Dict[str, np.ndarray]:
     """Round the network's weights to 8 bits, say what that costs, and return what goes into the file."""
     packed, right = compact.pack(network), []
-    for values in ({}, compact.unpack(network, packed)):
+    try:
+        rounded = compact.unpack(network, packed)
+    except ValueError:
+        raise UserError(
+            "--compact: the weights are too large for it, as after a training that ran away; start with a lower --lr"
+        ) from None
+    for values in ({}, rounded):
         assign(network, values)  # from here on, the network is what the file says
         answers = answered(network, data.split("val"), preprocessing, settings.workers)
         right.append(summary(answers, data.labels("val"))["correct"])
