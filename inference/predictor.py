@@ -22,7 +22,7 @@ from mobilenetv2.activation import class_activation_map
 from mobilenetv2.errors import UserError
 from mobilenetv2.files import find_file
 from mobilenetv2.folder import NEITHER
-from mobilenetv2.forward import BATCH, forward
+from mobilenetv2.forward import forward
 from mobilenetv2.inference import feature_maps
 from mobilenetv2.metrics import log_softmax
 from mobilenetv2.network import middle, pool
@@ -109,7 +109,7 @@ class Predictor:
             nonlocal seconds
             start = time.perf_counter()
             result = self._feature_maps(batch)
-            seconds = (time.perf_counter() - start) / BATCH
+            seconds = (time.perf_counter() - start) / len(batch)
             return result
 
         for picture, feature_map in forward(timed, pictures(), self.description.preprocessing.size):

@@ -11,19 +11,16 @@ not used.
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, NamedTuple, Tuple
 
-import numba
 import numpy as np
 from mindspore import ops
 
 from .depthwise import compiled, geometry
 from .device import processors
+from .product import part
 
 _THREADS = processors()
 LINE = 8192  # numbers, about: two lines of them fit into a processor's first cache
 _pool = ThreadPoolExecutor(_THREADS, "depthwise-training")
-# Of a kernel: copied into it. As a function of its own it would be compiled in another way by the run that fills Numba's cache
-# than by those that read it, and the first run would differ from the others in the last digits.
-_part = numba.njit(inline="always")
 
 
 class Shape(NamedTuple):
@@ -42,7 +39,7 @@ class Shape(NamedTuple):
     group: int  # pictures per line
 
 
-@_part
+@part
 def _moments(x):
     """f32 [N, S] -> mean and variance. Sums in single precision are over one picture only."""
     total = 0.0
@@ -61,7 +58,7 @@ def _moments(x):
     return centre, np.float32(total / x.size)
 
 
-@_part
+@part
 def _relu6(x, scale, shift, out):
     """out = relu6(x * scale + shift), all f32 [S]."""
     zero, six = np.float32(0), np.float32(6)
@@ -69,7 +66,7 @@ def _relu6(x, scale, shift, out):
         out[i] = min(max(x[i] * scale + shift, zero), six)
 
 
-@_part
+@part
 def _pad(x, first, s, scale, shift, line):
     """relu6(x * scale + shift) of a group of pictures, from the given one on, into the line. Returns the length of the line."""
     count = min(s.group, s.count - first)
@@ -80,7 +77,7 @@ def _pad(x, first, s, scale, shift, line):
     return count * s.plane
 
 
-@_part
+@part
 def _convolve(line, length, w, pitch, out):
     """out [i] = sum over k, l of w [k, l] * line [i + k * pitch + l]."""
     above, here, below = line, line[pitch:], line[2 * pitch :]
@@ -98,7 +95,7 @@ def _convolve(line, length, w, pitch, out):
         )
 
 
-@_part
+@part
 def _correlate(gradient, line, length, pitch, dw):
     """dw [k, l] += sum over i of gradient [i] * line [i + k * pitch + l]."""
     for k in range(3):
@@ -112,7 +109,7 @@ def _correlate(gradient, line, length, pitch, dw):
         dw[k, 2] += c
 
 
-@_part
+@part
 def _middle(x, w, scale, shift, s, line, result, middle):
     """middle f32 [N, R * S] = depthwise(relu6(x f32 [N, H * W] * scale + shift))."""
     for first in range(0, s.count, s.group):
@@ -125,7 +122,7 @@ def _middle(x, w, scale, shift, s, line, result, middle):
                     row[j] = result[start + s.stride * j]
 
 
-@_part
+@part
 def _norm_backward(x, mean, variance, epsilon, gamma, beta, batch, gradient):
     """gradient f32 [N, S]: of relu6(norm(x)), becomes that of x. Returns the gradients of gamma and beta."""
     inverse = np.float32(1) / np.sqrt(variance + epsilon)

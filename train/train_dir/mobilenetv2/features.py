@@ -35,7 +35,7 @@ def features(
     context = {
         "kind": "features",
         "code": source(pixels, views, inference, network_module),
-        "by": "MindSpore" if inference.depthwise is None else "NumPy",
+        "by": "Numba" if inference.COMPILED else "MindSpore",
         "backbone": fingerprint(network),
         "preprocessing": repr(preprocessing),
         "packages": [ms.__version__, Image.__version__, np.__version__],

@@ -1,4 +1,4 @@
-"""Pictures through a network in batches of one shape: one graph is compiled where MindSpore does it, and memory stays bounded."""
+"""Pictures through a network in batches: memory stays bounded."""
 
 from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Tuple
 
@@ -6,13 +6,10 @@ import numpy as np
 
 from .folder import Photo
 from .head import classify
-from .inference import feature_maps
+from .inference import BATCH, feature_maps
 from .network import MobileNetV2, middle, pool
 from .pixels import Preprocessing, pixels
 from .progress import parallel, progress
-
-BATCH = 8  # pictures per forward pass: larger ones are not faster on a CPU
-
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -20,7 +17,7 @@ Function = Callable[[np.ndarray], np.ndarray]
 def forward(
     function: Function, pictures: Iterator[Tuple[Any, np.ndarray]], size: int
 ) -> Iterator[Tuple[Any, np.ndarray]]:
-    """(name, picture f32 [3, size, size]) -> (name, row of function(f32 [BATCH, 3, size, size])), in the same order."""
+    """(name, picture f32 [3, size, size]) -> (name, row of function(f32 [N, 3, size, size])), in the same order."""
     batch = np.zeros((BATCH, 3, size, size), np.float32)
     names: List[Any] = []
     for name, picture in pictures:
@@ -29,8 +26,8 @@ def forward(
         if len(names) == BATCH:
             yield from zip(names, function(batch))
             names = []
-    if names:  # the rest of the batch holds older pictures, whose rows are not passed on
-        yield from zip(names, function(batch))
+    if names:
+        yield from zip(names, function(batch[: len(names)]))
 
 
 class Pooled(NamedTuple):

@@ -1,93 +1,134 @@
-"""The forward pass on a CPU: NumPy's matrix products and the kernel of depthwise.py, with batch normalisation folded in.
+"""The forward pass on a CPU, compiled by Numba (depthwise.py, product.py), with batch normalisation folded in.
 
-MindSpore takes longer between its operators than in them where pictures are small or come one at a time. What is computed is
-read from the network's own cells; on other devices, or without Numba, these compute it themselves.
+MindSpore's operators copy more than they compute. What is computed is read from the network's own cells; on other devices, or
+without Numba, these compute it themselves.
+
+A feature map is f32 [channels, pixels], the pixels filled up to a multiple of COLUMNS with numbers that mean nothing.
 """
 
-from typing import Callable, Tuple
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Callable, Dict, List, Tuple
 
 import mindspore as ms
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from .device import on_cpu
+from .device import on_cpu, processors
 from .network import ConvNorm, InvertedResidual, MobileNetV2, folded
 
 try:
-    from .depthwise import depthwise, geometry
+    from .depthwise import expanded, geometry, pointwise, windows
+    from .product import COLUMNS
+
+    COMPILED = True
 except (ImportError, OSError):  # no Numba for this machine or Python
-    depthwise = None
+    COMPILED = False
 
-Layer = Callable[[np.ndarray], np.ndarray]
+BATCH = 8  # pictures per pass of MindSpore's operators, which are compiled for one shape
+NONE = np.zeros((0, 0), np.float32)
 
 
-def feature_maps(network: MobileNetV2) -> Layer:
+def feature_maps(network: MobileNetV2) -> Callable[[np.ndarray], np.ndarray]:
     """Pictures f32 [N, 3, S, S] -> f32 [N, channels, S / 32, S / 32]; from any thread. The weights must not change
     meanwhile."""
-    if depthwise is None or not on_cpu():
-        network.set_train(False)
-        return lambda pictures: network.features(ms.Tensor(pictures)).asnumpy()
-    same = network.architecture.padding == "same"
-    first, *blocks, last = network.features
-    layers = [_stem(first, same), *(_block(block, same) for block in blocks), _pointwise(last, rectified=True)]
+    if COMPILED and on_cpu():
+        return _Forward(network)
+    network.set_train(False)
 
-    def one(picture: np.ndarray) -> np.ndarray:
-        for layer in layers:
-            picture = layer(picture)
-        return picture
-
-    # One by one: what a layer leaves is then still in the processor's cache when the next one reads it.
-    return lambda pictures: np.concatenate([one(picture[None]) for picture in pictures])
-
-
-def _folded(layer: ConvNorm) -> Tuple[np.ndarray, np.ndarray]:
-    convolution, norm = layer[0], layer[1]
-    parameters = (convolution.weight, norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
-    return folded(*(parameter.asnumpy() for parameter in parameters), norm.eps)
-
-
-def _stem(layer: ConvNorm, same: bool) -> Layer:
-    """3x3 convolution with stride 2, normalisation and ReLU6."""
-    weight, shift = _folded(layer)
-    matrix = weight.reshape(len(weight), -1)
-
-    def run(x: np.ndarray) -> np.ndarray:
-        (rows, top), (columns, left) = (geometry(length, 2, same) for length in x.shape[2:])
-        padding = ((top, 2 * rows + 1 - x.shape[2] - top), (left, 2 * columns + 1 - x.shape[3] - left))
-        padded = np.pad(x[0], ((0, 0), *(tuple(max(0, side) for side in sides) for sides in padding)))
-        windows = sliding_window_view(padded, (3, 3), (1, 2))[:, : 2 * rows : 2, : 2 * columns : 2]  # [3, R, S, 3, 3]
-        out = matrix @ windows.transpose(0, 3, 4, 1, 2).reshape(matrix.shape[1], -1)
-        out += shift[:, None]
-        return np.clip(out, 0, 6, out).reshape(1, -1, rows, columns)
+    def run(pictures: np.ndarray) -> np.ndarray:
+        filled = np.resize(pictures, (-(-len(pictures) // BATCH) * BATCH, *pictures.shape[1:]))
+        batches = filled.reshape(-1, BATCH, *pictures.shape[1:])
+        return np.concatenate([network.features(ms.Tensor(batch)).asnumpy() for batch in batches])[: len(pictures)]
 
     return run
 
 
-def _pointwise(layer: ConvNorm, rectified: bool) -> Layer:
-    """1x1 convolution and normalisation, and ReLU6."""
-    weight, shift = _folded(layer)
-    matrix = weight[:, :, 0, 0]
+class _Forward:
+    """Each processor takes one picture at a time: waiting for each other within a picture took longer than it saved."""
 
-    def run(x: np.ndarray) -> np.ndarray:
-        out = matrix @ x.reshape(x.shape[1], -1)
-        out += shift[:, None]
-        return (np.clip(out, 0, 6, out) if rectified else out).reshape(1, -1, *x.shape[2:])
+    def __init__(self, network: MobileNetV2):
+        first, *blocks, last = network.features
+        same = network.architecture.padding == "same"
+        self._layers = [_stem(first, same), *(_block(block, same) for block in blocks), _last(last)]
+        self._threads = ThreadPoolExecutor(processors(), "inference")
+        self._spare: List[_Memory] = []
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        return np.stack(list((map if len(pictures) == 1 else self._threads.map)(self._one, pictures)))
+
+    def _one(self, picture: np.ndarray) -> np.ndarray:
+        memory = self._spare.pop() if self._spare else _Memory()
+        x, side = np.ascontiguousarray(picture).reshape(3, -1), picture.shape[1]
+        for number, layer in enumerate(self._layers):
+            x, side = layer(x, side, partial(memory.take, number % 2))
+        result = x[:, : side * side].reshape(-1, side, side).copy()
+        self._spare.append(memory)
+        return result
+
+
+class _Memory:
+    """Arrays that are written to again and again: getting memory takes longer than filling it."""
+
+    def __init__(self) -> None:
+        self._arrays: Dict[str, np.ndarray] = {}
+
+    def take(self, turn: int, name: str, channels: int, side: int) -> np.ndarray:
+        """f32 [channels, pixels], with whatever the last one of this name and turn, 0 or 1, held."""
+        name, pixels = f"{name}{turn}", -(-side * side // COLUMNS) * COLUMNS
+        if len(self._arrays.get(name, ())) < channels * pixels:
+            self._arrays[name] = np.zeros(channels * pixels, np.float32)
+        return self._arrays[name][: channels * pixels].reshape(channels, pixels)
+
+
+Take = Callable[[str, int, int], np.ndarray]
+Layer = Callable[[np.ndarray, int, Take], Tuple[np.ndarray, int]]  # feature map and its side, before and after
+
+
+def _folded(layer: ConvNorm) -> Tuple[np.ndarray, np.ndarray]:
+    """Matrix f32 [outputs, inputs * kernel] and shift f32 [outputs]."""
+    convolution, norm = layer[0], layer[1]
+    parameters = (convolution.weight, norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+    weight, shift = folded(*(parameter.asnumpy() for parameter in parameters), norm.eps)
+    return np.ascontiguousarray(weight.reshape(len(weight), -1)), shift
+
+
+def _stem(layer: ConvNorm, same: bool) -> Layer:
+    """3x3 convolution with stride 2, normalisation and ReLU6."""
+    matrix, shift = _folded(layer)
+
+    def run(x: np.ndarray, side: int, take: Take) -> Tuple[np.ndarray, int]:
+        outputs, before = geometry(side, 2, same)
+        rows, out = take("rows", matrix.shape[1], outputs), take("map", len(matrix), outputs)
+        windows(x, side, before, outputs, rows)
+        pointwise(matrix, rows, shift, True, NONE, out)
+        return out, outputs
 
     return run
 
 
 def _block(block: InvertedResidual, same: bool) -> Layer:
-    weight, shift = _folded(block.conv[-2])
-    project, stride = _pointwise(block.conv[-1], rectified=False), block.conv[-2][0].stride[0]
-    if block.expands:
-        expansion, shift_in = _folded(block.conv[0])
-        matrix = expansion[:, :, 0, 0]
-    else:
-        shift_in = np.zeros(len(weight), np.float32)  # and what comes is between 0 and 6
+    """Inverted residual."""
+    expand = _folded(block.conv[0]) if block.expands else (NONE, np.zeros(0, np.float32))
+    (weight, shift), stride = _folded(block.conv[-2]), block.conv[-2][0].stride[0]
+    project, shift_out = _folded(block.conv[-1])
 
-    def run(x: np.ndarray) -> np.ndarray:
-        y = (matrix @ x.reshape(x.shape[1], -1)).reshape(1, -1, *x.shape[2:]) if block.expands else x
-        y = project(depthwise(y, shift_in, weight, shift, stride, same))
-        return np.add(x, y, out=y) if block.residual else y
+    def run(x: np.ndarray, side: int, take: Take) -> Tuple[np.ndarray, int]:
+        outputs, before = geometry(side, stride, same)
+        hidden, out = take("hidden", len(weight), outputs), take("map", len(project), outputs)
+        expanded(x, *expand, weight, shift, side, stride, before, outputs, hidden)
+        pointwise(project, hidden, shift_out, False, x if block.residual else NONE, out)
+        return out, outputs
+
+    return run
+
+
+def _last(layer: ConvNorm) -> Layer:
+    """1x1 convolution, normalisation and ReLU6."""
+    matrix, shift = _folded(layer)
+
+    def run(x: np.ndarray, side: int, take: Take) -> Tuple[np.ndarray, int]:
+        out = take("map", len(matrix), side)
+        pointwise(matrix, x, shift, True, NONE, out)
+        return out, side
 
     return run

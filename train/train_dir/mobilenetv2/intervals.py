@@ -3,7 +3,7 @@
 import math
 from typing import Tuple
 
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 LEVEL = 0.95
 
@@ -16,8 +16,8 @@ def interval(correct: int, count: int, level: float = LEVEL) -> Tuple[float, flo
     if not 0 <= correct <= count:
         raise ValueError(f"{correct} of {count}")
     tail = (1 - level) / 2
-    low = beta.ppf(tail, correct, count - correct + 1) if correct else 0.0
-    high = beta.ppf(1 - tail, correct + 1, count - correct) if correct < count else 1.0
+    low = betaincinv(correct, count - correct + 1, tail) if correct else 0.0
+    high = betaincinv(correct + 1, count - correct, 1 - tail) if correct < count else 1.0
     return float(low), float(high)
 
 
