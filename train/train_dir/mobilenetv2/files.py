@@ -3,8 +3,9 @@
 import json
 import logging
 import os
+import re
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Dict, Iterator, Sequence, Tuple
 
@@ -108,13 +109,16 @@ def _json_or_text(text: str) -> Any:
         return text
 
 
+TEMPORARY = re.compile(r"\.\d+\.part-.")  # how the names of temporary files begin
+
+
 @contextmanager
 def atomic(file: Path) -> Iterator[Path]:
     """A temporary path beside `file`, of the same suffix, to write to; takes the place of `file` when the block ends well.
 
     Raises UserError where the folder cannot be written to or the disk is full; an older `file` is then still there.
     """
-    temporary = file.with_name(f".{os.getpid()}-{file.name}")
+    temporary = file.with_name(f".{os.getpid()}.part-{file.name}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -126,5 +130,14 @@ def atomic(file: Path) -> Iterator[Path]:
             f"{file}: cannot be written ({error.strerror or error}); free some space or choose another folder"
         ) from None
     finally:
-        if temporary.exists():
-            temporary.unlink()
+        for left in (temporary, temporary.with_suffix(".tmp")):  # the second is what MindSpore writes to at first
+            with suppress(OSError):
+                left.unlink()
+
+
+def remove_temporary(folder: Path) -> None:
+    """What `atomic` had begun to write to this folder when its process was killed. Nobody else may be writing there."""
+    with suppress(OSError):
+        for file in folder.iterdir():
+            if TEMPORARY.match(file.name):
+                file.unlink()
