@@ -42,6 +42,8 @@ def start(output: Path, arguments: List[str], said: Path) -> int:
         code = 1
         try:
             code = train.main([*arguments, f"--output_path={output}"])
+        except KeyboardInterrupt:  # just before or after the run
+            code = 130
         except BaseException:
             sys.excepthook(*sys.exc_info())
         sys.stdout.flush()

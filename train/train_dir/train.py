@@ -239,12 +239,12 @@ def read_weights(settings: Settings) -> Optional[weights.Weights]:
     return replace(weights.read(str(checkpoint.EMBEDDED), settings.width, settings.last), naming=BUILT_IN)
 
 
+@stopping.listening()
 def main(arguments: List[str]) -> int:
     """Returns the exit code."""
     try:
         settings, ignored = parse(arguments)
         output = user_path(settings.output_path)
-        stopping.listen()
         logbook.start(output)
         remove_temporary(output)
         if ignored:

@@ -1,6 +1,8 @@
 """Being asked to stop: by Ctrl-C (SIGINT) or by the system (SIGTERM, as a platform sends it before it ends a container)."""
 
+import os
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from types import FrameType
@@ -14,18 +16,36 @@ class Terminated(KeyboardInterrupt):
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:
-    """What a shell says of a process that such a signal ended: 128 and its number."""
+    """What a shell says of a process that such a signal ended: 128 and its number. While MindSpore compiles a network, it turns
+    SIGINT into SIGTERM."""
     return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
 
 
-def listen() -> None:
-    """From now on SIGTERM raises `Terminated` in the main thread, unless whoever started the process said otherwise."""
+@contextmanager
+def listening() -> Iterator[None]:
+    """Inside the block, SIGTERM raises `Terminated` in the main thread, unless whoever started the process said otherwise."""
 
     def stop(number: int, frame: Optional[FrameType]) -> None:
         raise Terminated
 
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+    def repeat(lost: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(lost)
+            return
+        # Python drops whatever is raised in a destructor: the request is made again when it is over.
+        number = signal.SIGTERM if issubclass(lost.exc_type, Terminated) else signal.SIGINT
+        threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+
+    listens = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if listens:
         signal.signal(signal.SIGTERM, stop)
+    hook, sys.unraisablehook = sys.unraisablehook, repeat
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+        if listens:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager
