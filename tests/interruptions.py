@@ -2,8 +2,7 @@
 
     python tests/interruptions.py FOLDER COUNT SEED ARGUMENTS...     # COUNT interruptions of `train.py ARGUMENTS...`
 
-Every run is forked from this process, which has imported all that it needs, and its network has five blocks in place of nineteen,
-because a start would otherwise take ten seconds. Prints a JSON object: "equal", for every run that came to its end whether its
+Prints a JSON object: "equal", for every run that came to its end whether its
 checkpoint has the bytes of one that was never interrupted; "interruptions", each with "how", the exit "code" (a negative one is
 the signal that ended it) and the hidden files that it "left"; and "said", the output of all runs.
 """
@@ -19,42 +18,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "train" / "train_dir"))
-from mobilenetv2 import network
+from forked import ended, start
 
-network.BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2))
-network.STAGES = 5
-
-import train
 from mobilenetv2 import resume
 
 CHECKPOINT = "mobilenetv2.ckpt"
 LIMIT = 60  # seconds: a run that takes longer hangs
-
-
-def start(output: Path, arguments: List[str], said: Path) -> int:
-    """The process of a run."""
-    pid = os.fork()
-    if pid == 0:
-        file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        for number in (1, 2):
-            os.dup2(file, number)
-        code = 1
-        try:
-            code = train.main([*arguments, f"--output_path={output}"])
-        except KeyboardInterrupt:  # just before or after the run
-            code = 130
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        sys.stdout.flush()
-        os._exit(code)
-    return pid
-
-
-def ended(pid: int, wait: bool = False) -> Optional[int]:
-    """The exit code of a process, or None while it runs."""
-    done, status = os.waitpid(pid, 0 if wait else os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if done else None
 
 
 def interrupt(pid: int, how: str, moment: float, trained: bool, output: Path) -> Optional[int]:

@@ -37,7 +37,7 @@ from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check, judge
 from mobilenetv2.compare import figures
 from mobilenetv2.distill import distill
-from mobilenetv2.errors import UserError, together
+from mobilenetv2.errors import UserError, out_of_memory, together
 from mobilenetv2.evidence import Features, gather, measures, temperature
 from mobilenetv2.features import features, fingerprint
 from mobilenetv2.files import remove_temporary, user_path
@@ -260,7 +260,9 @@ def main(arguments: List[str]) -> int:
     except UserError as error:
         log.error("%s", error)
         return 2
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
         log.error("There is not enough memory. Lower --batch_size, --image_size or --workers, or end other programs.")
         return 2
     except KeyboardInterrupt as stop:

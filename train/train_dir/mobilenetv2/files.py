@@ -78,12 +78,19 @@ def read_tensors(file: Path) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]:
     return tensors, {name: value for name, value in entries.items() if name not in tensors}
 
 
-def _read_ckpt(file: Path) -> Dict[str, Any]:
-    logging.disable(logging.CRITICAL)  # MindSpore logs what it also raises
+@contextmanager
+def without_logging() -> Iterator[None]:
+    """For MindSpore, which logs what it also raises."""
+    logging.disable(logging.CRITICAL)
     try:
-        entries = ms.load_checkpoint(str(file), crc_check=True)
+        yield
     finally:
         logging.disable(logging.NOTSET)
+
+
+def _read_ckpt(file: Path) -> Dict[str, Any]:
+    with without_logging():
+        entries = ms.load_checkpoint(str(file), crc_check=True)
     return {name: value if isinstance(value, str) else value.asnumpy() for name, value in entries.items()}
 
 
