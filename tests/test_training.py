@@ -193,7 +193,7 @@ def test_unfreeze_trains_the_last_blocks_only(few, drawn, tmp_path):
     before = {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
     settings = Settings(unfreeze=2, epochs=6, lr=0.003, batch_size=8, workers=2)
     data = check(folder.scan(str(few), 0), 128, PhotoCache(str(tmp_path)), settings).data
-    rows = finetune(network, data, description.preprocessing, settings, True, lambda row: None)
+    rows = finetune(network, data, description.preprocessing, settings, True, tmp_path, lambda row: None)
     assert len(rows) == 6 and max(row["val"]["correct"] for row in rows) > 5
     changed = [p.name for p in network.get_parameters() if not np.array_equal(before[p.name], p.asnumpy())]
     assert {name.split(".")[1] for name in changed if name.startswith("features")} == {"17", "18"}

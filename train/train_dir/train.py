@@ -5,11 +5,13 @@
     python train.py --data_url photos --teacher_url weights.ckpt --compact        # a small network, in a small file
 
 Leaves mobilenetv2.ckpt, report.html and the files that README.md lists in the output folder. Exit code 0: the checkpoint is
-written, or the photos are checked; 2: something that you can mend, said in words; 3: the accuracy is below --min_accuracy.
+written, or the photos are checked; 2: something that you can mend, said in words; 3: the accuracy is below --min_accuracy;
+130 and 143: stopped by Ctrl-C and by the system. However it was stopped, the same command goes on from there.
 """
 
 import logging
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,15 +19,28 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from mobilenetv2 import checkpoint, compact, device, download, drawings, folder, logbook, results, thumbnails, weights
+from mobilenetv2 import (
+    checkpoint,
+    compact,
+    device,
+    download,
+    drawings,
+    folder,
+    logbook,
+    results,
+    resume,
+    stopping,
+    thumbnails,
+    weights,
+)
 from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check, judge
 from mobilenetv2.compare import figures
-from mobilenetv2.distill import STATE, distill
-from mobilenetv2.errors import UserError, together
+from mobilenetv2.distill import distill
+from mobilenetv2.errors import UserError, out_of_memory, together
 from mobilenetv2.evidence import Features, gather, measures, temperature
 from mobilenetv2.features import features, fingerprint
-from mobilenetv2.files import user_path
+from mobilenetv2.files import remove_temporary, user_path
 from mobilenetv2.finetune import finetune
 from mobilenetv2.folder import NEITHER, Finding, PhotoSet
 from mobilenetv2.forward import answered, pooled
@@ -92,7 +107,7 @@ def train(settings: Settings, output: Path) -> float:
         with watch("finetune"):
             pretrained = start is not None
             history["finetune"] = finetune(
-                network, data, preprocessing, settings, pretrained, tracker.record("finetune")
+                network, data, preprocessing, settings, pretrained, output, tracker.record("finetune")
             )
     comparison: Dict[str, Dict[str, Any]] = {}
     if settings.teacher_url:
@@ -137,7 +152,7 @@ def train(settings: Settings, output: Path) -> float:
         versions=results.versions(),
     )
     checkpoint.save(output / "mobilenetv2.ckpt", network, description, evidence.neither, packed)
-    (output / STATE).unlink(missing_ok=True)
+    resume.clear(output)
     log.info("Wrote %s.", output / "mobilenetv2.ckpt")
     seconds = watch.seconds()
     results.write(output, description, data, answers["val"], evidence.scores.get("val"), history, comparison, seconds)
@@ -168,7 +183,8 @@ def pack(
 
 def tell(output: Path, data: PhotoSet, findings: List[Finding], settings: Settings) -> None:
     """What is known of the data set so far, in files: there is more to come only if nothing of it stops the run."""
-    (output / "report.html").unlink(missing_ok=True)  # of an earlier run
+    with suppress(OSError):
+        (output / "report.html").unlink()  # of an earlier run
     results.write_findings(output, findings)
     if findings or settings.check:
         results.optional("report.html", publish_check, output, data, findings, settings)
@@ -223,12 +239,14 @@ def read_weights(settings: Settings) -> Optional[weights.Weights]:
     return replace(weights.read(str(checkpoint.EMBEDDED), settings.width, settings.last), naming=BUILT_IN)
 
 
+@stopping.listening()
 def main(arguments: List[str]) -> int:
     """Returns the exit code."""
     try:
         settings, ignored = parse(arguments)
         output = user_path(settings.output_path)
         logbook.start(output)
+        remove_temporary(output)
         if ignored:
             log.warning("Ignored arguments: %s", " ".join(ignored))
         accuracy = train(settings, output)
@@ -242,9 +260,14 @@ def main(arguments: List[str]) -> int:
     except UserError as error:
         log.error("%s", error)
         return 2
-    except KeyboardInterrupt:
-        log.error("Stopped. Features computed so far are kept for the next run.")
-        return 130
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        log.error("There is not enough memory. Lower --batch_size, --image_size or --workers, or end other programs.")
+        return 2
+    except KeyboardInterrupt as stop:
+        log.error("Stopped. What is done so far is kept: the same command goes on from there.")
+        return stopping.exit_code(stop)
     return 0
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Optional
@@ -55,6 +56,8 @@ class PhotoCache:
                     error.strerror,
                 )
             self._writable = False
+            with suppress(OSError):
+                temporary.unlink()
 
     def _file(self, key: Any) -> Path:
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

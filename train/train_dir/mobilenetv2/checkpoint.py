@@ -16,7 +16,7 @@ import numpy as np
 from . import compact, thumbnails
 from .calibration import HIGHEST, LOWEST
 from .errors import UserError
-from .files import atomic, find_file, read_tensors
+from .files import atomic, find_file, read_tensors, without_logging
 from .folder import NEITHER
 from .neither import PREFIX, Neither
 from .network import Architecture, MobileNetV2, assign, values
@@ -133,7 +133,7 @@ def save(
     Raises UserError where the file cannot be written."""
     arrays = {**(packed or values(network)), **(neither.tensors() if neither else {})}
     entries = [{"name": name, "data": ms.Tensor(value)} for name, value in arrays.items()]
-    with atomic(file) as temporary:
+    with atomic(file) as temporary, without_logging():
         ms.save_checkpoint(entries, str(temporary), append_dict={KEY: description.to_json()}, crc_check=True)
         temporary.chmod(0o644)  # MindSpore makes its files unreadable for everybody but their owner
 

@@ -25,6 +25,8 @@ def choose(target: str, seed: int) -> None:
             ms.set_device(wanted)
         ms.Tensor([1.0]).sum().asnumpy()
     except Exception as error:  # which exception depends on the build and the driver
+        if wanted == "CPU":
+            raise
         log.warning("%s cannot be used here (%s): continuing on the CPU.", wanted, str(error).strip().split("\n")[0])
         wanted = "CPU"
         ms.set_device(wanted)

@@ -4,10 +4,9 @@ The small one learns the large one's features, through a matrix that is then thr
 It sees the views of `lessons` also mirrored, blurred, sharpened and in other colours.
 """
 
-import json
 import logging
 import math
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
@@ -16,13 +15,9 @@ import numpy as np
 from mindspore import nn, ops
 from PIL import Image, ImageEnhance, ImageOps
 
-from . import lessons as lessons_module
-from . import network as network_module
 from . import views
-from .cache import PhotoCache, source
+from .cache import PhotoCache
 from .errors import UserError
-from .features import fingerprint
-from .files import atomic, read_tensors
 from .fit import by_decay, rates, run_epoch, shuffled
 from .folder import PhotoSet
 from .forward import answered
@@ -31,7 +26,9 @@ from .metrics import summary
 from .network import MobileNetV2
 from .pixels import Preprocessing, normalise
 from .progress import parallel
+from .resume import States, conditions
 from .settings import Settings
+from .stopping import uninterrupted
 
 log = logging.getLogger(__name__)
 BATCH = 64
@@ -39,7 +36,6 @@ WEIGHT_DECAY = 0.02
 WARMUP = 0.05  # share of all steps
 SOFT = 1.0  # weight of the confidences in the loss, beside that of the features, 1
 EARLY = (0.8, 0.75)  # for this share of the epochs, pictures have this share of their side: half the time, little lost
-STATE = ".distill.ckpt"  # in the output folder until all is done: the same command goes on from the last whole epoch
 WINDOW = (0.8, 1.0)  # share of a view's area that the small network sees
 SHRINK = (0.25, 2.0)  # as in `views`; from 1 on, a third of the draws, it stays sharp
 GREY = 0.2  # share of the pictures; without it, the small network calls everything a croissant that is brown, and nothing else
@@ -60,7 +56,8 @@ def distill(
 ) -> List[Dict[str, Any]]:
     """Train `network` in place; returns a row per epoch, as `fit` does, each passed to `record`, too.
 
-    The validation photos choose nothing: what the last epoch leaves is kept.
+    The validation photos choose nothing: what the last epoch leaves is kept. output: the folder in which a stopped training is
+    found again.
     """
     lessons = prepare(teacher, data, preprocessing.size * 5 // 4, settings, cache)
     projection = nn.Dense(network.classifier.in_channels, lessons.features.shape[2], weight_init="XavierUniform")
@@ -69,36 +66,36 @@ def distill(
     trained = [*network.trainable_params(), *projection.trainable_params()]
     optimizer = nn.AdamWeightDecay(by_decay(trained, WEIGHT_DECAY), schedule)
     step = _step(network, projection, optimizer)
-    parameters = [*network.get_parameters(), *projection.get_parameters(), *optimizer.get_parameters()]
-    state = {parameter.name: parameter for parameter in parameters if parameter.name != "learning_rate"}
-    code = source(views, network_module, lessons_module, sys.modules[__name__])
-    plan = f"{settings.recorded()} {data.fingerprint()} {fingerprint(teacher.network)} {code}"
-    history = _resume(output / STATE, state, plan)
+    states = States(output, conditions("distill", settings, data, teacher.network))
+    position = states.load([*network.get_parameters(), *projection.get_parameters(), *optimizer.get_parameters()])
 
     def measure() -> Dict[str, Any]:
         return summary(answered(network, data.split("val"), preprocessing, settings.workers), data.labels("val"))
 
-    for epoch in range(len(history), settings.epochs):
-        early = epoch < EARLY[0] * settings.epochs
-        size = round(preprocessing.size * EARLY[1] / 32) * 32 if early else preprocessing.size
-        batches = _batches(lessons, preprocessing, size, epoch, settings)
-        row = run_epoch(network, step, batches, measure, epoch, settings.epochs, schedule)
-        if not math.isfinite(row["loss"]):
-            raise UserError(
-                f"--lr={settings.lr:g}: the training ran away, its loss is no number any more; start with a lower one"
-            )
-        history.append(row)
-        record(row)
-        _keep(output / STATE, state, plan, history)
-    for row in history:
+    with states.saved_when_stopped(position):
+        while len(position.history) < settings.epochs:
+            early = len(position.history) < EARLY[0] * settings.epochs
+            size = round(preprocessing.size * EARLY[1] / 32) * 32 if early else preprocessing.size
+            batches = partial(_batches, lessons, preprocessing, size, settings)
+            row = run_epoch(network, step, batches, measure, position, settings.epochs, schedule, states)
+            if not math.isfinite(row["loss"]):
+                raise UserError(
+                    f"--lr={settings.lr:g}: the training ran away, its loss is no number any more; start with a lower one"
+                )
+            record(row)
+            with uninterrupted():
+                position.end_epoch(row)
+                states.save(position)
+    for row in position.history:
         row["kept"] = row["epoch"] == settings.epochs - 1
-    return history
+    return position.history
 
 
 def _batches(
-    lessons: Lessons, preprocessing: Preprocessing, size: int, epoch: int, settings: Settings
+    lessons: Lessons, preprocessing: Preprocessing, size: int, settings: Settings, epoch: int, first: int
 ) -> Iterator[Tuple[np.ndarray, ...]]:
-    """Of one epoch: pictures f32 [BATCH, 3, size, size], features f32 [BATCH, 5, channels], confidences f32 [BATCH, classes]."""
+    """Of one epoch, from the step `first` on: pictures f32 [BATCH, 3, size, size], features f32 [BATCH, 5, channels], confidences
+    f32 [BATCH, classes]."""
 
     def lesson(index: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
         random = np.random.default_rng([settings.seed, epoch, index])
@@ -112,7 +109,8 @@ def _batches(
     def batch(rows: np.ndarray) -> Tuple[np.ndarray, ...]:
         return tuple(map(np.stack, zip(*map(lesson, rows))))
 
-    return parallel(batch, shuffled(len(lessons.pictures), BATCH, settings.seed, epoch), settings.workers)
+    order = shuffled(len(lessons.pictures), BATCH, settings.seed, epoch)[first:]
+    return parallel(batch, order, settings.workers)
 
 
 def _relit(view: Image.Image, random: np.random.Generator) -> Image.Image:
@@ -140,30 +138,3 @@ def _step(network: MobileNetV2, projection: nn.Dense, optimizer: nn.Optimizer) -
         return loss
 
     return step
-
-
-def _keep(file: Path, state: Dict[str, ms.Parameter], plan: str, history: List[Dict[str, Any]]) -> None:
-    """Write down where the training stands."""
-    with atomic(file) as temporary:
-        content = [{"name": name, "data": ms.Tensor(parameter.asnumpy())} for name, parameter in state.items()]
-        said = {"plan": plan, "history": json.dumps(history)}
-        ms.save_checkpoint(content, str(temporary), append_dict=said, crc_check=True)
-
-
-def _resume(file: Path, state: Dict[str, ms.Parameter], plan: str) -> List[Dict[str, Any]]:
-    """Take up what a process with the same plan left when it was stopped; returns the rows of the epochs that are done."""
-    if not file.exists():
-        return []
-    try:
-        tensors, extras = read_tensors(file)
-    except UserError as error:
-        log.warning("%s. Starting from the first epoch.", error)
-        return []
-    if extras.get("plan") != plan:
-        log.info("%s is of other photos, settings or code: starting from the first epoch.", file)
-        return []
-    for name, parameter in state.items():
-        parameter.set_data(ms.Tensor(tensors[name] if name in tensors else extras[name]))
-    history = json.loads(extras["history"])
-    log.info("Going on after epoch %d, from %s.", len(history) - 1, file)
-    return history

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from .device import processors
 from .figures import POSES, Breed, Colour, Pen, Random, crescent, pick, shade
-from .files import atomic
+from .files import atomic, remove_temporary
 from .progress import parallel, progress
 
 SIDE = 192  # of a drawing, in pixels
@@ -34,6 +34,8 @@ def write_drawings(folder: Path) -> None:
         with atomic(file) as temporary:
             drawing(class_, seed).save(temporary, quality=90)
 
+    for place in {file.parent for file in jobs}:
+        remove_temporary(place)
     missing = [file for file in jobs if not file.exists()]
     for _ in progress(parallel(write, missing, processors()), len(missing), "Drawing"):
         pass

@@ -7,6 +7,17 @@ class UserError(Exception):
     """Says what happened, where, and what to do. Shown without a stack; the process then ends with exit code 2."""
 
 
+def out_of_memory(error: Exception) -> bool:
+    """Whether that is what an error says; MindSpore has no type of its own for it."""
+    said = str(error).lower()
+    return (
+        isinstance(error, MemoryError)
+        or "bad_alloc" in said
+        or "allocate memory" in said
+        or "memory not enough" in said
+    )
+
+
 def together(*calls: Callable[[], Any]) -> List[Any]:
     """Run every call and return the results; raise one UserError with the messages of all that failed."""
     results, problems = [], []

@@ -3,8 +3,9 @@
 import json
 import logging
 import os
+import re
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Dict, Iterator, Sequence, Tuple
 
@@ -77,12 +78,19 @@ def read_tensors(file: Path) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]:
     return tensors, {name: value for name, value in entries.items() if name not in tensors}
 
 
-def _read_ckpt(file: Path) -> Dict[str, Any]:
-    logging.disable(logging.CRITICAL)  # MindSpore logs what it also raises
+@contextmanager
+def without_logging() -> Iterator[None]:
+    """For MindSpore, which logs what it also raises."""
+    logging.disable(logging.CRITICAL)
     try:
-        entries = ms.load_checkpoint(str(file), crc_check=True)
+        yield
     finally:
         logging.disable(logging.NOTSET)
+
+
+def _read_ckpt(file: Path) -> Dict[str, Any]:
+    with without_logging():
+        entries = ms.load_checkpoint(str(file), crc_check=True)
     return {name: value if isinstance(value, str) else value.asnumpy() for name, value in entries.items()}
 
 
@@ -108,13 +116,16 @@ def _json_or_text(text: str) -> Any:
         return text
 
 
+TEMPORARY = re.compile(r"\.\d+\.part-.")  # how the names of temporary files begin
+
+
 @contextmanager
 def atomic(file: Path) -> Iterator[Path]:
     """A temporary path beside `file`, of the same suffix, to write to; takes the place of `file` when the block ends well.
 
     Raises UserError where the folder cannot be written to or the disk is full; an older `file` is then still there.
     """
-    temporary = file.with_name(f".{os.getpid()}-{file.name}")
+    temporary = file.with_name(f".{os.getpid()}.part-{file.name}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -126,5 +137,14 @@ def atomic(file: Path) -> Iterator[Path]:
             f"{file}: cannot be written ({error.strerror or error}); free some space or choose another folder"
         ) from None
     finally:
-        if temporary.exists():
-            temporary.unlink()
+        for left in (temporary, temporary.with_suffix(".tmp")):  # the second is what MindSpore writes to at first
+            with suppress(OSError):
+                left.unlink()
+
+
+def remove_temporary(folder: Path) -> None:
+    """What `atomic` had begun to write to this folder when its process was killed. Nobody else may be writing there."""
+    with suppress(OSError):
+        for file in folder.iterdir():
+            if TEMPORARY.match(file.name):
+                file.unlink()

@@ -1,5 +1,6 @@
 """Photos -> the last blocks of the network, or all of it."""
 
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from .forward import answered
 from .network import MobileNetV2
 from .pixels import Preprocessing
 from .progress import parallel
+from .resume import States, conditions
 from .settings import Settings
 from .views import views
 
@@ -23,13 +25,16 @@ def finetune(
     preprocessing: Preprocessing,
     settings: Settings,
     pretrained: bool,
+    output: Path,
     record: Callable[[Dict[str, Any]], None],
 ) -> List[Dict[str, Any]]:
     """Train the last `settings.unfreeze` blocks of the network and its classifier, in place; returns the rows of `fit`.
 
     Every epoch sees another view of each photo. pretrained: normalise with the means and variances that the network brought,
     as in use, instead of those of each batch, which are too rough in a batch of 16.
+    output: the folder in which a stopped training is found again.
     """
+    states = States(output, conditions("finetune", settings, data, network))
     if pretrained:
         for _, cell in network.cells_and_names():
             if isinstance(cell, nn.BatchNorm2d):
@@ -42,8 +47,8 @@ def finetune(
     def view(index: int, number: int) -> np.ndarray:
         return views(photos[index].read(), preprocessing, settings.seed, [number])[0]
 
-    def batches(epoch: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
-        order = shuffled(len(photos), batch, settings.seed, epoch)
+    def batches(epoch: int, first: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+        order = shuffled(len(photos), batch, settings.seed, epoch)[first:]
         pictures = parallel(lambda index: view(index, epoch + 1), order.ravel(), settings.workers)
         return ((np.stack([next(pictures) for _ in rows]), labels[rows]) for rows in order)
 
@@ -51,4 +56,4 @@ def finetune(
         return answered(network, data.split("val"), preprocessing, settings.workers)
 
     plan = Plan(settings.epochs, -(-len(photos) // batch), settings.lr, WEIGHT_DECAY, settings.patience)
-    return fit(network, parameters, batches, validate, data.labels("val"), plan, record)
+    return fit(network, parameters, batches, validate, data.labels("val"), plan, record, states)

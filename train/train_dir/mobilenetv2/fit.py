@@ -2,8 +2,9 @@
 
 import logging
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import mindspore as ms
 import numpy as np
@@ -13,9 +14,11 @@ from .device import LOSS_SCALE, mixed_precision, on_cpu
 from .metrics import summary
 from .network import assign, values
 from .progress import SECONDS, bar
+from .resume import Position, States
+from .stopping import uninterrupted
 
 log = logging.getLogger(__name__)
-Batches = Callable[[int], Iterable[Tuple[np.ndarray, np.ndarray]]]
+Batches = Callable[[int, int], Iterable[Tuple[np.ndarray, ...]]]
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,14 @@ def fit(
     val_labels: np.ndarray,
     plan: Plan,
     record: Callable[[Dict[str, Any]], None],
+    states: Optional[States] = None,
 ) -> List[Dict[str, Any]]:
     """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) and leave it as after its best epoch.
 
-    batches(epoch): pairs of inputs and labels i32 [N], all of one shape. validate(): logits f32 [M, C] of the validation photos;
-    more right ones are better, among equals a lower loss. record: is given each epoch's row. Returns all rows; "kept" is
-    true of the best epoch's, unless none was better than the state before.
+    batches(epoch, first): pairs of inputs and labels i32 [N], all of one shape, from the step `first` of the epoch on.
+    validate(): logits f32 [M, C] of the validation photos; more right ones are better, among equals a lower loss. record: is
+    given each epoch's row. states: where a stopped training goes on; None for one that is over in seconds. Returns all rows;
+    "kept" is true of the best epoch's, unless none was better than the state before.
     """
     schedule = rates(plan.lr, plan.epochs * plan.steps, plan.warmup)
     optimizer = nn.Adam(by_decay(parameters, plan.weight_decay), schedule)
@@ -54,48 +59,58 @@ def fit(
     def measure() -> Dict[str, Any]:
         return summary(validate(), val_labels, plan.label_smoothing)
 
-    before = measure()
-    best, best_epoch, kept, history = _score(before), -1, values(model), []
-    for epoch in range(plan.epochs):
-        row = run_epoch(model, step, batches(epoch), measure, epoch, plan.epochs, schedule)
-        result = row["val"]
-        history.append(row)
-        record(row)
-        if _score(result) > best:
-            best, best_epoch, kept = _score(result), epoch, values(model)
-        elif epoch - best_epoch >= plan.patience:
-            log.info("No better validation result in %d epochs: stopped early.", plan.patience)
-            break
+    position = states.load([*model.get_parameters(), *optimizer.get_parameters()]) if states else Position()
+    if position.best is None:
+        position.best, position.kept = _score(measure()), values(model)
+    with states.saved_when_stopped(position) if states else nullcontext():
+        while len(position.history) < min(plan.epochs, position.best_epoch + 1 + plan.patience):
+            row = run_epoch(model, step, batches, measure, position, plan.epochs, schedule, states)
+            record(row)
+            with uninterrupted():
+                if _score(row["val"]) > position.best:
+                    position.best, position.kept = _score(row["val"]), values(model)
+                    position.best_epoch = row["epoch"]
+                position.end_epoch(row)
+                if states:
+                    states.save(position)
+    history, best_epoch = position.history, position.best_epoch
+    if len(history) < plan.epochs:
+        log.info("No better validation result in %d epochs: stopped early.", plan.patience)
     for row in history:
         row["kept"] = row["epoch"] == best_epoch
-    assign(model, kept)
+    assign(model, position.kept)
     kept_epoch = f"epoch {best_epoch}" if best_epoch >= 0 else "what was there before, no epoch was better"
-    log.info("Kept %s: %d of %d validation photos right.", kept_epoch, best[0], before["count"])
+    log.info("Kept %s: %d of %d validation photos right.", kept_epoch, position.best[0], len(val_labels))
     return history
 
 
 def run_epoch(
     model: nn.Cell,
     step: Callable[..., ms.Tensor],
-    batches: Iterable[Tuple[np.ndarray, ...]],
+    batches: Batches,
     measure: Callable[[], Dict[str, Any]],
-    epoch: int,
+    position: Position,
     epochs: int,
     schedule: Sequence[float],
+    states: Optional[States] = None,
 ) -> Dict[str, Any]:
-    """One pass with `step` (a batch's arrays -> loss) and then `measure` (-> `summary` of the validation photos), both logged.
+    """The rest of one pass with `step` (a batch's arrays -> loss) and then `measure` (-> `summary` of the validation photos),
+    both logged.
 
-    schedule: the learning rates of the steps of all epochs. Returns the epoch's row.
+    position: of the steps that are done; those that are added to it are saved in `states` when that is due. schedule: the
+    learning rates of the steps of all epochs. Returns the epoch's row.
     """
-    steps = len(schedule) // epochs
+    epoch, steps = len(position.history), len(schedule) // epochs
+    losses, durations = position.losses, position.milliseconds
     model.set_train(True)
-    losses, durations, said = [], [], time.monotonic()
-    last = said
-    for number, batch in enumerate(bar(batches, steps, f"Epoch {epoch}"), 1):
-        losses.append(float(step(*map(ms.Tensor, batch))))
-        now = time.monotonic()
-        durations.append(1000 * (now - last))
-        last = now
+    last = said = time.monotonic()
+    rest = batches(epoch, len(losses))
+    for number, batch in enumerate(bar(rest, steps - len(losses), f"Epoch {epoch}"), len(losses) + 1):
+        with uninterrupted():  # between its steps, a training can be saved
+            losses.append(float(step(*map(ms.Tensor, batch))))
+            now = time.monotonic()
+            durations.append(1000 * (now - last))
+            last = now
         if now - said >= SECONDS or number == steps:
             said = now
             log.info(
@@ -109,6 +124,9 @@ def run_epoch(
                 np.median(durations),
                 schedule[epoch * steps + number - 1],
             )
+        if states and states.due():
+            states.save(position)
+            last = time.monotonic()
     model.set_train(False)
     result = measure()
     row = {"epoch": epoch, "loss": float(np.mean(losses)), "val": result, "step_ms": float(np.median(durations))}

@@ -35,8 +35,9 @@ def train_head(
     _set(classifier, weight * deviation, bias + weight @ mean)
     batch = min(BATCH, len(inputs))
 
-    def batches(epoch: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
-        return ((inputs[rows], targets[rows]) for rows in shuffled(len(inputs), batch, settings.seed, epoch))
+    def batches(epoch: int, first: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+        order = shuffled(len(inputs), batch, settings.seed, epoch)[first:]
+        return ((inputs[rows], targets[rows]) for rows in order)
 
     def validate() -> np.ndarray:
         return classify(classifier, val_inputs)

@@ -1,9 +1,15 @@
-"""What the run says: on the console and, line by line, in train.log."""
+"""What the run says: on the console and, line by line, in train.log, which also keeps a second run out of the folder."""
 
 import logging
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 from tqdm import tqdm
 
@@ -24,31 +30,53 @@ class _Console(logging.Handler):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
+class _File(logging.FileHandler):
+    """train.log."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A log that cannot be written to, as on a full disk, does not end the run; said once."""
+        log = logging.getLogger(NAME)
+        log.removeHandler(self)
+        log.warning("%s cannot be written to any more (%s).", self.baseFilename, sys.exc_info()[1])
+
+
 def start(folder: Path) -> None:
-    """Make `folder` and begin its train.log anew. Raises UserError where that is not possible."""
+    """Make `folder` and begin its train.log anew. Raises UserError where that is not possible, or another run is at it."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a console that cannot show Chinese must not end the run
-    try:
-        if (folder / "mobilenetv2.ckpt").is_dir():
-            raise IsADirectoryError(0, "mobilenetv2.ckpt in it is a folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        handlers = [
-            _Console(),
-            logging.FileHandler(folder / "train.log", "w", encoding="utf-8", errors="backslashreplace"),
-        ]
-    except OSError as error:
-        raise UserError(
-            f"--output_path={folder}: cannot be written to ({error.strerror}); choose another folder"
-        ) from None
     log = logging.getLogger(NAME)
     log.setLevel(logging.INFO)
     log.propagate = False
     for handler in log.handlers[:]:
         log.removeHandler(handler)
         handler.close()
-    for handler in handlers:
+    try:
+        if (folder / "mobilenetv2.ckpt").is_dir():
+            raise IsADirectoryError(0, "mobilenetv2.ckpt in it is a folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        file = _File(folder / "train.log", "a", encoding="utf-8", errors="backslashreplace")
+        _lock(file.stream, folder)
+        file.stream.truncate(0)
+    except OSError as error:
+        raise UserError(
+            f"--output_path={folder}: cannot be written to ({error.strerror}); choose another folder"
+        ) from None
+    for handler in (_Console(), file):
         handler.setFormatter(_Formatter())
         log.addHandler(handler)
+
+
+def _lock(stream: TextIO, folder: Path) -> None:
+    """Until this process ends, in whatever way; nothing where the file system knows no locks, as some that platforms mount."""
+    try:
+        if fcntl:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(
+            f"--output_path={folder}: another run is writing to it; wait for its end, or choose another folder"
+        ) from None
+    except OSError:
+        return
 
 
 class _Formatter(logging.Formatter):

@@ -1,0 +1,180 @@
+"""A run that is interrupted, in whatever way and however often, ends with the bytes of one that was not.
+
+KILLS=20 python -m pytest tests/test_resume.py     # interruptions of each kind of training; five otherwise
+"""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+import pytest
+from conftest import ROOT
+from mindspore import nn
+from PIL import Image
+
+from mobilenetv2.folder import Photo, PhotoSet
+from mobilenetv2.network import Architecture, MobileNetV2, assign, values
+from mobilenetv2.resume import FILES, WORDS, Position, States, clear, conditions
+from mobilenetv2.settings import Settings
+from mobilenetv2.stopping import Terminated, listening, uninterrupted
+
+KILLS = int(os.environ.get("KILLS", "4"))
+MODES = {
+    "random": ["--pretrain_url=random", "--epochs=4", "--batch_size=4", "--last=64"],
+    "frozen": ["--pretrain_url={start}"],
+    "unfrozen": ["--pretrain_url={start}", "--unfreeze=2", "--epochs=4", "--batch_size=4"],
+    "distilled": ["--teacher_url={start}", "--compact", "--epochs=2", "--last=64"],
+}
+
+
+@pytest.fixture(scope="module")
+def place(drawn, tmp_path_factory):
+    """A folder with 16 and 8 small drawings, and one for what runs leave."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    for split, count in (("train", 8), ("val", 4)):
+        for class_ in ("croissants", "dog"):
+            (folder / "photos" / split / class_).mkdir(parents=True)
+            for file in sorted((drawn / "sample" / split / class_).iterdir())[:count]:
+                Image.open(file).resize((96, 96)).save(folder / "photos" / split / class_ / file.name)
+    return folder
+
+
+@pytest.mark.parametrize("mode", MODES)  # the others start from what the first one leaves
+def test_interrupted_at_random_moments_it_leaves_the_same_bytes(mode, place):
+    count = 2 * KILLS if mode == "frozen" else KILLS  # its runs are short
+    arguments = [argument.format(start=place / "random" / "whole") for argument in MODES[mode]]
+    places = [f"--data_url={place / 'photos'}", f"--cache_dir={place / 'cache'}", "--image_size=32", "--leaks=allow"]
+    program = [
+        sys.executable,
+        str(ROOT / "tests" / "interruptions.py"),
+        str(place / mode),
+        str(count),
+        str(list(MODES).index(mode)),
+    ]
+    done = subprocess.run([*program, *arguments, *places], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert len(result["interruptions"]) == count and all(result["equal"]) and result["equal"]
+    codes = {"SIGTERM": {143}, "SIGINT": {130, 143}}  # MindSpore's compiler turns the latter into the former
+    for interruption in result["interruptions"]:
+        assert interruption["code"] in codes.get(interruption["how"], {-9})
+    assert "Traceback" not in result["said"]
+    stopped = sum(interruption["code"] > 0 for interruption in result["interruptions"])
+    assert result["said"].count("the same command goes on from there") == stopped
+    assert ("Going on in epoch" in result["said"]) == (mode != "frozen")
+
+
+@pytest.fixture
+def training(tmp_path):
+    """Six numbers that are trained, and a function that makes their `States` in a folder of its own."""
+    numbers = nn.Dense(3, 2, weight_init="zeros", bias_init="zeros")
+    same = {"settings": {"epochs": 3, "lr": 0.1}, **dict.fromkeys(WORDS, "the same")}
+    return numbers, lambda **other: States(tmp_path / "output", {**same, **other})
+
+
+def save(states, numbers, value):
+    """A state in the middle of an epoch, with that value everywhere; returns its position."""
+    assign(numbers, {name: np.full_like(array, value) for name, array in values(numbers).items()})
+    row = {"epoch": 0, "loss": 1 / 3, "val": {"correct": 1, "loss": 0.1 + value}}
+    position = Position([row], [0.1 * value, np.pi], [7.5, 1e-9], (1, -0.1), 0, {"bias": np.array([value], np.float32)})
+    states.save(position)
+    return position
+
+
+def held(numbers):
+    return {number for array in values(numbers).values() for number in array.ravel().tolist()}
+
+
+def test_the_newest_sound_state_is_taken(training, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    numbers, states = training
+    output = tmp_path / "output"
+    assert states().load(numbers.get_parameters()) == Position() and held(numbers) == {0}
+    writer = states()
+    writer.load(numbers.get_parameters())
+    positions = [save(writer, numbers, value) for value in (1, 2, 3)]
+    assert {file.name for file in output.iterdir()} == set(FILES)
+    for value, cut in ((3, None), (2, FILES[0]), (0, FILES[1])):
+        if cut:
+            os.truncate(output / cut, (output / cut).stat().st_size - 1)
+        assign(numbers, {name: np.zeros_like(array) for name, array in values(numbers).items()})
+        taken = states().load(numbers.get_parameters())
+        assert taken == (positions[value - 1] if value else Position()) and held(numbers) == {value}
+    assert caplog.text.count("Going on in epoch 1 after step 2") == 2
+    assert f"{FILES[1]} cannot be gone on from (it is damaged or cut off)" in caplog.text
+    assert "Starting from the beginning" in caplog.text
+    clear(output)
+    assert not list(output.iterdir())
+
+
+@pytest.mark.parametrize("what", ["settings", *WORDS])
+def test_a_state_of_another_training_is_refused_in_words(what, training, caplog):
+    caplog.set_level(logging.INFO)
+    numbers, states = training
+    writer = states()
+    writer.load(numbers.get_parameters())
+    save(writer, numbers, 1)
+    other = {"epochs": 3, "lr": 0.2} if what == "settings" else "another"
+    assign(numbers, {name: np.zeros_like(array) for name, array in values(numbers).items()})
+    assert states(**{what: other}).load(numbers.get_parameters()) == Position() and held(numbers) == {0}
+    words = "other settings (lr)" if what == "settings" else WORDS[what]
+    assert f"is of {words}: starting from the beginning." in caplog.text and "Going on" not in caplog.text
+
+
+def test_whatever_decides_the_training_is_among_the_conditions():
+    photos = [Photo(Path(name), name, label, "train", name) for name, label in (("a", 0), ("b", 1))]
+    data, network = PhotoSet(("cat", "dog"), tuple(photos), ()), MobileNetV2(Architecture(width=0.25), 2)
+    before = conditions("finetune", Settings(), data, network)
+
+    def differing(*arguments):
+        return {name for name, value in conditions(*arguments).items() if value != before[name]}
+
+    assert differing("finetune", Settings(workers=7, language="zh"), data, network) == set()
+    assert differing("distill", Settings(seed=1), data, network) == {"stage", "settings"}
+    other = replace(data, photos=(photos[0], replace(photos[1], sha256="c")))
+    assert differing("finetune", Settings(), other, network) == {"photos"}
+    renamed = replace(data, photos=(photos[1], photos[0]))  # in another order they make other batches
+    assert differing("finetune", Settings(), renamed, network) == {"photos"}
+    network.classifier.bias.set_data(ms.Tensor(np.ones(2, np.float32)))
+    assert differing("finetune", Settings(), data, network) == {"weights"}
+
+
+def test_a_state_that_cannot_be_written_is_a_warning(training, tmp_path, caplog):
+    numbers, states = training
+    (tmp_path / "output").write_text("a file in the place of the folder")
+    writer = states()
+    writer.load(numbers.get_parameters())
+    save(writer, numbers, 1)
+    assert "cannot be written" in caplog.text and "goes on from an older state" in caplog.text
+
+
+def test_a_request_to_stop_is_not_lost_in_a_destructor():
+    class Slow:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+
+    with pytest.raises(Terminated), listening():
+        slow = Slow()
+        del slow
+        for _ in range(500):
+            time.sleep(0.01)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_request_to_stop_waits_for_the_end_of_a_block():
+    done = []
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            done.append("inner")
+        done.append("outer")
+    assert done == ["inner", "outer"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
