@@ -44,5 +44,26 @@ def step(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray]:
     return lambda: np.float32(model.train_on_batch(inputs, targets))
 
 
+def job(batch: int = 32) -> None:
+    """The usual transfer learning: photos from a folder, mirrored and zoomed, Adam on the last layer."""
+    options = {"image_size": (224, 224), "batch_size": batch, "crop_to_aspect_ratio": True, "label_mode": "categorical"}
+    folders = (str(child.FOLDER / split) for split in ("train", "val"))
+    train, val = (keras.utils.image_dataset_from_directory(folder, **options) for folder in folders)
+    count = len(val.file_paths)
+    backbone = keras.Model((full := build()).input, full.layers[-2].output)
+    backbone.trainable = False
+    inputs = keras.Input((224, 224, 3))
+    varied = keras.layers.RandomZoom(0.2)(keras.layers.RandomFlip("horizontal")(inputs))
+    features = backbone(keras.layers.Rescaling(1 / 127.5, -1)(varied), training=False)
+    model = keras.Model(inputs, keras.layers.Dense(len(train.class_names))(features))
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=child.SMOOTHING)
+    model.compile(keras.optimizers.Adam(1e-3), loss, ["accuracy"])
+    said = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: child.epoch_line(epoch, logs["val_accuracy"] * count, count)
+    )
+    ready = (data.prefetch(tf.data.AUTOTUNE) for data in (train, val))
+    model.fit(next(ready), validation_data=next(ready), epochs=child.EPOCHS, callbacks=[said], verbose=0)
+
+
 if __name__ == "__main__":
-    child.serve(forward=forward, step=step)
+    job() if child.JOB else child.serve(forward=forward, step=step)
