@@ -57,7 +57,7 @@ def job(batch: int = 32) -> None:
     features = backbone(keras.layers.Rescaling(1 / 127.5, -1)(varied), training=False)
     model = keras.Model(inputs, keras.layers.Dense(len(train.class_names))(features))
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=child.SMOOTHING)
-    model.compile(keras.optimizers.Adam(1e-3), loss, ["accuracy"])
+    model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
     said = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: child.epoch_line(epoch, logs["val_accuracy"] * count, count)
     )

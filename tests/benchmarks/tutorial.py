@@ -27,7 +27,11 @@ def job() -> None:
     network.assign(model, {name: np.zeros_like(value) for name, value in network.values(model.classifier).items()})
     optimizer = nn.Momentum(model.trainable_params(), 0.01, 0.9)
     criterion = nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
-    gradients = ms.value_and_grad(lambda inputs, labels: criterion(model(inputs), labels), None, optimizer.parameters)
+
+    def forward(inputs: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
+        return criterion(model(inputs), labels)
+
+    gradients = ms.value_and_grad(forward, None, optimizer.parameters)
 
     @ms.jit
     def step(inputs: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
