@@ -1,0 +1,47 @@
+"""This project, and MindSpore's own operators: the same network with its kernels left out (VARIANT ours or operators)."""
+
+import sys
+from pathlib import Path
+from typing import Callable
+
+import child
+import mindspore as ms
+import numpy as np
+from mindspore import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "train" / "train_dir"))
+
+from mobilenetv2 import device, fit, network, weights
+from mobilenetv2.inference import feature_maps
+
+OURS = child.VARIANT == "ours"
+
+
+def build() -> network.MobileNetV2:
+    device.choose("CPU", 0)
+    if not OURS:
+        network.depthwise_training = None
+    start = weights.read(child.WEIGHTS)
+    model = network.MobileNetV2(start.architecture, len(child.CLASSES))
+    weights.initialise(model, start, [str(number) for number in child.CLASSES])
+    head = {name.replace(".1.", "."): value for name, value in child.tensors().items() if "classifier" in name}
+    network.assign(model, head)
+    return model.set_train(False)
+
+
+def forward(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray]:
+    model = build()
+    if not OURS:
+        return lambda: model(ms.Tensor(pictures)).asnumpy()
+    maps, weight, bias = feature_maps(model), model.classifier.weight.asnumpy(), model.classifier.bias.asnumpy()
+    return lambda: network.pool(maps(pictures)) @ weight.T + bias
+
+
+def step(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray]:
+    model = build().set_train(True)
+    one = fit._step(model, nn.Adam(model.trainable_params(), child.RATE), child.SMOOTHING)
+    return lambda: one(ms.Tensor(pictures), ms.Tensor(labels, ms.int32)).asnumpy()
+
+
+if __name__ == "__main__":
+    child.serve(forward=forward, step=step)
