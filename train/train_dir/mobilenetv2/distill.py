@@ -22,7 +22,7 @@ from . import views
 from .cache import PhotoCache, source
 from .errors import UserError
 from .features import fingerprint
-from .files import atomic, read_tensors
+from .files import atomic, has_checksum, read_tensors
 from .fit import by_decay, rates, run_epoch, shuffled
 from .folder import PhotoSet
 from .forward import answered
@@ -159,7 +159,7 @@ def _resume(file: Path, state: Dict[str, ms.Parameter], plan: str) -> List[Dict[
     except UserError as error:
         log.warning("%s. Starting from the first epoch.", error)
         return []
-    if extras.get("plan") != plan:
+    if extras.get("plan") != plan or not has_checksum(file):
         log.info("%s is of other photos, settings or code: starting from the first epoch.", file)
         return []
     for name, parameter in state.items():

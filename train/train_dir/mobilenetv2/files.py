@@ -1,20 +1,24 @@
 """Files on disk: found, read without executing anything, written atomically."""
 
 import json
-import logging
+import math
 import os
 import zipfile
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, Sequence, Tuple
 
-import mindspore as ms
 import numpy as np
+from mindspore.train.checkpoint_pb2 import Checkpoint
 from safetensors import safe_open
 
 from .errors import UserError
 
-MAX_BYTES = 2**30  # of a file of weights, packed or unpacked; MobileNetV2 1.0 has 14 MB
+MAX_BYTES = 2**28  # of a file of weights, packed or unpacked; MobileNetV2 1.0 has 14 MB
+MAX_ENTRIES = 10_000  # MobileNetV2 has 262, with an optimizer's state three times as many
+MAX_TEXT = 10_000  # characters or numbers of what a file says besides its weights
+_CHECKSUM = b"crc_num"  # and ten bytes more, at the end of the file
 SUFFIXES = (".ckpt", ".npz", ".safetensors")
 
 
@@ -77,13 +81,53 @@ def read_tensors(file: Path) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]:
     return tensors, {name: value for name, value in entries.items() if name not in tensors}
 
 
+def has_checksum(file: Path) -> bool:
+    """Whether a .ckpt has a checksum, which `read_tensors` then compares. Some that others publish have none."""
+    return file.read_bytes()[-17:-10] == _CHECKSUM
+
+
 def _read_ckpt(file: Path) -> Dict[str, Any]:
-    logging.disable(logging.CRITICAL)  # MindSpore logs what it also raises
-    try:
-        entries = ms.load_checkpoint(str(file), crc_check=True)
-    finally:
-        logging.disable(logging.NOTSET)
-    return {name: value if isinstance(value, str) else value.asnumpy() for name, value in entries.items()}
+    """What mindspore.load_checkpoint returns, as arrays. MindSpore itself takes the bytes and the shape of a tensor as they are
+    and copies as much as the shape says, whether it is there or not."""
+    data = file.read_bytes()
+    if has_checksum(file):
+        data, expected = data[:-17], int.from_bytes(data[-10:], "big")
+        if zlib.crc32(data) != expected:
+            raise ValueError("its checksum is another one")
+    entries: Dict[str, Any] = {}
+    for piece in _pieces(data):
+        entry = Checkpoint.Value.FromString(piece)
+        if entry.tag in entries or len(entries) == MAX_ENTRIES:
+            raise ValueError(f"it has {entry.tag[:100]} twice, or too many entries")
+        kind, content, shape = entry.tensor.tensor_type, entry.tensor.tensor_content, tuple(entry.tensor.dims)
+        if kind == "str":
+            entries[entry.tag] = content.decode("utf-32-le")
+            continue
+        dtype, shape = np.dtype(kind.lower()), () if shape == (0,) else shape
+        if dtype.kind not in "fiub" or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(content):
+            raise ValueError(f"{entry.tag[:100]}: {len(content)} bytes are not {kind[:20]} {list(shape)[:8]}")
+        entries[entry.tag] = np.frombuffer(content, dtype).reshape(shape).copy()
+    return entries
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """The entries of a Checkpoint, one by one: parsed together, empty ones would take fifty times the memory of the file."""
+    position = 0
+    while position < len(data):
+        if data[position] != 0x0A:  # field 1, with a length
+            raise ValueError("not a protobuf of MindSpore")
+        length = shift = 0
+        more = True
+        while more:
+            position += 1
+            more, length, shift = data[position] > 127, length | (data[position] & 127) << shift, shift + 7
+            if shift > 35:
+                raise ValueError("not a protobuf of MindSpore")
+        position += 1
+        if length > len(data) - position:
+            raise ValueError("it ends in the middle of an entry")
+        yield data[position : position + length]
+        position += length
 
 
 def _read_npz(file: Path) -> Dict[str, Any]:
@@ -92,7 +136,14 @@ def _read_npz(file: Path) -> Dict[str, Any]:
     if unpacked > MAX_BYTES:
         raise ValueError(f"unpacks to {unpacked / 2**20:.0f} MiB")
     with np.load(file, allow_pickle=False) as arrays:
-        return {name: array if array.dtype.kind == "f" else array.tolist() for name, array in arrays.items()}
+        return {name: array if array.dtype.kind == "f" else _said(name, array) for name, array in arrays.items()}
+
+
+def _said(name: str, array: np.ndarray) -> Any:
+    """A string, number or list: a large one would take many times the memory of the array."""
+    if array.nbytes > 4 * MAX_TEXT:
+        raise ValueError(f"{name[:100]} is neither weights nor a short text")
+    return array.tolist()
 
 
 def _read_safetensors(file: Path) -> Dict[str, Any]:
@@ -103,8 +154,8 @@ def _read_safetensors(file: Path) -> Dict[str, Any]:
 
 def _json_or_text(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text) if len(text) <= MAX_TEXT else text
+    except (ValueError, RecursionError):
         return text
 
 

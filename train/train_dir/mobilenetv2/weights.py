@@ -200,7 +200,7 @@ def _conventions(file: Path, stated: Dict[str, Any]) -> Dict[str, Any]:
             raise ValueError
     except (KeyError, ValueError, TypeError):
         raise UserError(
-            f"{file}: its 'conventions.*' entries make no sense ({stated}); expected padding 'same' or 'symmetric', "
+            f"{file}: its 'conventions.*' entries make no sense ({str(stated)[:200]}); expected padding 'same' or 'symmetric', "
             "bn_epsilon between 0 and 1, mean and std of three numbers"
         ) from None
     return result
