@@ -40,6 +40,8 @@ _TURNS = {  # by EXIF orientation, which may be any value: those that turn or mi
 }
 # Pillow warns from 89 megapixels on and refuses from twice that; MAX_PIXELS is checked here instead, before decoding.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# It also warns of every small defect, once a file in the middle of everything else; what matters becomes a PictureError.
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
 
 
 class PictureError(UserError):
