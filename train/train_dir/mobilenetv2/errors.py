@@ -1,10 +1,22 @@
 """The one kind of error that a user can mend."""
 
+import unicodedata
 from typing import Any, Callable, List
 
 
 class UserError(Exception):
     """Says what happened, where, and what to do. Shown without a stack; the process then ends with exit code 2."""
+
+
+def printable(text: str, keep: str = "") -> str:
+    """The text with control characters as escapes, except those in `keep`: no name of a file may move the cursor of a terminal,
+    or look like a line of its own."""
+    return "".join(
+        letter.encode("unicode_escape").decode()
+        if unicodedata.category(letter) == "Cc" and letter not in keep
+        else letter
+        for letter in text
+    )
 
 
 def together(*calls: Callable[[], Any]) -> List[Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from mindspore.train.checkpoint_pb2 import Checkpoint
 from safetensors import safe_open
 
-from .errors import UserError
+from .errors import UserError, printable
 
 MAX_BYTES = 2**28  # of a file of weights, packed or unpacked; MobileNetV2 1.0 has 14 MB
 MAX_ENTRIES = 10_000  # MobileNetV2 has 262, with an optimizer's state three times as many
@@ -23,11 +23,21 @@ SUFFIXES = (".ckpt", ".npz", ".safetensors")
 
 
 def user_path(text: str) -> Path:
-    """A path as typed, ~ included. Raises UserError where the home that ~ means is not known."""
+    """A path as typed, ~ included. Raises UserError where the home that ~ means is not known, or no file can have such a name."""
     try:
-        return Path(text).expanduser()
+        path = Path(text).expanduser()
+        path.exists()  # OSError: a name that is too long, for instance; absent files are none
+        if "\0" in text:
+            raise ValueError
     except RuntimeError:
         raise UserError(f"{text}: the home folder that ~ stands for is not known here; write the path out") from None
+    except PermissionError:
+        return path
+    except (OSError, ValueError):
+        raise UserError(
+            f"{printable(text[:100])}: no file or folder can have such a name; look for a typing error"
+        ) from None
+    return path
 
 
 def find_file(path: str, suffixes: Sequence[str] = SUFFIXES) -> Path:
@@ -36,7 +46,7 @@ def find_file(path: str, suffixes: Sequence[str] = SUFFIXES) -> Path:
     if place.is_dir():
         found = sorted(file for file in place.rglob("*") if file.suffix in suffixes and not file.name.startswith("."))
         if len(found) != 1:
-            names = ", ".join(str(file.relative_to(place)) for file in found[:5]) or "none"
+            names = ", ".join(printable(str(file.relative_to(place))) for file in found[:5]) or "none"
             raise UserError(
                 f"{path}: expected one file of weights ({', '.join(suffixes)}) here, found {names}; name the file itself"
             )

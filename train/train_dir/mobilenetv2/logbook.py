@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .errors import UserError
+from .errors import UserError, printable
 
 NAME = __package__  # the logger above all of this package's
 
@@ -47,11 +47,13 @@ def start(folder: Path) -> None:
         log.removeHandler(handler)
         handler.close()
     for handler in handlers:
-        handler.setFormatter(_Formatter())
+        handler.setFormatter(Formatter())
         log.addHandler(handler)
 
 
-class _Formatter(logging.Formatter):
+class Formatter(logging.Formatter):
+    """Says how bad it is, where it is; control characters of names are shown and not sent to the terminal."""
+
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        text = printable(super().format(record), keep="\n\t")
         return text if record.levelno < logging.WARNING else f"{record.levelname}: {text}"
