@@ -13,12 +13,13 @@ import logging
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import List, Optional
 
 from page import NEW, STYLE, WAITING, Page, build
 from predictor import Predictor, find_checkpoint
-from server import Headers, temporary_folder
+from server import Gate, Headers, Traffic, temporary_folder
 from starlette.middleware import Middleware
 
 from mobilenetv2 import drawings
@@ -76,6 +77,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[console])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is up
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as platforms stop it: the temporary folder is removed
+    traffic, stop = Traffic(), threading.Event()
     seconds = upload_seconds()
     predictor = load(options.checkpoint)
     with temporary_folder(seconds) as folder:
@@ -83,10 +85,17 @@ def main() -> None:
         style = STYLE if NEW else {}
         blocks.launch(
             max_file_size=MAX_BYTES,
-            app_kwargs={"middleware": [Middleware(Headers)]},
+            app_kwargs={"middleware": [Middleware(Headers), Middleware(Gate, traffic=traffic)]},
+            prevent_thread_lock=True,
             state_session_capacity=WAITING,  # Gradio keeps 50 KB for each visitor that it remembers
             **style,
         )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        stop.wait()
+        log.info("Stopping: answering what was asked.")
+        traffic.finish()
+        blocks.close(verbose=False)
 
 
 if __name__ == "__main__":
