@@ -10,6 +10,7 @@ every question that was taken must be answered.
 import argparse
 import http.client
 import json
+import os
 import random
 import socket
 import sys
@@ -173,7 +174,7 @@ def soak(seconds: float, visitors: int = 12) -> Tuple[Dict[str, object], List[st
                 while time.monotonic() < start + seconds:
                     time.sleep(0.5)
                     memory.append(process.memory_info().rss / 2**20)
-                    disk.append(sum(1 for file in uploads.rglob("*") if file.is_file()))
+                    disk.append(sum(len(files) for _, _, files in os.walk(uploads)))  # which folders vanish from
 
             watching = threading.Thread(target=watch)
             watching.start()
