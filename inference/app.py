@@ -19,7 +19,7 @@ from typing import List, Optional
 
 from page import NEW, STYLE, WAITING, Page, build
 from predictor import Predictor, find_checkpoint
-from server import Gate, Headers, Traffic, temporary_folder
+from server import Gate, Headers, Traffic, remove_uploads, temporary_folder
 from starlette.middleware import Middleware
 
 from mobilenetv2 import drawings
@@ -80,8 +80,9 @@ def main() -> None:
     traffic, stop = Traffic(), threading.Event()
     seconds = upload_seconds()
     predictor = load(options.checkpoint)
-    with temporary_folder(seconds) as folder:
+    with temporary_folder() as folder:
         blocks = build(Page(predictor, seconds), examples(predictor, folder), seconds)
+        remove_uploads(folder, seconds)
         style = STYLE if NEW else {}
         blocks.launch(
             max_file_size=MAX_BYTES,

@@ -8,12 +8,12 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, Set
 
 # Gradio's page needs inline scripts and styles. Any site may show the page in a frame: platforms do.
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'"
 SILENT = 30  # seconds without a byte after which an upload is given up
-QUIET, LONGEST = 1.0, 20.0  # seconds without a request that end the page once it is to stop, and at most
+QUIET, LONGEST = 3.0, 20.0  # seconds without a request that end the page once it is to stop, and at most
 
 
 class Headers:
@@ -88,31 +88,32 @@ class Gate:
 
 
 @contextmanager
-def temporary_folder(seconds: float) -> Iterator[Path]:
-    """A folder that is gone at the end. Gradio keeps uploads in its uploads/, or in the environment's GRADIO_TEMP_DIR.
-
-    Gradio deletes uploads that are older than `seconds`; the empty folders that it leaves, and what broken uploads leave, are
-    removed here.
-    """
+def temporary_folder() -> Iterator[Path]:
+    """A folder that is gone at the end. Gradio keeps uploads in its uploads/, or in the environment's GRADIO_TEMP_DIR."""
     with tempfile.TemporaryDirectory(prefix="mobilenetv2-") as name:
         tempfile.tempdir = name  # older Gradios begin uploads there
-        uploads = os.environ.setdefault("GRADIO_TEMP_DIR", os.path.join(name, "uploads"))
-        threading.Thread(target=_remove_leftovers, args=((Path(uploads), Path(name)), seconds), daemon=True).start()
+        os.environ.setdefault("GRADIO_TEMP_DIR", os.path.join(name, "uploads"))
         yield Path(name)
 
 
-def _remove_leftovers(folders: Any, seconds: float) -> None:
+def remove_uploads(folder: Path, seconds: float) -> None:
+    """From now on, remove what comes into the folder of uploads, or into `folder`, once it is older than `seconds`.
+
+    Gradio does so, too, but under load it left hundreds of uploads; it also leaves what broken uploads begin, and empty folders.
+    """
+    places = {str(folder), os.environ["GRADIO_TEMP_DIR"]}
+    kept = {os.path.join(place, name) for top in places for place, _, names in os.walk(top) for name in names}
+    threading.Thread(target=_remove, args=(places, kept, seconds), daemon=True).start()
+
+
+def _remove(tops: Set[str], kept: Set[str], seconds: float) -> None:
+    """Examples are kept."""
     while True:
         time.sleep(seconds / 2)
-        for inner in (inner for folder in folders for inner in folder.glob("*")):
-            try:
-                if time.time() - inner.stat().st_mtime > seconds:
-                    inner.rmdir() if inner.is_dir() else _remove_upload(inner)
-            except OSError:  # not empty, or gone
-                continue
-
-
-def _remove_upload(file: Path) -> None:
-    """A file that Gradio began under a name of `tempfile`; examples have other names."""
-    if file.name.startswith("tmp"):
-        file.unlink()
+        for place, folders, names in (found for top in tops for found in os.walk(top, topdown=False)):
+            for path in (os.path.join(place, name) for name in (*names, *folders)):
+                try:
+                    if path not in kept and time.time() - max(os.stat(path).st_mtime, os.stat(path).st_ctime) > seconds:
+                        os.rmdir(path) if os.path.isdir(path) else os.unlink(path)
+                except OSError:  # not empty, or gone
+                    continue

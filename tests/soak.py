@@ -145,11 +145,7 @@ class Soak:
             )
             server.process.terminate()
             start = time.monotonic()
-            texts = list(
-                crowd.map(
-                    lambda event: httpx.get(f"{self._url}/gradio_api/call/predict/{event}", timeout=60).text, events
-                )
-            )
+            texts = list(crowd.map(lambda event: client.get(f"/gradio_api/call/predict/{event}").text, events))
             refused = client.post("/gradio_api/call/predict", json=asked[0]).status_code
         answers = [json.loads(text.split("data: ", 1)[1])[0] for text in texts if text.startswith("event: complete")]
         right = sum(answer["confidences"] == self.files[file] for answer, file in zip(answers, files))
