@@ -13,17 +13,19 @@ import logging
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import List, Optional
 
 from page import NEW, STYLE, WAITING, Page, build
 from predictor import Predictor, find_checkpoint
-from server import Headers, temporary_folder
+from server import Gate, Headers, Traffic, remove_uploads, temporary_folder
 from starlette.middleware import Middleware
 
 from mobilenetv2 import drawings
 from mobilenetv2.errors import UserError
 from mobilenetv2.folder import NEITHER
+from mobilenetv2.logbook import Formatter
 from mobilenetv2.pixels import MAX_BYTES
 
 log = logging.getLogger(__name__)
@@ -70,20 +72,31 @@ def main() -> None:
         "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: as README.md says)"
     )
     options, _ = parser.parse_known_args()  # platforms add arguments of their own
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    console = logging.StreamHandler(sys.stderr)
+    console.setFormatter(Formatter())
+    logging.basicConfig(level=logging.INFO, handlers=[console])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is up
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as platforms stop it: the temporary folder is removed
+    traffic, stop = Traffic(), threading.Event()
     seconds = upload_seconds()
     predictor = load(options.checkpoint)
-    with temporary_folder(seconds) as folder:
+    with temporary_folder() as folder:
         blocks = build(Page(predictor, seconds), examples(predictor, folder), seconds)
+        remove_uploads(folder, seconds)
         style = STYLE if NEW else {}
         blocks.launch(
             max_file_size=MAX_BYTES,
-            app_kwargs={"middleware": [Middleware(Headers)]},
+            app_kwargs={"middleware": [Middleware(Headers), Middleware(Gate, traffic=traffic)]},
+            prevent_thread_lock=True,
             state_session_capacity=WAITING,  # Gradio keeps 50 KB for each visitor that it remembers
             **style,
         )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        stop.wait()
+        log.info("Stopping: answering what was asked.")
+        traffic.finish()
+        blocks.close(verbose=False)
 
 
 if __name__ == "__main__":

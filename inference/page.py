@@ -70,7 +70,8 @@ class Page:
             train=sum(description.data["train"].values()),
             classes=plain(", ".join(description.classes)),
             size=description.preprocessing.size,
-            **description.metrics["val"],
+            correct=description.metrics["val"]["correct"],
+            count=description.metrics["val"]["count"],
         )
         return f"{about}\n\n{kept}"
 
@@ -138,7 +139,7 @@ class Page:
 
 def plain(text: str) -> str:
     """A name in Markdown that is shown as it is."""
-    return re.sub(r"([\\`*_{}\[\]()#+.!|<>$~-])", r"\\\1", text)
+    return re.sub(r"([&\\`*_{}\[\]()#+.!|<>$~-])", r"\\\1", text)
 
 
 def greet(request: gr.Request) -> str:

@@ -19,6 +19,7 @@ from rows import record, write_csv, write_jsonl
 
 from mobilenetv2.errors import UserError
 from mobilenetv2.folder import SUFFIXES
+from mobilenetv2.logbook import Formatter
 from mobilenetv2.pixels import PictureError
 from mobilenetv2.progress import progress
 
@@ -61,13 +62,15 @@ def main(arguments: List[str]) -> int:
         "--workers", type=int, default=os.cpu_count(), help="threads that read pictures (default: processors)"
     )
     options = parser.parse_args(arguments)
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    console = logging.StreamHandler(sys.stderr)
+    console.setFormatter(Formatter())
+    logging.basicConfig(level=logging.INFO, handlers=[console])
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
     try:
         predictor = Predictor(find_checkpoint(options.checkpoint))
         logging.info("Checkpoint: %s.", predictor.file)
     except UserError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
+        logging.error("%s", error)
         return 2
     answers = progress(predictor.answers(files(options.paths), max(1, options.workers)), None, "Answering")
     bad = 0

@@ -19,7 +19,7 @@ from PIL import Image
 
 from mobilenetv2 import checkpoint, device, thumbnails
 from mobilenetv2.activation import class_activation_map
-from mobilenetv2.errors import UserError
+from mobilenetv2.errors import UserError, printable
 from mobilenetv2.files import find_file
 from mobilenetv2.folder import NEITHER
 from mobilenetv2.forward import forward
@@ -31,6 +31,7 @@ from mobilenetv2.progress import parallel
 
 log = logging.getLogger(__name__)
 NAME = "mobilenetv2.ckpt"
+LONGEST = 2**20  # characters of config.json
 NEAREST = 3  # training photos that are shown with an answer
 
 
@@ -189,9 +190,16 @@ def find_checkpoint(explicit: Optional[str] = None) -> str:
 def _configured() -> List[str]:
     """Base names of the files that the platform puts beside app.py."""
     try:
-        paths = json.loads((HERE / "config.json").read_text(encoding="utf-8"))["model_path"]
-        return [Path(path).name for path in paths]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        with open(HERE / "config.json", encoding="utf-8") as stream:
+            paths = json.loads(stream.read(LONGEST))["model_path"]
+        if not isinstance(paths, list):
+            raise TypeError("it is not a list")
+        names = [Path(path).name for path in paths]
+        if any("\0" in name or len(os.fsencode(name)) > 255 for name in names):
+            raise ValueError("no file can have such a name")
+        return names
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = printable(str(error))[:200]
         raise UserError(
-            f'{HERE / "config.json"}: expected {{"model_path": ["owner/repository/{NAME}"]}} ({error})'
+            f'{HERE / "config.json"}: expected {{"model_path": ["owner/repository/{NAME}"]}} ({reason})'
         ) from None

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterable, Sequence, TextIO, Union
 from predictor import Answer
 
 from mobilenetv2.pixels import PictureError
+from mobilenetv2.words import cell
 
 
 def record(result: Union[Answer, PictureError]) -> Dict[str, Any]:
@@ -31,7 +32,10 @@ def write_jsonl(records: Iterable[Dict[str, Any]], stream: TextIO) -> None:
 
 
 def write_csv(records: Iterable[Dict[str, Any]], classes: Sequence[str], stream: TextIO) -> None:
-    """One record a row, with its "file", a column for each class's confidence, and "error"; what a record lacks is empty."""
+    """One record a row, with its "file", a column for each class's confidence, and "error"; what a record lacks is empty.
+
+    No name is a formula to a spreadsheet (words.cell); JSON lines have the names as they are.
+    """
     columns = ["file", "label", *(f"confidence {name}" for name in classes)]
     columns += ["neither", "width", "height", "milliseconds", "error"]
     table = csv.DictWriter(stream, columns, restval="")
@@ -42,4 +46,4 @@ def write_csv(records: Iterable[Dict[str, Any]], classes: Sequence[str], stream:
             one[f"confidence {name}"] = f"{value:.6f}"
         if one.get("neither") is not None:
             one["neither"] = f"{one['neither']:.4f}"
-        table.writerow(one)
+        table.writerow({name: cell(value) if name in ("file", "label") else value for name, value in one.items()})

@@ -213,5 +213,7 @@ def test_name_that_is_not_utf8(tmp_path):
     os.mkdir(os.fsdecode(bytes(root / "train") + b"/\xfe"))
     with pytest.raises(UserError) as caught:
         checked(root)
-    assert r"train/cat/\udcff.png: its name is not valid UTF-8; rename it" in str(caught.value)
-    assert r"train/\udcfe: its name is not valid UTF-8; rename it" in str(caught.value)
+    assert r"train/cat/\udcff.png: its name is not valid UTF-8, or has control characters; rename it" in str(
+        caught.value
+    )
+    assert r"train/\udcfe: its name is not valid UTF-8, or has control characters; rename it" in str(caught.value)

@@ -16,7 +16,7 @@ import numpy as np
 from . import compact, thumbnails
 from .calibration import HIGHEST, LOWEST
 from .errors import UserError
-from .files import atomic, find_file, read_tensors, without_logging
+from .files import atomic, find_file, has_checksum, read_tensors, without_logging
 from .folder import NEITHER
 from .neither import PREFIX, Neither
 from .network import Architecture, MobileNetV2, assign, values
@@ -25,6 +25,7 @@ from .pixels import Preprocessing
 KEY = "description"
 FORMAT = "mobilenetv2-photos"
 VERSION = 3
+MAX_TEXT = 2**22  # characters of a description: thousands of classes have less
 EMBEDDED = Path(__file__).with_name("pretrained.ckpt")  # of this project, from random numbers; README.md says how
 
 
@@ -54,6 +55,8 @@ class Description:
     def from_json(cls, file: Path, text: Any) -> "Description":
         """Raises UserError, in words, for anything that this version did not write."""
         try:
+            if len(text) > MAX_TEXT:
+                raise ValueError(f"its description has {len(text)} characters")
             entries = json.loads(text)
             if entries.pop("format") != FORMAT:
                 raise ValueError("its description is of another program")
@@ -76,7 +79,7 @@ class Description:
                 }
             )
             description._check()
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
             raise UserError(f"{file}: not a checkpoint that this program understands: {error}") from None
         return description
 
@@ -150,10 +153,13 @@ def load(path: str) -> Loaded:
             f"{file}: a MindSpore checkpoint, but not one that this program wrote: it does not say its classes and "
             "preprocessing; train with --pretrain_url to make one from it"
         )
+    if not has_checksum(file):
+        raise UserError(f"{file}: its checksum is missing; the file is damaged, train again")
     description = Description.from_json(file, extras[KEY])
     extra = {name: tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}
     packed = compact.NAMES[0] in extras
-    if not packed and len(tensors.get("classifier.weight", ())) != len(description.classes):
+    known = len(tensors.get(compact.NAMES[2] if packed else "classifier.weight", ()))  # packed: of all layers
+    if known < len(description.classes) or (known > len(description.classes) and not packed):
         raise UserError(f"{file}: it does not know as many classes as it names; the file is damaged, train again")
     network = MobileNetV2(description.architecture, len(description.classes))
     if packed:

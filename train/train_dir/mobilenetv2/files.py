@@ -2,29 +2,44 @@
 
 import json
 import logging
+import math
 import os
 import re
 import zipfile
+import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Dict, Iterator, Sequence, Tuple
 
-import mindspore as ms
 import numpy as np
+from mindspore.train.checkpoint_pb2 import Checkpoint
 from safetensors import safe_open
 
-from .errors import UserError
+from .errors import UserError, printable
 
-MAX_BYTES = 2**30  # of a file of weights, packed or unpacked; MobileNetV2 1.0 has 14 MB
+MAX_BYTES = 2**28  # of a file of weights, packed or unpacked; MobileNetV2 1.0 has 14 MB
+MAX_ENTRIES = 10_000  # MobileNetV2 has 262, with an optimizer's state three times as many
+MAX_TEXT = 10_000  # characters or numbers of what a file says besides its weights
+_CHECKSUM = b"crc_num"  # and ten bytes more, at the end of the file
 SUFFIXES = (".ckpt", ".npz", ".safetensors")
 
 
 def user_path(text: str) -> Path:
-    """A path as typed, ~ included. Raises UserError where the home that ~ means is not known."""
+    """A path as typed, ~ included. Raises UserError where the home that ~ means is not known, or no file can have such a name."""
     try:
-        return Path(text).expanduser()
+        path = Path(text).expanduser()
+        path.exists()  # OSError: a name that is too long, for instance; absent files are none
+        if "\0" in text:
+            raise ValueError
     except RuntimeError:
         raise UserError(f"{text}: the home folder that ~ stands for is not known here; write the path out") from None
+    except PermissionError:
+        return path
+    except (OSError, ValueError):
+        raise UserError(
+            f"{printable(text[:100])}: no file or folder can have such a name; look for a typing error"
+        ) from None
+    return path
 
 
 def find_file(path: str, suffixes: Sequence[str] = SUFFIXES) -> Path:
@@ -33,7 +48,7 @@ def find_file(path: str, suffixes: Sequence[str] = SUFFIXES) -> Path:
     if place.is_dir():
         found = sorted(file for file in place.rglob("*") if file.suffix in suffixes and not file.name.startswith("."))
         if len(found) != 1:
-            names = ", ".join(str(file.relative_to(place)) for file in found[:5]) or "none"
+            names = ", ".join(printable(str(file.relative_to(place))) for file in found[:5]) or "none"
             raise UserError(
                 f"{path}: expected one file of weights ({', '.join(suffixes)}) here, found {names}; name the file itself"
             )
@@ -88,10 +103,53 @@ def without_logging() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
+def has_checksum(file: Path) -> bool:
+    """Whether a .ckpt has a checksum, which `read_tensors` then compares. Some that others publish have none."""
+    return file.read_bytes()[-17:-10] == _CHECKSUM
+
+
 def _read_ckpt(file: Path) -> Dict[str, Any]:
-    with without_logging():
-        entries = ms.load_checkpoint(str(file), crc_check=True)
-    return {name: value if isinstance(value, str) else value.asnumpy() for name, value in entries.items()}
+    """What mindspore.load_checkpoint returns, as arrays. MindSpore itself takes the bytes and the shape of a tensor as they are
+    and copies as much as the shape says, whether it is there or not."""
+    data = file.read_bytes()
+    if has_checksum(file):
+        data, expected = data[:-17], int.from_bytes(data[-10:], "big")
+        if zlib.crc32(data) != expected:
+            raise ValueError("its checksum is another one")
+    entries: Dict[str, Any] = {}
+    for piece in _pieces(data):
+        entry = Checkpoint.Value.FromString(piece)
+        if entry.tag in entries or len(entries) == MAX_ENTRIES:
+            raise ValueError(f"it has {entry.tag[:100]} twice, or too many entries")
+        kind, content, shape = entry.tensor.tensor_type, entry.tensor.tensor_content, tuple(entry.tensor.dims)
+        if kind == "str":
+            entries[entry.tag] = content.decode("utf-32-le")
+            continue
+        dtype, shape = np.dtype(kind.lower()), () if shape == (0,) else shape
+        if dtype.kind not in "fiub" or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(content):
+            raise ValueError(f"{entry.tag[:100]}: {len(content)} bytes are not {kind[:20]} {list(shape)[:8]}")
+        entries[entry.tag] = np.frombuffer(content, dtype).reshape(shape).copy()
+    return entries
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """The entries of a Checkpoint, one by one: parsed together, empty ones would take fifty times the memory of the file."""
+    position = 0
+    while position < len(data):
+        if data[position] != 0x0A:  # field 1, with a length
+            raise ValueError("not a protobuf of MindSpore")
+        length = shift = 0
+        more = True
+        while more:
+            position += 1
+            more, length, shift = data[position] > 127, length | (data[position] & 127) << shift, shift + 7
+            if shift > 35:
+                raise ValueError("not a protobuf of MindSpore")
+        position += 1
+        if length > len(data) - position:
+            raise ValueError("it ends in the middle of an entry")
+        yield data[position : position + length]
+        position += length
 
 
 def _read_npz(file: Path) -> Dict[str, Any]:
@@ -100,7 +158,14 @@ def _read_npz(file: Path) -> Dict[str, Any]:
     if unpacked > MAX_BYTES:
         raise ValueError(f"unpacks to {unpacked / 2**20:.0f} MiB")
     with np.load(file, allow_pickle=False) as arrays:
-        return {name: array if array.dtype.kind == "f" else array.tolist() for name, array in arrays.items()}
+        return {name: array if array.dtype.kind == "f" else _said(name, array) for name, array in arrays.items()}
+
+
+def _said(name: str, array: np.ndarray) -> Any:
+    """A string, number or list: a large one would take many times the memory of the array."""
+    if array.nbytes > 4 * MAX_TEXT:
+        raise ValueError(f"{name[:100]} is neither weights nor a short text")
+    return array.tolist()
 
 
 def _read_safetensors(file: Path) -> Dict[str, Any]:
@@ -111,8 +176,8 @@ def _read_safetensors(file: Path) -> Dict[str, Any]:
 
 def _json_or_text(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text) if len(text) <= MAX_TEXT else text
+    except (ValueError, RecursionError):
         return text
 
 

@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 from PIL import Image
 
-from .errors import UserError
+from .errors import UserError, printable
 from .files import user_path
 from .pixels import FORMATS
 from .words import Words
@@ -16,7 +16,10 @@ from .words import Words
 VALIDATION = ("val", "valid", "validation")  # names of the folder beside train/
 NEITHER = "neither"  # a folder of pictures of no class, beside the class folders
 SHARE = 0.2  # of each class that goes to validation where the folder is not split
-NOT_UTF8 = Words("its name is not valid UTF-8; rename it", "文件名不是有效的 UTF-8，请改名")
+BAD_NAME = Words(
+    "its name is not valid UTF-8, or has control characters; rename it",
+    "文件名不是有效的 UTF-8，或含有控制字符，请改名",
+)
 UNREADABLE = (".heic", ".heif")  # pictures all the same: reported as such, not as strays
 SUFFIXES = {suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS} | set(UNREADABLE)
 
@@ -169,7 +172,7 @@ def _classes(folder: Path, root: Path, findings: List[Finding]) -> Dict[str, Pat
         if entry.name.startswith((".", "__")):
             findings.append(Finding("note", name, Words("hidden, ignored", "隐藏文件，已忽略")))
         elif name != entry.relative_to(root).as_posix():
-            findings.append(Finding("error", name, NOT_UTF8))
+            findings.append(Finding("error", name, BAD_NAME))
         elif entry.is_dir():
             found[entry.name] = entry
         else:
@@ -204,15 +207,15 @@ def _files(folder: Path, root: Path, findings: List[Finding]) -> List[Path]:
                 Finding("note", name, Words("not the name of a picture file, ignored", "不是图片文件名，已忽略"))
             )
         elif name != entry.relative_to(root).as_posix():
-            findings.append(Finding("bad", name, NOT_UTF8))
+            findings.append(Finding("bad", name, BAD_NAME))
         else:
             files.append(entry)
     return files
 
 
 def _printable(entry: Path, root: Path) -> str:
-    """Its path below the data set; what is not UTF-8 in it is escaped."""
-    return entry.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode()
+    """Its path below the data set; what is not UTF-8 in it, and control characters, are escaped."""
+    return printable(entry.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode())
 
 
 def _validation(files: List[Path], seed: int) -> set:

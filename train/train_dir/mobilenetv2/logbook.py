@@ -13,7 +13,7 @@ except ImportError:  # Windows
 
 from tqdm import tqdm
 
-from .errors import UserError
+from .errors import UserError, printable
 
 NAME = __package__  # the logger above all of this package's
 
@@ -62,7 +62,7 @@ def start(folder: Path) -> None:
             f"--output_path={folder}: cannot be written to ({error.strerror}); choose another folder"
         ) from None
     for handler in (_Console(), file):
-        handler.setFormatter(_Formatter())
+        handler.setFormatter(Formatter())
         log.addHandler(handler)
 
 
@@ -79,7 +79,9 @@ def _lock(stream: TextIO, folder: Path) -> None:
         return
 
 
-class _Formatter(logging.Formatter):
+class Formatter(logging.Formatter):
+    """Says how bad it is, where it is; control characters of names are shown and not sent to the terminal."""
+
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        text = printable(super().format(record), keep="\n\t")
         return text if record.levelno < logging.WARNING else f"{record.levelname}: {text}"

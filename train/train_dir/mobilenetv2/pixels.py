@@ -1,17 +1,26 @@
 """Bytes of a picture -> the network's input. Training, validation, page and batch prediction all come through here."""
 
+import re
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from .errors import UserError
 
 MAX_BYTES = 64 * 2**20
-MAX_PIXELS = 128 * 10**6  # a 108-megapixel phone photo passes; decoded it takes 0.4 GB
+MAX_PIXELS = 128 * 10**6  # of the file: a 108-megapixel phone photo passes
+# Small files can ask for much: what follows keeps any file within about 1 GiB and a few seconds.
+MAX_DECODED = 64 * 10**6  # pixels that are decoded; of a JPEG these are fewer than those of the file
+MAX_SIDE = 2**16 - 1  # pixels, JPEG's own limit; resizing takes 32 bytes of memory for each pixel of a side
+MAX_SCANNED = 20 * MAX_PIXELS  # pixels times scans of a progressive JPEG: about ten scans are usual, each goes over all
+IN_PYTHON, MAX_IN_PYTHON = {"bmp_rle", "ppm"}, 4 * 10**6  # what Pillow decodes in Python, and how many pixels of it
+MAX_EXIF = 2**16  # bytes, as a JPEG can have; of more, each of thousands of entries could be a copy of all
+MAX_JPEG_HEADER = 2**24  # bytes before the picture itself: previews, colour profile, depth map
+READS, PIECES = 10_000, 10**6  # of the file, when it is opened and when it is decoded
 Image.init()
 # No format that starts another program (EPS); AVIF is missing from Pillow before 11.3.
 FORMATS = tuple(
@@ -19,12 +28,25 @@ FORMATS = tuple(
 )
 CROP = 0.875  # side of the centre crop / shorter side of the picture: 224 of 256, as in ImageNet evaluation
 
+_BAND = 2**22  # pixels that are converted at a time
+_TURNS = {  # by EXIF orientation, which may be any value: those that turn or mirror
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 # Pillow warns from 89 megapixels on and refuses from twice that; MAX_PIXELS is checked here instead, before decoding.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# It also warns of every small defect, once a file in the middle of everything else; what matters becomes a PictureError.
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
 
 
 class PictureError(UserError):
-    """kind: what is wrong in a word, to say it in another language: empty, big, pixels, broken, heic, lfs, unknown or lab."""
+    """kind: what is wrong in a word, to say it in another language: empty, big, pixels, slow, broken, heic, lfs, unknown or
+    lab."""
 
     def __init__(self, kind: str, message: str):
         super().__init__(message)
@@ -79,18 +101,24 @@ def decode(data: bytes, size: int) -> Image.Image:
             f"the file has {len(data) / 2**20:.0f} MiB, more than the limit of {MAX_BYTES // 2**20} MiB; make it smaller",
         )
     try:
-        image = Image.open(BytesIO(data), formats=FORMATS)
-        if image.width * image.height > MAX_PIXELS:
-            raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+        source = _Source(data)
+        image = Image.open(source, formats=FORMATS)
         shorter = round(2 * size / CROP)
-        image.draft(image.mode, (shorter, shorter))
+        _check(image, data, shorter)
+        source.reads = PIECES
+        source.bytes = (
+            2 * len(data) + min(len(image.tile) + 16, 2**14) * ImageFile.MAXBLOCK
+        )  # they read beyond each strip
         image.load()
-        return _rgb(_upright(image))
+        image = _upright(image)
+        return _rgb(image)
     except UserError:
         raise
     except Image.DecompressionBombError as error:
         raise PictureError(
-            "pixels", f"too many pixels to decode safely ({error}); the limit is {MAX_PIXELS // 10**6} megapixels"
+            "pixels",
+            f"too many pixels to decode safely ({error}); the limit is {MAX_PIXELS // 10**6} megapixels, of what is not JPEG "
+            f"{MAX_DECODED // 10**6}, and {MAX_SIDE} pixels a side",
         ) from None
     except UnidentifiedImageError:
         raise _unidentified(data) from None
@@ -110,14 +138,56 @@ class Header(NamedTuple):
 
 def header(data: bytes) -> Header:
     """Of a picture that `pixels` takes."""
-    image = Image.open(BytesIO(data), formats=FORMATS)
+    image = Image.open(_Source(data), formats=FORMATS)
     name = "JPEG" if image.format == "MPO" else image.format  # a JPEG with a second one behind it, as phones write
-    try:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)  # by a quarter
-    except Exception:  # as in _upright
-        turned = False
+    turned = _orientation(image) in (5, 6, 7, 8)  # by a quarter
     width, height = reversed(image.size) if turned else image.size
     return Header(name, width, height)
+
+
+class _Source(BytesIO):
+    """The bytes of a picture file, for Pillow, whose parsers read them piece by piece, in Python. Raises PictureError where they
+    come back more often, or for more, than any sound picture makes them: some files would keep them busy for hours, others
+    have them copy everything thousands of times."""
+
+    def __init__(self, data: bytes):
+        super().__init__(data)
+        self.reads, self.bytes = READS, 2 * len(data) + 2**20
+        if data.startswith(b"\xff\xd8"):  # EXIF data in many segments is put together anew with each
+            self.bytes = MAX_JPEG_HEADER
+
+    def read(self, size: Optional[int] = -1) -> bytes:
+        piece = super().read(size)
+        self.reads -= 1
+        self.bytes -= len(piece)
+        if self.reads < 0 or self.bytes < 0:
+            raise _slow("the file consists of too many pieces")
+        return piece
+
+
+def _slow(why: str) -> PictureError:
+    return PictureError("slow", f"it would take too long to read ({why}); save it as JPEG or PNG")
+
+
+def _check(image: Image.Image, data: bytes, shorter: int) -> None:
+    """Raises PictureError or DecompressionBombError for an opened picture that would take much time or memory; one that may be
+    reduced while it is decoded, to no less than `shorter` pixels, will be."""
+    area = image.width * image.height
+    if area > MAX_PIXELS or max(image.size) > MAX_SIDE:
+        raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+    if image.format in ("JPEG", "MPO"):
+        scans = len(re.findall(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)", data))
+        if scans * max(area, 10**7) > MAX_SCANNED:
+            raise _slow(f"a JPEG of {scans} scans")
+    image.draft(image.mode, (shorter, shorter))
+    width, height = image.size
+    if image.format == "TIFF" and {322, 323} <= image.tag_v2.keys():  # sides of its tiles, which are decoded as a whole
+        width, height = (-(-side // image.tag_v2[tag]) * image.tag_v2[tag] for side, tag in zip(image.size, (322, 323)))
+    if width * height > MAX_DECODED:
+        raise Image.DecompressionBombError(f"{width} x {height} pixels of {image.format}")
+    decoders = {tile[0] for tile in image.tile}
+    if "ppm_plain" in decoders or (decoders & IN_PYTHON and area > MAX_IN_PYTHON):
+        raise _slow(f"a {image.format} of a kind that is hardly used")
 
 
 def _unidentified(data: bytes) -> PictureError:
@@ -128,16 +198,34 @@ def _unidentified(data: bytes) -> PictureError:
     return PictureError("unknown", "not a picture, or a broken one (readable: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)")
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation. EXIF data that cannot be parsed says nothing about orientation."""
+def _orientation(image: Image.Image) -> int:
+    """1 to 8, as EXIF counts; 1, upright, where EXIF data is missing or cannot be parsed."""
+    if len(image.info.get("exif", b"")) > MAX_EXIF:
+        return 1
     try:
-        return ImageOps.exif_transpose(image)
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # Pillow's EXIF parser raises struct.error, KeyError, TypeError and more on broken data
-        return image
+        return 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    turn = _TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """Every mode to RGB: 16-bit / 257, float 0-1 * 255, alpha and transparent palette entries over white."""
+    """Every mode to RGB, in bands, as an intermediate result of a large picture takes as much memory as the picture."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    out, rows = Image.new("RGB", image.size), max(1, _BAND // image.width)
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        out.paste(_band_to_rgb(band), (0, top))
+    return out
+
+
+def _band_to_rgb(image: Image.Image) -> Image.Image:
+    """16-bit / 257, float 0-1 * 255, alpha and transparent palette entries over white."""
     mode = image.mode
     if mode in ("I", "F") or mode.startswith("I;16"):
         scale = 255.0 if mode == "F" else 1 / 257

@@ -17,6 +17,7 @@ from .files import atomic
 from .folder import Finding, Photo, PhotoSet
 from .intervals import words
 from .metrics import log_softmax
+from .words import cell
 
 log = logging.getLogger(__name__)
 SHOWN = 10  # wrong answers named in the log
@@ -132,7 +133,8 @@ def _write_table(
         written = [""] * len(photos) if scores is None else [repr(float(score)) for score in scores]
         for photo, score, logits, shares in zip(photos, written, answers, confidences):
             numbers = [repr(float(value)) for value in (*logits, *shares)]
-            table.writerow([photo.name, classes[photo.label], classes[logits.argmax()], score, *numbers])
+            names = (photo.name, classes[photo.label], classes[logits.argmax()])
+            table.writerow([*map(cell, names), score, *numbers])
 
 
 def peak_memory() -> float:

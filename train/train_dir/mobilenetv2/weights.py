@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from . import checkpoint
-from .errors import UserError
+from .errors import UserError, printable
 from .files import find_file, read_tensors
 from .network import BLOCKS, Architecture, MobileNetV2, assign
 from .pixels import Preprocessing
@@ -200,7 +200,7 @@ def _conventions(file: Path, stated: Dict[str, Any]) -> Dict[str, Any]:
             raise ValueError
     except (KeyError, ValueError, TypeError):
         raise UserError(
-            f"{file}: its 'conventions.*' entries make no sense ({stated}); expected padding 'same' or 'symmetric', "
+            f"{file}: its 'conventions.*' entries make no sense ({str(stated)[:200]}); expected padding 'same' or 'symmetric', "
             "bn_epsilon between 0 and 1, mean and std of three numbers"
         ) from None
     return result
@@ -245,7 +245,7 @@ def _optimizer_state(name: str, known: set) -> bool:
 
 def _cause(tensors: Dict[str, np.ndarray], naming: _Naming, missing: List[str]) -> str:
     if 2 * len(missing) > len(naming.backbone()):
-        first = ", ".join(list(tensors)[:3]) or "none"
+        first = ", ".join(map(_short, list(tensors)[:3])) or "none"
         return (
             f"not a MobileNetV2 with the names of {', '.join(_THEIRS)} ({len(tensors)} tensors: {first} ...); "
             "choose other weights"
@@ -255,4 +255,9 @@ def _cause(tensors: Dict[str, np.ndarray], naming: _Naming, missing: List[str]) 
 
 def _list(what: str, names: List[str], limit: int = 5) -> str:
     rest = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"{what}: {', '.join(names[:limit])}{rest}" if names else ""
+    return f"{what}: {', '.join(_short(name) for name in names[:limit])}{rest}" if names else ""
+
+
+def _short(name: str) -> str:
+    """A tensor's name in a message."""
+    return printable(name[:200])

@@ -1,0 +1,298 @@
+"""Mutated pictures and files of weights against the program.
+
+    python tests/fuzz.py --inputs 100000 --seed 0
+    python tests/fuzz.py --inputs 5000 --what weights
+
+An input follows from the seed and its number. Allowed are an answer that makes sense, and the program's own error in words.
+Anything else, five seconds, or 1.5 GiB is a finding: the input is saved, and the exit code is 1. Child processes do the work, so
+that a crash is seen.
+"""
+
+import argparse
+import multiprocessing
+import re
+import resource
+import sys
+import time
+import zlib
+from collections import Counter, deque
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Callable, Dict, List, Tuple
+
+import numpy as np
+from conftest import ROOT, SHARED
+from hostile import bmp, chunk, ckpt, encoded, encoded_array, npz, safetensors, tiff
+from PIL import Image, ImageOps, features
+
+from mobilenetv2 import checkpoint, drawings, duplicates, glance, quality, weights
+from mobilenetv2.errors import UserError
+from mobilenetv2.pixels import PictureError, Preprocessing, decode, header, pixels
+from mobilenetv2.views import views
+
+SECONDS, MIB = 5, 1536  # for one input; the memory is beyond that of the program itself
+EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
+MARKS = re.compile(rb"\xff[\xc0-\xfe]|[A-Za-z]{4}|PK..")  # where parts of a file begin, in most formats
+SMALL = Preprocessing(size=32)
+
+
+def picture_seeds() -> List[bytes]:
+    """A drawing in every format and mode, and the smaller ones of the odd files."""
+    drawn = drawings.drawing("dog", [True, 0]).resize((48, 40))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "drawn"
+    grey, animated = drawn.convert("L"), {"save_all": True, "append_images": [ImageOps.mirror(drawn)]}
+    made = [
+        *(encoded(drawn, "JPEG", **options) for options in ({}, {"progressive": True}, {"exif": exif})),
+        *(encoded(drawn.convert(mode), "JPEG") for mode in ("L", "CMYK")),
+        *(encoded(drawn.convert(mode), "PNG") for mode in ("RGB", "RGBA", "LA", "1", "I;16")),
+        encoded(drawn.quantize(16), "PNG", transparency=3, exif=exif),
+        encoded(drawn, "PNG", **animated),
+        *(encoded(drawn, "WEBP", **options) for options in ({"exif": exif}, {"lossless": True}, animated)),
+        *(encoded(drawn.quantize(16), "GIF", **options) for options in ({"comment": b"drawn"}, {"interlace": 1})),
+        encoded(drawn.quantize(16), "GIF", **animated),
+        *(encoded(drawn.convert(mode), "BMP") for mode in ("RGB", "P", "1")),
+        bmp(48, 40, b"\x10\1\x20\2\0\0" * 30 + b"\0\2\3\3\0\4\1\2\3\4\0\1"),
+        *(encoded(drawn, "TIFF", compression=name) for name in ("raw", "tiff_lzw", "tiff_adobe_deflate", "jpeg")),
+        *(encoded(grey.convert(mode), "TIFF") for mode in ("F", "I;16", "1")),
+        tiff(bytes(4096), t322=(4, 1, 32), t323=(4, 1, 32), t324=(4, 1, -1), t325=(4, 1, 4096)),
+        *(encoded(drawn.convert(mode), "PPM") for mode in ("RGB", "L", "1")),
+        b"P3 3 2 255\n" + b"1 2 3 " * 6,
+        encoded(drawn, "MPO", **animated),
+        *([encoded(drawn, "AVIF"), encoded(drawn, "AVIF", **animated)] if features.check("avif") else []),
+    ]
+    odd = (SHARED / "odd").glob("*.*") if SHARED.is_dir() else ()
+    return made + [file.read_bytes() for file in sorted(odd) if file.stat().st_size < 60_000 and file.suffix != ".csv"]
+
+
+def weight_seeds() -> List[bytes]:
+    """The checkpoint that comes with the program, and files of a few tensors in every form, with and without a checksum."""
+    array = np.linspace(-1, 1, 24, dtype=np.float32).reshape(2, 3, 4)
+    tensors = {name: ([2, 3, 4], "Float32", array.tobytes()) for name in ("features.0.0.weight", "classifier.bias")}
+    said = {"conventions.padding": "same", "conventions.std": "[0.2, 0.3, 0.4]"}
+    places = {
+        name: {"dtype": "F32", "shape": [2, 3, 4], "data_offsets": [96 * n, 96 * n + 96]} for n, name in enumerate("ab")
+    }
+    return [
+        checkpoint.EMBEDDED.read_bytes(),
+        ckpt(**tensors),
+        ckpt(False, **tensors, description=([1], "str", "{}".encode("utf-32-le"))),
+        npz(
+            a=encoded_array(array),
+            b=encoded_array(array.astype(np.float16)),
+            **{"conventions.std": encoded_array(array[0, 0])},
+        ),
+        safetensors({"__metadata__": said, **places}, array.tobytes() * 2),
+    ]
+
+
+def mutated(seeds: List[bytes], random: np.random.Generator) -> Tuple[bytes, bytes]:
+    """One of the seeds, and what has become of it after one to four changes."""
+    original = seeds[random.integers(len(seeds))]
+    data = bytearray(original)
+    for _ in range(random.integers(1, 5)):
+        change = CHANGES[random.integers(len(CHANGES))]
+        change(data, seeds, random)
+    repaired = bytes(data)
+    if random.random() < (0.7 if repaired.startswith(b"\x89PNG") else 0.2):  # most changes would end at a checksum
+        repaired = _with_sums(repaired)
+    return original, repaired
+
+
+def _place(data: bytearray, random: np.random.Generator) -> int:
+    """Anywhere, near the beginning, or where a part begins."""
+    how = random.random()
+    if how < 0.4:
+        marks = [found.start() for found in MARKS.finditer(data, 0, 20_000)] or [0]
+        return min(len(data), max(0, marks[random.integers(len(marks))] + int(random.integers(-4, 12))))
+    return int(random.integers(1 + (min(len(data), 200) if how < 0.5 else len(data))))
+
+
+def _stretch(data: bytearray, random: np.random.Generator) -> slice:
+    start = _place(data, random)
+    end = _place(data, random) if random.random() < 0.5 else start + int(random.integers(1, 64))
+    return slice(min(start, end), max(start, end))
+
+
+def flip(data: bytearray, _: List[bytes], random: np.random.Generator) -> None:
+    for _ in range(random.integers(1, 9)):
+        place = _place(data, random)
+        if place < len(data):
+            data[place] ^= 1 << random.integers(8)
+
+
+def set_number(data: bytearray, _: List[bytes], random: np.random.Generator) -> None:
+    place, size = _place(data, random), int(random.choice([1, 2, 4]))
+    number = EDGES[random.integers(len(EDGES))] & (256**size - 1)
+    data[place : place + size] = number.to_bytes(size, "big" if random.random() < 0.5 else "little")
+
+
+def cut(data: bytearray, _: List[bytes], random: np.random.Generator) -> None:
+    del data[_place(data, random) :]
+
+
+def delete(data: bytearray, _: List[bytes], random: np.random.Generator) -> None:
+    del data[_stretch(data, random)]
+
+
+def repeat(data: bytearray, _: List[bytes], random: np.random.Generator) -> None:
+    part, place = data[_stretch(data, random)], _place(data, random)
+    times = int(2 ** random.uniform(0, 10)) if len(part) < 1000 else 1
+    data[place:place] = part * times
+
+
+def insert(data: bytearray, _: List[bytes], random: np.random.Generator) -> None:
+    place = _place(data, random)
+    data[place:place] = random.bytes(int(random.integers(1, 32)))
+
+
+def splice(data: bytearray, seeds: List[bytes], random: np.random.Generator) -> None:
+    other = bytearray(seeds[random.integers(len(seeds))][:60_000])
+    data[_place(data, random) :] = other[_place(other, random) :]
+
+
+CHANGES = (flip, flip, set_number, set_number, cut, delete, repeat, insert, splice)
+
+
+def _with_sums(data: bytes) -> bytes:
+    """The chunks of a PNG, or a checkpoint, with checksums that are right."""
+    if data[-17:-10] == b"crc_num":
+        return data[:-10] + zlib.crc32(data[:-17]).to_bytes(10, "big")
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return data
+    out, place = [data[:8]], 8
+    while place + 12 <= len(data):
+        end = place + 8 + int.from_bytes(data[place : place + 4], "big")
+        if end > len(data):
+            break
+        out.append(chunk(data[place + 4 : place + 8], data[place + 8 : end]))
+        place = end + 4
+    return b"".join([*out, data[place:]])
+
+
+class Pictures:
+    """What training, check, report and page do with a picture."""
+
+    def __init__(self) -> None:
+        self.seeds = picture_seeds()
+        self._looks: deque = deque(maxlen=8)
+
+    def __call__(self, original: bytes, data: bytes, number: int) -> str:
+        try:
+            array = pixels(data, SMALL)
+        except PictureError as error:
+            return error.kind
+        assert array.shape == (3, 32, 32) and array.dtype == np.float32 and np.isfinite(array).all()
+        assert min(header(data)[1:]) > 0
+        if number % 4 == 0:
+            look = glance.look(data, 32)
+            assert np.isfinite(look[4:]).all() and glance.Glance.from_bytes(look.to_bytes())[1:] == look[1:]
+            assert np.isfinite(views(data, SMALL, 0, [0, 1])).all()
+            assert ImageOps.fit(decode(data, 64), (64, 64)).size == (64, 64)
+            self._looks.append(look)
+            duplicates.near_duplicates(np.stack([look.thumbnail for look in self._looks]))
+            quality.giveaways("ab", np.arange(len(self._looks)) % 2, self._looks)
+        return "pixels"
+
+
+class Weights:
+    """What training and page do with a file of weights."""
+
+    def __init__(self) -> None:
+        self.seeds = weight_seeds()
+        self._folder = TemporaryDirectory()
+
+    def __call__(self, original: bytes, data: bytes, number: int) -> str:
+        kind = ".npz" if data.startswith(b"PK") else ".safetensors" if data[8:9] == b"{" else ".ckpt"
+        file = Path(self._folder.name) / f"w{kind}"
+        file.write_bytes(data)
+        outcomes = []
+        for read in (weights.read, checkpoint.load) if kind == ".ckpt" else (weights.read,):
+            try:
+                read(str(file))
+                outcomes.append("loaded")
+            except UserError as error:
+                assert "\0" not in str(error) or b"\0" in data
+                outcomes.append("refused")
+        harmless = data == original or (data[-17:-10] == b"crc_num" and _with_sums(data) == data)  # changed on purpose
+        assert "loaded" not in outcomes or harmless, "a damaged file was loaded"
+        return outcomes[0]
+
+
+KINDS: Dict[str, Callable[[], Callable]] = {"pictures": Pictures, "weights": Weights}
+
+
+def made(seeds: List[bytes], seed: int, number: int) -> Tuple[bytes, bytes]:
+    return mutated(seeds, np.random.default_rng([seed, number]))
+
+
+def work(kind: str, seed: int, numbers: range, current: Synchronized, outcomes: multiprocessing.Queue) -> None:
+    """In a child process. current: the number of the input that is worked on."""
+    target = KINDS[kind]()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    counts: Counter = Counter()
+    for number in numbers:
+        original, data = made(target.seeds, seed, number)
+        current.value = number
+        try:
+            counts[target(original, data, number)] += 1
+        except Exception as error:
+            counts[f"FOUND {type(error).__name__}: {error}"[:300]] += 1
+            break
+        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory > MIB * 1024:
+            counts["FOUND memory"] += 1
+            break
+    outcomes.put(counts)
+
+
+def fuzz(kind: str, seed: int, numbers: range, found: Path) -> Counter:
+    """Work on these inputs in child processes, one after the other; files in `found` are the inputs of findings."""
+    spawn = multiprocessing.get_context("spawn")
+    counts: Counter = Counter()
+    while numbers:
+        current, outcomes = spawn.Value("l", -1), spawn.Queue()
+        child = spawn.Process(target=work, args=(kind, seed, numbers, current, outcomes))
+        child.start()
+        last, since, why = -1, time.monotonic(), ""
+        while child.is_alive() and outcomes.empty():
+            child.join(0.1)
+            if current.value != last:
+                last, since = current.value, time.monotonic()
+            elif last >= 0 and time.monotonic() - since > SECONDS:
+                why = "FOUND time"
+                child.kill()
+                child.join()
+        result = Counter() if outcomes.empty() and child.exitcode else outcomes.get(timeout=10)
+        child.join()
+        counts += result
+        if child.exitcode and not why:
+            why = f"FOUND exit code {child.exitcode}"
+        if why:
+            counts[why] += 1
+        whole = not why and not any(name.startswith("FOUND") for name in result)
+        if not whole:
+            found.mkdir(parents=True, exist_ok=True)
+            seeds = picture_seeds() if kind == "pictures" else weight_seeds()
+            (found / f"{kind}-{seed}-{current.value}").write_bytes(made(seeds, seed, current.value)[1])
+        numbers = range(0) if whole else range(current.value + 1, numbers.stop)
+    return counts
+
+
+def main(arguments: List[str]) -> int:
+    parser = argparse.ArgumentParser(description="Mutated pictures and files of weights against the program.")
+    parser.add_argument("--inputs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--what", choices=KINDS, default="pictures")
+    parser.add_argument("--found", type=Path, default=ROOT / "output" / "found", help="where the inputs of findings go")
+    options = parser.parse_args(arguments)
+    start = time.monotonic()
+    counts = fuzz(options.what, options.seed, range(options.inputs), options.found)
+    print(f"{sum(counts.values())} {options.what}, seed {options.seed}, {time.monotonic() - start:.0f} s:")
+    for name, count in counts.most_common():
+        print(f"  {count:7d} {name}")
+    return int(any(name.startswith("FOUND") for name in counts))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
