@@ -11,7 +11,7 @@ from .settings import DISTIL, FINETUNE, HEAD, SCRATCH, Settings
 from .weights import Weights
 
 log = logging.getLogger(__name__)
-PICTURES = 1500  # views in all that the classifier needs: few photos are seen more often than many
+PICTURES = 1000  # views in all that the classifier needs: few photos are seen more often than many
 
 
 def resolve(settings: Settings, start: Optional[Weights]) -> Tuple[Settings, Architecture, Preprocessing]:
@@ -44,4 +44,4 @@ def _missing(settings: Settings, defaults: Dict[str, Any]) -> Dict[str, Any]:
 
 def views_for(photos: int) -> int:
     """How many views of each of so many training photos."""
-    return min(10, max(2, PICTURES // photos))
+    return min(10, max(1, PICTURES // photos))

@@ -100,7 +100,7 @@ class Settings:
         "how many different views of each photo the classifier learns from, the plain one included",
         low=1,
         high=100,
-        auto="1,500 divided by the number of photos, at least 2, at most 10",
+        auto="1,000 divided by the number of photos, at least 1, at most 10",
     )
     image_size: Optional[int] = _setting(
         None,
