@@ -6,7 +6,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from mobilenetv2 import device, inference, network
+from mobilenetv2 import checkpoint, device, inference, network
 from mobilenetv2.inference import feature_maps
 from mobilenetv2.network import STAGES, Architecture, MobileNetV2, assign, channels
 
@@ -86,6 +86,34 @@ def test_fused_kernel_trains_as_mindspore_trains(padding, block, size, statistic
     results = [one_training_step(model.features[block], statistics, x) for model in (fused, plain)]
     for ours, expected in zip(*results):
         np.testing.assert_allclose(ours, expected, rtol=2e-3, atol=2e-3 * max(1.0, np.abs(expected).max()))
+
+
+def test_a_trained_network_has_mindspores_logits_and_gradients(monkeypatch):
+    fused = checkpoint.load(str(checkpoint.EMBEDDED)).network
+    monkeypatch.setattr(network, "depthwise_training", None)
+    plain = MobileNetV2(fused.architecture, classes=2)
+    assign(plain, network.values(fused))
+    x = np.random.default_rng(0).standard_normal((8, 3, 128, 128)).astype(np.float32)
+    pooled = network.pool(feature_maps(fused)(x))
+    logits = pooled @ fused.classifier.weight.asnumpy().T + fused.classifier.bias.asnumpy()
+    np.testing.assert_allclose(logits, plain(ms.Tensor(x)).asnumpy(), atol=1e-4)
+    for ours, expected in zip(*(gradients(model, ms.Tensor(x)) for model in (fused, plain))):
+        np.testing.assert_allclose(ours, expected, atol=1e-4)
+
+
+def gradients(model: MobileNetV2, x: ms.Tensor) -> List[np.ndarray]:
+    """Of the cross-entropy, as when a trained network is fine-tuned."""
+    for _, child in model.set_train(True).cells_and_names():
+        if isinstance(child, ms.nn.BatchNorm2d):
+            child.use_batch_statistics = False
+    labels = ms.Tensor(np.arange(len(x)) % 2, ms.int32)
+
+    def loss(x):
+        return ms.ops.cross_entropy(model(x), labels)
+
+    found = ms.grad(loss, None, model.trainable_params())(x)
+    assert max(np.abs(gradient.asnumpy()).max() for gradient in found) > 0.1
+    return [gradient.asnumpy() for gradient in found]
 
 
 def one_training_step(cell: ms.nn.Cell, statistics: Optional[bool], x: ms.Tensor) -> List[np.ndarray]:
