@@ -17,6 +17,7 @@ IMBALANCE = 3.0  # photos of the largest class / of a smaller one
 TELLING = 0.75  # balanced accuracy from which on one measure alone gives the class away; chance is 0.5
 CHANCE = 1e-4  # probability that a measure separates the classes so well by accident, all measures together
 NEIGHBOURS = 10  # of a photo, whose classes are compared with its own
+ROWS = 512  # photos at a time, so that memory stays bounded
 OTHERS = 0.9  # share of them in the other class from which on the label is suspected
 MEASURES_ZH = {
     "picture size": "图片大小",
@@ -164,11 +165,14 @@ def other_neighbours(
     features f32 [N, channels], labels i32 [N] and copy groups i64 [N] (duplicates.groups) of the photos; the same of those among
     which the neighbours are looked for, by the cosine of the centred features. Copies of a photo are not its neighbours.
     """
-    centre = known.mean(0)
-    similar = unit_rows(features - centre) @ unit_rows(known - centre).T
-    similar[groups[:, None] == known_groups[None]] = -2
-    count = min(NEIGHBOURS, max(1, len(known) // 4))
-    nearest = known_labels[np.argpartition(-similar, count - 1, axis=1)[:, :count]]  # i32 [N, count]
+    centre, count = known.mean(0), min(NEIGHBOURS, max(1, len(known) // 4))
+    rows, others = unit_rows(features - centre), unit_rows(known - centre)
+    nearest = np.empty((len(rows), count), np.int32)  # their labels
+    for start in range(0, len(rows), ROWS):
+        part = slice(start, start + ROWS)
+        distance = -(rows[part] @ others.T)
+        distance[groups[part, None] == known_groups[None]] = 2
+        nearest[part] = known_labels[np.argpartition(distance, count - 1, axis=1)[:, :count]]
     votes = np.stack([(nearest == label).mean(1) for label in range(int(known_labels.max()) + 1)], 1)
     votes[np.arange(len(labels)), labels] = 0
     return votes.max(1)
