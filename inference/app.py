@@ -22,10 +22,9 @@ from predictor import Predictor, find_checkpoint
 from server import Gate, Headers, Traffic, remove_uploads, temporary_folder
 from starlette.middleware import Middleware
 
-from mobilenetv2 import drawings
+from mobilenetv2 import drawings, logbook
 from mobilenetv2.errors import UserError
 from mobilenetv2.folder import NEITHER
-from mobilenetv2.logbook import Formatter
 from mobilenetv2.pixels import MAX_BYTES
 
 log = logging.getLogger(__name__)
@@ -72,9 +71,7 @@ def main() -> None:
         "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: as README.md says)"
     )
     options, _ = parser.parse_known_args()  # platforms add arguments of their own
-    console = logging.StreamHandler(sys.stderr)
-    console.setFormatter(Formatter())
-    logging.basicConfig(level=logging.INFO, handlers=[console])
+    logbook.to_stderr()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is up
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as platforms stop it: the temporary folder is removed
     traffic, stop = Traffic(), threading.Event()

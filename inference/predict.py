@@ -17,9 +17,9 @@ from typing import Any, Dict, Iterable, Iterator, List, Tuple
 from predictor import Predictor, find_checkpoint
 from rows import record, write_csv, write_jsonl
 
+from mobilenetv2 import logbook
 from mobilenetv2.errors import UserError
 from mobilenetv2.folder import SUFFIXES
-from mobilenetv2.logbook import Formatter
 from mobilenetv2.pixels import PictureError
 from mobilenetv2.progress import progress
 
@@ -62,9 +62,7 @@ def main(arguments: List[str]) -> int:
         "--workers", type=int, default=os.cpu_count(), help="threads that read pictures (default: processors)"
     )
     options = parser.parse_args(arguments)
-    console = logging.StreamHandler(sys.stderr)
-    console.setFormatter(Formatter())
-    logging.basicConfig(level=logging.INFO, handlers=[console])
+    logbook.to_stderr()
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
     try:
         predictor = Predictor(find_checkpoint(options.checkpoint))

@@ -39,7 +39,7 @@ from mobilenetv2.compare import figures
 from mobilenetv2.distill import distill
 from mobilenetv2.errors import UserError, out_of_memory, together
 from mobilenetv2.evidence import Features, gather, measures, temperature
-from mobilenetv2.features import features, fingerprint
+from mobilenetv2.features import features
 from mobilenetv2.files import remove_temporary, user_path
 from mobilenetv2.finetune import finetune
 from mobilenetv2.folder import NEITHER, Finding, PhotoSet
@@ -48,7 +48,7 @@ from mobilenetv2.head import classify, train_head
 from mobilenetv2.lessons import Teacher
 from mobilenetv2.metrics import summary
 from mobilenetv2.neither import references
-from mobilenetv2.network import Architecture, MobileNetV2, assign
+from mobilenetv2.network import Architecture, MobileNetV2, assign, fingerprint
 from mobilenetv2.pixels import Preprocessing
 from mobilenetv2.progress import Stopwatch
 from mobilenetv2.publish import publish, publish_check
@@ -81,7 +81,7 @@ def train(settings: Settings, output: Path) -> float:
     origin, history = {"weights": "random numbers"}, {}
     if start:
         taken = weights.initialise(network, start, data.classes)
-        origin = {"weights": start.naming, "backbone": fingerprint(network), "head": taken}
+        origin = {"weights": start.naming, "backbone": fingerprint(network.features), "head": taken}
         log.info("Weights of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
         with watch("features"):
             compute = partial(features, network, preprocessing=preprocessing, cache=cache, workers=settings.workers)

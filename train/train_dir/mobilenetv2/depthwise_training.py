@@ -14,9 +14,8 @@ from typing import Any, Callable, NamedTuple, Tuple
 import numpy as np
 from mindspore import ops
 
-from .depthwise import compiled, geometry
+from .convolutions import compiled, geometry, part
 from .device import processors
-from .product import part
 
 _THREADS = processors()
 LINE = 8192  # numbers, about: two lines of them fit into a processor's first cache
@@ -149,7 +148,7 @@ def _norm_backward(x, mean, variance, epsilon, gamma, beta, batch, gradient):
     return np.float32(d_gamma), np.float32(d_beta)
 
 
-@compiled()
+@compiled
 def _forward(x, norms, weight, epsilon, batch, s, start, stop, out, moments):
     """Channels start ... stop - 1 of x f32 [N, C, H * W] -> out f32 [N, C, R * S].
 
@@ -174,7 +173,7 @@ def _forward(x, norms, weight, epsilon, batch, s, start, stop, out, moments):
             _relu6(middle[n], scale, norms[3, c] - moments[2, c] * scale, out[n, c])
 
 
-@compiled()
+@compiled
 def _backward(x, norms, weight, moments, d_out, epsilon, batch, s, start, stop, dx, d_norms, d_weight):
     """The gradients dx f32 [N, C, H * W], d_norms f32 [4, C] and d_weight f32 [C, 1, 3, 3] for these channels."""
     channel, middle = (

@@ -1,6 +1,5 @@
 """Photos -> features of the frozen backbone, several views each; computed once, kept in the cache."""
 
-import hashlib
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import mindspore as ms
@@ -12,7 +11,7 @@ from . import network as network_module
 from .cache import PhotoCache, source
 from .folder import Photo
 from .forward import Pooled, both, forward
-from .network import MobileNetV2
+from .network import MobileNetV2, fingerprint
 from .pixels import Preprocessing
 from .progress import parallel, progress
 
@@ -34,9 +33,8 @@ def features(
     channels = network.classifier.in_channels
     context = {
         "kind": "features",
-        "code": source(pixels, views, inference, network_module),
-        "by": "Numba" if inference.COMPILED else "MindSpore",
-        "backbone": fingerprint(network),
+        "code": source(pixels, views, inference, network_module, *inference.KERNELS),
+        "backbone": fingerprint(network.features),
         "preprocessing": repr(preprocessing),
         "packages": [ms.__version__, Image.__version__, np.__version__],
         "device": ms.get_context("device_target"),
@@ -66,14 +64,6 @@ def features(
         keep(index, number, rows)
         cache.put(_key(context, photos[index], seed, number), (rows[:1] if number else rows).tobytes())
     return out
-
-
-def fingerprint(network: MobileNetV2) -> str:
-    """SHA-256 of the backbone: its cells, with padding and epsilon, and its weights."""
-    digest = hashlib.sha256(str(network.features).encode())
-    for parameter in network.features.get_parameters():
-        digest.update(parameter.asnumpy().tobytes())
-    return digest.hexdigest()
 
 
 def _key(context: Dict[str, Any], photo: Photo, seed: int, number: int) -> Dict[str, Any]:

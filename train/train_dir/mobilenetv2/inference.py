@@ -1,4 +1,4 @@
-"""The forward pass on a CPU, compiled by Numba (depthwise.py, product.py), with batch normalisation folded in.
+"""The forward pass on a CPU, compiled by Numba (convolutions.py), with batch normalisation folded in.
 
 MindSpore's operators copy more than they compute. What is computed is read from the network's own cells; on other devices, or
 without Numba, these compute it themselves.
@@ -17,12 +17,12 @@ from .device import on_cpu, processors
 from .network import ConvNorm, InvertedResidual, MobileNetV2, folded
 
 try:
-    from .depthwise import expanded, geometry, pointwise, windows
-    from .product import COLUMNS
+    from . import convolutions
+    from .convolutions import COLUMNS, expanded, geometry, pointwise, windows
 
-    COMPILED = True
+    KERNELS = (convolutions,)
 except (ImportError, OSError):  # no Numba for this machine or Python
-    COMPILED = False
+    KERNELS = ()
 
 BATCH = 8  # pictures per pass of MindSpore's operators, which are compiled for one shape
 NONE = np.zeros((0, 0), np.float32)
@@ -31,7 +31,7 @@ NONE = np.zeros((0, 0), np.float32)
 def feature_maps(network: MobileNetV2) -> Callable[[np.ndarray], np.ndarray]:
     """Pictures f32 [N, 3, S, S] -> f32 [N, channels, S / 32, S / 32]; from any thread. The weights must not change
     meanwhile."""
-    if COMPILED and on_cpu():
+    if KERNELS and on_cpu():
         return _Forward(network)
     network.set_train(False)
 

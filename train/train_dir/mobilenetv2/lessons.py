@@ -16,13 +16,12 @@ from PIL import Image
 from . import inference, pixels, views
 from . import network as network_module
 from .cache import PhotoCache, source
-from .features import fingerprint
 from .folder import PhotoSet
 from .forward import forward
 from .head import classify
 from .inference import feature_maps
 from .metrics import log_softmax
-from .network import MobileNetV2, pool
+from .network import MobileNetV2, fingerprint, pool
 from .pixels import Preprocessing, decode, normalise
 from .progress import parallel, progress
 from .settings import Settings
@@ -65,7 +64,7 @@ def prepare(teacher: Teacher, data: PhotoSet, side: int, settings: Settings, cac
         "code": source(inference, pixels, views, network_module, sys.modules[__name__]),
         # All of them, in order: mosaics are made of several.
         "photos": hashlib.sha256("".join(photo.sha256 for photo in photos).encode()).hexdigest(),
-        "backbone": fingerprint(teacher.network),
+        "backbone": fingerprint(teacher.network.features),
         "preprocessing": repr(teacher.preprocessing),
         "seed": settings.seed,
         "packages": [ms.__version__, Image.__version__, np.__version__],

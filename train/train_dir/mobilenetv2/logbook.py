@@ -62,8 +62,15 @@ def start(folder: Path) -> None:
             f"--output_path={folder}: cannot be written to ({error.strerror}); choose another folder"
         ) from None
     for handler in (_Console(), file):
-        handler.setFormatter(Formatter())
+        handler.setFormatter(_Formatter())
         log.addHandler(handler)
+
+
+def to_stderr() -> None:
+    """For programs whose standard output is the result: what all loggers say, on standard error."""
+    console = logging.StreamHandler(sys.stderr)
+    console.setFormatter(_Formatter())
+    logging.basicConfig(level=logging.INFO, handlers=[console])
 
 
 def _lock(stream: TextIO, folder: Path) -> None:
@@ -79,7 +86,7 @@ def _lock(stream: TextIO, folder: Path) -> None:
         return
 
 
-class Formatter(logging.Formatter):
+class _Formatter(logging.Formatter):
     """Says how bad it is, where it is; control characters of names are shown and not sent to the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -1,5 +1,6 @@
 """MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381, table 2)."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Dict, Tuple
 
@@ -154,6 +155,14 @@ def folded(
     """Weight f32 [O, I, K, K] and bias f32 [O] that do what the convolution and the batch normalisation after it do."""
     scale = gamma / np.sqrt(variance + np.float32(epsilon))
     return weight * scale[:, None, None, None], beta - mean * scale
+
+
+def fingerprint(cell: nn.Cell) -> str:
+    """SHA-256 of a network or a part of it: its cells, with padding and epsilon, and its weights."""
+    digest = hashlib.sha256(str(cell).encode())
+    for parameter in cell.get_parameters():
+        digest.update(parameter.asnumpy().tobytes())
+    return digest.hexdigest()
 
 
 def values(network: nn.Cell) -> Dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ import numpy as np
 from .errors import UserError
 from .files import atomic
 from .folder import PhotoSet
-from .network import MobileNetV2
+from .network import MobileNetV2, fingerprint
 from .results import versions
 from .settings import Settings
 from .stopping import uninterrupted
@@ -67,15 +67,12 @@ def conditions(stage: str, settings: Settings, data: PhotoSet, network: MobileNe
     """All that decides how a training goes, as JSON: only a state of the same conditions is gone on from. network: what it starts
     from, or learns from."""
     photos = [data.classes, [[photo.split, photo.label, photo.sha256] for photo in data.photos]]  # in this order
-    weights = hashlib.sha256(str(network).encode())
-    for parameter in network.get_parameters():
-        weights.update(parameter.asnumpy().tobytes())
     package = sorted(Path(__file__).parent.glob("*.py"))
     return {
         "stage": stage,
         "settings": settings.recorded(),
         "photos": hashlib.sha256(json.dumps(photos).encode()).hexdigest(),
-        "weights": weights.hexdigest(),
+        "weights": fingerprint(network),
         "code": hashlib.sha256(b"".join(file.read_bytes() for file in package)).hexdigest(),
         "versions": versions(),
         "device": ms.get_context("device_target"),
