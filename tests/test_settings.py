@@ -6,6 +6,7 @@ import pytest
 from conftest import Run
 
 from mobilenetv2.errors import UserError
+from mobilenetv2.recipe import views_for
 from mobilenetv2.settings import Settings, parse
 
 
@@ -86,3 +87,7 @@ def test_first_value_that_is_not_empty_counts():
 
 def test_an_ampersand_is_not_always_html():
     assert parse(["--data_url=cats&notes"])[0].data_url == "cats&notes"
+
+
+def test_few_photos_are_seen_more_often_than_many():
+    assert [views_for(photos) for photos in (10, 100, 250, 500, 636, 10_000)] == [10, 10, 4, 2, 1, 1]
