@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -126,8 +127,8 @@ def test_output_folder_that_is_read_only(tmp_path):
 
 @pytest.mark.parametrize("console", ["<&- >&- 2>&-", "| head -1"])
 def test_console_that_is_closed(console, photos, cache, tmp_path):
-    options = f"--data_url={photos} --output_path=out --cache_dir={cache} --leaks=allow --epochs=5"
-    command = f"{sys.executable} {TRAIN} {options} {console}; exit ${{PIPESTATUS[0]}}"
+    options = [f"--data_url={photos}", "--output_path=out", f"--cache_dir={cache}", "--leaks=allow", "--epochs=5"]
+    command = f"{shlex.join([sys.executable, str(TRAIN), *options])} {console}; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0 and "Traceback" not in done.stderr and done.stdout.count("\n") == ("head" in console)
     assert checkpoint.load(str(tmp_path / "out"))
