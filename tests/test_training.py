@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -331,7 +332,8 @@ def test_head_of_other_classes_is_left_out(few, drawn):
 def test_console_that_cannot_show_chinese_or_has_gone_does_not_end_the_run(tmp_path):
     run = Run(["--data_url=狗"], tmp_path, PYTHONIOENCODING="ascii")
     assert run.code == 2 and r"\u72d7: there is no such folder of photos" in run.out and "Traceback" not in run.err
-    command = f"{sys.executable} {TRAIN} --data_url=狗 --output_path=o | true; echo ${{PIPESTATUS[0]}}"
+    program = shlex.join([sys.executable, str(TRAIN), "--data_url=狗", "--output_path=o"])
+    command = f"{program} | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.strip() == "2" and "Traceback" not in done.stderr
     assert "狗: there is no such folder" in (tmp_path / "o" / "train.log").read_text(encoding="utf-8")
