@@ -70,7 +70,7 @@ def train(settings: Settings, output: Path) -> float:
         found, start = together(lambda: read_photos(settings, output), lambda: read_weights(settings))
         settings, architecture, preprocessing = resolve(settings, start)
         cache = PhotoCache(settings.cache_dir)
-        checked = check(found, preprocessing.size, cache, settings)
+        checked = check(found, preprocessing, cache, settings)
         findings, data = list(checked.data.findings), checked.data
         tell(output, data, findings, settings)
         judge(findings, settings)
@@ -84,9 +84,10 @@ def train(settings: Settings, output: Path) -> float:
         origin = {"weights": start.naming, "backbone": fingerprint(network.features), "head": taken}
         log.info("Weights of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
         with watch("features"):
-            compute = partial(features, network, preprocessing=preprocessing, cache=cache, workers=settings.workers)
+            compute = partial(features, network, decoded=checked.decoded, cache=cache, workers=settings.workers)
             val, strangers = (compute(data.split(split)) for split in ("val", NEITHER))
             known = Features(compute(data.split("train"), count=settings.views, seed=settings.seed), val, strangers)
+            checked.decoded.clear()
         with watch("evidence"):
             fresh = start.naming not in (weights.OWN, BUILT_IN)
             evidence = gather(known, checked, settings, fresh, start.head)

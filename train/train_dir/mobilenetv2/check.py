@@ -10,11 +10,12 @@ from PIL import Image
 
 from . import duplicates, quality
 from .cache import PhotoCache
+from .decoded import Decoded
 from .duplicates import Pair
 from .errors import UserError
 from .folder import Finding, Photo, PhotoSet
 from .glance import Glance, cached_look
-from .pixels import PictureError
+from .pixels import PictureError, Preprocessing
 from .progress import parallel, progress
 from .settings import Settings
 from .words import PROBLEMS_ZH, Words
@@ -25,16 +26,18 @@ LEAST = {"train": 2, "val": 1}  # photos per class
 
 class Checked(NamedTuple):
     """data: the photos that can be used, with the SHA-256 of their bytes, and all findings. looks: a Glance at each of them.
-    groups: i64 [N], copies of one another have one number (duplicates.groups)."""
+    groups: i64 [N], copies of one another have one number (duplicates.groups). decoded: some of the photos."""
 
     data: PhotoSet
     looks: List[Glance]
     groups: np.ndarray
+    decoded: Decoded
 
 
-def check(data: PhotoSet, size: int, cache: PhotoCache, settings: Settings) -> Checked:
-    """Read all photos, for an input of size x size, and look for whatever could spoil the result."""
-    results = parallel(lambda photo: _read(photo, size, cache), data.photos, settings.workers)
+def check(data: PhotoSet, preprocessing: Preprocessing, cache: PhotoCache, settings: Settings) -> Checked:
+    """Read all photos, as the network will see them, and look for whatever could spoil the result."""
+    decoded = Decoded(preprocessing)
+    results = parallel(lambda photo: _read(photo, decoded, cache), data.photos, settings.workers)
     photos: List[Photo] = []
     looks: List[Glance] = []
     findings = list(data.findings)
@@ -54,7 +57,7 @@ def check(data: PhotoSet, size: int, cache: PhotoCache, settings: Settings) -> C
         trained = [look for photo, look in zip(photos, looks) if photo.split == "train"]
         findings += quality.imbalance(data)
         findings += quality.giveaway_findings(data.classes, data.labels("train"), trained)
-    return Checked(replace(data, findings=tuple(findings)), looks, groups)
+    return Checked(replace(data, findings=tuple(findings)), looks, groups, decoded)
 
 
 def judge(findings: Sequence[Finding], settings: Settings) -> None:
@@ -94,12 +97,12 @@ def _without_leaks(photos: List[Photo], pairs: List[Pair]) -> List[int]:
     return sorted(kept)
 
 
-def _read(photo: Photo, size: int, cache: PhotoCache) -> Tuple[Photo, Optional[Glance], Optional[Finding]]:
+def _read(photo: Photo, decoded: Decoded, cache: PhotoCache) -> Tuple[Photo, Optional[Glance], Optional[Finding]]:
     """The photo with its SHA-256 and a look at it, or without where it cannot be read; and what there is to say about it."""
     try:
         data = photo.file.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
-        look = cached_look(data, digest, size, cache)
+        look = cached_look(data, digest, decoded, cache)
     except OSError as error:
         return (
             photo,

@@ -9,28 +9,29 @@ from PIL import Image
 from . import inference, pixels, views
 from . import network as network_module
 from .cache import PhotoCache, source
+from .decoded import Decoded
 from .folder import Photo
 from .forward import Pooled, both, forward
 from .network import MobileNetV2, fingerprint
-from .pixels import Preprocessing
 from .progress import parallel, progress
 
 
 def features(
     network: MobileNetV2,
     photos: Sequence[Photo],
-    preprocessing: Preprocessing,
+    decoded: Decoded,
     cache: PhotoCache,
     count: int = 1,
     seed: int = 0,
     workers: int = 1,
 ) -> Pooled:
-    """Features of views 0 ... count - 1 of the photos; view 0 is the photo as the page sees it.
+    """Features of views 0 ... count - 1 of the photos; view 0 is the photo as the page sees it. decoded: gives what it holds of
+    them away, and says how pixels reach the network.
 
     Only what the cache does not hold is computed: the key is the photo's bytes, the backbone's weights, the preprocessing, the
     view, the code and the packages that do the arithmetic. Raises UserError for a photo that changed since it was checked.
     """
-    channels = network.classifier.in_channels
+    channels, preprocessing = network.classifier.in_channels, decoded.preprocessing
     context = {
         "kind": "features",
         "code": source(pixels, views, inference, network_module, *inference.KERNELS),
@@ -58,7 +59,7 @@ def features(
                 keep(index, number, np.frombuffer(value, np.float32).reshape(rows, channels))
         missing += [(index, numbers)] if numbers else []
     total = sum(len(numbers) for _, numbers in missing)
-    pictures = _pictures(photos, missing, preprocessing, seed, workers)
+    pictures = _pictures(photos, missing, decoded, seed, workers)
     pooled = forward(both(network), pictures, preprocessing.size)
     for (index, number), rows in progress(pooled, total, "Computing features"):
         keep(index, number, rows)
@@ -73,14 +74,16 @@ def _key(context: Dict[str, Any], photo: Photo, seed: int, number: int) -> Dict[
 def _pictures(
     photos: Sequence[Photo],
     wanted: Sequence[Tuple[int, List[int]]],
-    preprocessing: Preprocessing,
+    decoded: Decoded,
     seed: int,
     workers: int,
 ) -> Iterator[Tuple[Tuple[int, int], np.ndarray]]:
     """((index, view number), f32 [3, S, S]) of all wanted views, decoded in parallel."""
 
     def decode(item: Tuple[int, List[int]]) -> np.ndarray:
-        return views.views(photos[item[0]].read(), preprocessing, seed, item[1])
+        photo, numbers = photos[item[0]], item[1]
+        known = decoded.take(photo.sha256) if numbers == [0] else None
+        return views.views(photo.read(), decoded.preprocessing, seed, numbers) if known is None else known[None]
 
     for (index, numbers), arrays in zip(wanted, parallel(decode, wanted, workers)):
         yield from (((index, number), array) for number, array in zip(numbers, arrays))

@@ -9,6 +9,7 @@ from PIL import Image
 
 from . import pixels
 from .cache import PhotoCache, source
+from .decoded import Decoded
 
 SIDE = 64  # of a thumbnail, in pixels: enough to tell a copy from another photo of the same thing
 SEEN = 224  # side at which sharpness is measured: about what a network sees, whatever the file's resolution
@@ -41,9 +42,8 @@ class Glance(NamedTuple):
         return cls(thumbnail, name.rstrip(b"\0").decode(), *numbers)
 
 
-def look(data: bytes, size: int) -> Glance:
-    """Picture file -> Glance; decoded for an input of size x size, as the network's input is. Raises UserError as `pixels`."""
-    image = pixels.decode(data, size)
+def look(data: bytes, image: Image.Image) -> Glance:
+    """Picture file, and what `pixels.decode` makes of it -> Glance."""
     head = pixels.header(data)
     colour = max(band.std() for band in np.asarray(image.resize((SIDE, SIDE), Image.BOX), np.float32).T)
     grey = image.convert("L")
@@ -66,8 +66,10 @@ def look(data: bytes, size: int) -> Glance:
     )
 
 
-def cached_look(data: bytes, digest: str, size: int, cache: PhotoCache) -> Glance:
-    """`look`, taken from the cache where it is there. digest: SHA-256 of data."""
+def cached_look(data: bytes, digest: str, decoded: Decoded, cache: PhotoCache) -> Glance:
+    """`look`, taken from the cache where it is there; else the picture is decoded for the network's input, and kept for it.
+    digest: SHA-256 of data. Raises UserError as `pixels`."""
+    size = decoded.preprocessing.size
     key = {
         "kind": "glance",
         "photo": digest,
@@ -78,6 +80,8 @@ def cached_look(data: bytes, digest: str, size: int, cache: PhotoCache) -> Glanc
     known = cache.get(key)
     if known is not None and len(known) == _NUMBERS.size + SIDE * SIDE:
         return Glance.from_bytes(known)
-    glance = look(data, size)
+    image = pixels.decode(data, size)
+    decoded.keep(digest, image)
+    glance = look(data, image)
     cache.put(key, glance.to_bytes())
     return glance

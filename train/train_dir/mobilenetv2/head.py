@@ -28,7 +28,7 @@ def train_head(
     deviation 1, which converges several times faster; this is then folded into its weights.
     """
     mean, deviation = train.mean((0, 1)), train.std()
-    inputs = ((train - mean) / deviation).reshape(-1, train.shape[-1])
+    inputs = train.reshape(-1, train.shape[-1])
     targets = np.repeat(data.labels("train"), train.shape[1])
     val_inputs = (val - mean) / deviation
     weight, bias = classifier.weight.asnumpy(), classifier.bias.asnumpy()
@@ -37,7 +37,7 @@ def train_head(
 
     def batches(epoch: int, first: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
         order = shuffled(len(inputs), batch, settings.seed, epoch)[first:]
-        return ((inputs[rows], targets[rows]) for rows in order)
+        return (((inputs[rows] - mean) / deviation, targets[rows]) for rows in order)
 
     def validate() -> np.ndarray:
         return classify(classifier, val_inputs)

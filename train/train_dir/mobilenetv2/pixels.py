@@ -4,7 +4,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
@@ -70,18 +70,18 @@ def pixels(data: bytes, preprocessing: Preprocessing) -> np.ndarray:
 
     Raises PictureError, without a file name (the caller knows it), for what is not a readable picture within the limits.
     """
-    return centre(decode(data, preprocessing.size), preprocessing)
+    return normalise(centre(decode(data, preprocessing.size), preprocessing.size), preprocessing)
 
 
-def centre(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
-    """Decoded picture -> f32 [3, size, size], as `pixels`."""
-    side, size = CROP * min(image.size), preprocessing.size
+def centre(image: Image.Image, size: int) -> Image.Image:
+    """Decoded picture -> the middle of it, size x size."""
+    side = CROP * min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
-    return normalise(image.resize((size, size), Image.BICUBIC, box=(left, top, left + side, top + side)), preprocessing)
+    return image.resize((size, size), Image.BICUBIC, box=(left, top, left + side, top + side))
 
 
-def normalise(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
-    """RGB picture of size x size -> f32 [3, size, size], (value / 255 - mean) / std."""
+def normalise(image: Union[Image.Image, np.ndarray], preprocessing: Preprocessing) -> np.ndarray:
+    """RGB picture of size x size, or u8 [size, size, 3] -> f32 [3, size, size], (value / 255 - mean) / std."""
     mean, std = np.float32(preprocessing.mean), np.float32(preprocessing.std)
     array = np.asarray(image, np.float32)  # f32 [size, size, 3], 0-255
     return np.ascontiguousarray(((array / np.float32(255) - mean) / std).transpose(2, 0, 1))

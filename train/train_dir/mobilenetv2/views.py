@@ -29,10 +29,11 @@ def views(data: bytes, preprocessing: Preprocessing, seed: int, numbers: Sequenc
     return np.stack(
         [
             normalise(
-                _random_view(image, preprocessing.size, np.random.default_rng([photo, seed, number])), preprocessing
+                _random_view(image, preprocessing.size, np.random.default_rng([photo, seed, number]))
+                if number
+                else centre(image, preprocessing.size),
+                preprocessing,
             )
-            if number
-            else centre(image, preprocessing)
             for number in numbers
         ]
     )
