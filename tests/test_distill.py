@@ -69,7 +69,9 @@ def test_distillation_stopped_and_resumed_writes_the_same_bytes(drawn, cache, tm
     with open(files[0].parent / "validation.csv", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     settings = replace(Settings(), workers=2)
-    data = check(folder.scan(str(tmp_path / "photos"), 0), 32, PhotoCache(str(cache)), settings).data
+    data = check(
+        folder.scan(str(tmp_path / "photos"), 0), description.preprocessing, PhotoCache(str(cache)), settings
+    ).data
     logits = answered(network, data.split("val"), description.preprocessing, 2)
     expected = [[float(row[f"logit {name}"]) for name in description.classes] for row in rows]
     np.testing.assert_allclose(logits, expected, atol=1e-5)  # the metrics are those of the rounded network

@@ -214,16 +214,17 @@ def real(photos, cache):
     network = MobileNetV2(start.architecture, 2)
     weights.initialise(network, start, description.classes)
     preprocessing = description.preprocessing
-    data = check(folder.scan(str(SHARED / "photos"), 0), preprocessing.size, store, replace(Settings(), workers=2)).data
+    checked = check(folder.scan(str(SHARED / "photos"), 0), preprocessing, store, replace(Settings(), workers=2))
+    data, decoded = checked.data, checked.decoded
     strangers = [
         folder.Photo(file, file.name, 0, "train", hashlib.sha256(file.read_bytes()).hexdigest())
         for file in sorted((SHARED / "neither").iterdir())
     ]
     train, val = (
-        features(network, data.split(split), preprocessing, store, views)
+        features(network, data.split(split), decoded, store, views)
         for split, views in (("train", description.settings["views"]), ("val", 1))
     )
-    strange = features(network, strangers, preprocessing, store, workers=2)
+    strange = features(network, strangers, decoded, store, workers=2)
     return Real(
         train.whole,
         data.labels("train"),

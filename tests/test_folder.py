@@ -12,6 +12,7 @@ from mobilenetv2 import folder
 from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check, judge
 from mobilenetv2.errors import UserError
+from mobilenetv2.pixels import Preprocessing
 from mobilenetv2.settings import Settings
 
 
@@ -34,7 +35,7 @@ def clean(root):
 
 def checked(root, bad_files="stop", tmp=None):
     settings = Settings(workers=2, bad_files=bad_files)
-    found = check(folder.scan(str(root), 0), 32, PhotoCache(str(tmp or root.parent / "cache")), settings)
+    found = check(folder.scan(str(root), 0), Preprocessing(32), PhotoCache(str(tmp or root.parent / "cache")), settings)
     judge(found.data.findings, settings)
     return found.data
 

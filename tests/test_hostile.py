@@ -62,7 +62,7 @@ made = hostile.pictures()
 start = resource.getrusage(resource.RUSAGE_SELF)
 for name, (data, _) in made.items():
     try:
-        glance.look(data, 224)
+        glance.look(data, pixels.decode(data, 224))
         print(name, "|")
     except pixels.PictureError as error:
         print(name, "|", error)

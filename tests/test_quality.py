@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from mobilenetv2 import drawings, duplicates, folder, glance, pixels, quality
 from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check
+from mobilenetv2.decoded import Decoded
 from mobilenetv2.duplicates import Pair, groups, near_duplicates
 from mobilenetv2.settings import Settings
 
@@ -23,7 +24,7 @@ class Looked(NamedTuple):
     looks: list
 
     def copies(self):
-        return duplicates.duplicates(self.data.photos, np.stack([look.thumbnail for look in self.looks]))
+        return duplicates.duplicates(self.data.photos, [look.thumbnail for look in self.looks])
 
     def giveaways(self):
         looks = [look for look, photo in zip(self.looks, self.data.photos) if photo.split == "train"]
@@ -43,8 +44,9 @@ class Looked(NamedTuple):
 
 def look_at(root, cache, size=224):
     store = PhotoCache(str(cache))
-    checked = check(folder.scan(str(root), 0), size, store, replace(Settings(), workers=2))
-    return Looked(checked.data, checked.looks)
+    data = check(folder.scan(str(root), 0), pixels.Preprocessing(size), store, replace(Settings(), workers=2)).data
+    none = Decoded(pixels.Preprocessing(size))
+    return Looked(data, [glance.cached_look(photo.read(), photo.sha256, none, store) for photo in data.photos])
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +194,7 @@ def test_groups_through_third_ones():
 def test_a_look_is_the_same_from_the_cache(sample, tmp_path):
     data = (sample / "train" / "dog" / "dog_000.jpg").read_bytes()
     digest, store = hashlib.sha256(data).hexdigest(), PhotoCache(str(tmp_path))
-    first, second = (glance.cached_look(data, digest, 64, store) for _ in range(2))
+    first, second = (glance.cached_look(data, digest, Decoded(pixels.Preprocessing(64)), store) for _ in range(2))
     assert first[1:] == second[1:] and np.array_equal(first.thumbnail, second.thumbnail)
     assert (first.format, first.width, first.height) == ("JPEG", 192, 192)
 
@@ -216,8 +218,9 @@ def copied(files, kind):
     thumbnails = []
     images = [pixels.decode(file.read_bytes(), 224) for file in files]
     for make in (lambda image, random: (image, 95), COPIES[kind]):
-        thumbnails += [glance.look(encoded(*make(image, random)), 224).thumbnail for image in images]
-    pairs = near_duplicates(np.stack(thumbnails))
+        copies = [encoded(*make(image, random)) for image in images]
+        thumbnails += [glance.look(data, pixels.decode(data, 224)).thumbnail for data in copies]
+    pairs = near_duplicates(thumbnails)
     right = [pair for pair in pairs if pair.second == pair.first + len(files)]
     wrong = [(files[pair.first % len(files)].name, files[pair.second % len(files)].name) for pair in pairs]
     return len(right) / len(files), [pair for pair in wrong if pair[0] != pair[1]]
@@ -245,6 +248,6 @@ def test_neighbours_do_not_depend_on_how_many_photos_are_taken_at_a_time(monkeyp
     found = []
     for rows in (512, 7):
         monkeypatch.setattr(quality, "ROWS", rows)
-        found.append(quality.other_neighbours(features, labels, np.arange(50), features, labels, np.arange(50)))
+        found.append(quality.other_neighbours(features, labels, np.arange(50)))
     np.testing.assert_array_equal(*found)
     assert found[0].min() == 0 and found[0].max() > 0.5

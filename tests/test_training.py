@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import TRAIN, Run, metrics
 
-from mobilenetv2 import checkpoint, device, folder, weights
+from mobilenetv2 import checkpoint, decoded, device, folder, weights
 from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check
 from mobilenetv2.errors import UserError
@@ -148,7 +148,7 @@ def test_loaded_checkpoint_gives_trainings_own_logits(run, request, few):
     network, description, _ = checkpoint.load(str(output / "mobilenetv2.ckpt"))
     root = output / "sample" if run == "drawn" else few
     settings = replace(Settings(), workers=2)
-    found = check(folder.scan(str(root), 0), description.preprocessing.size, PhotoCache(str(output / "none")), settings)
+    found = check(folder.scan(str(root), 0), description.preprocessing, PhotoCache(str(output / "none")), settings)
     found = found.data.split("val")
     with open(output / "validation.csv", encoding="utf-8") as stream:
         rows = {row["photo"]: row for row in csv.DictReader(stream)}
@@ -193,7 +193,7 @@ def test_unfreeze_trains_the_last_blocks_only(few, drawn, tmp_path):
     )  # so that every epoch is better than the start
     before = {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
     settings = Settings(unfreeze=2, epochs=6, lr=0.003, batch_size=8, workers=2)
-    data = check(folder.scan(str(few), 0), 128, PhotoCache(str(tmp_path)), settings).data
+    data = check(folder.scan(str(few), 0), description.preprocessing, PhotoCache(str(tmp_path)), settings).data
     rows = finetune(network, data, description.preprocessing, settings, True, tmp_path, lambda row: None)
     assert len(rows) == 6 and max(row["val"]["correct"] for row in rows) > 5
     changed = [p.name for p in network.get_parameters() if not np.array_equal(before[p.name], p.asnumpy())]
@@ -243,6 +243,21 @@ def test_unwritable_output_is_said_at_once(tmp_path):
     assert "Traceback" not in run.err and (tmp_path / "out").read_text() == "a file"
 
 
+@pytest.mark.parametrize("room", [0, 10, 100])
+def test_photos_that_were_decoded_for_the_check_are_not_decoded_again(room, few, drawn, tmp_path, monkeypatch):
+    device.choose("CPU", 0)
+    network, description, _ = checkpoint.load(str(drawn))
+    cache, read = PhotoCache(str(tmp_path)), []
+    monkeypatch.setattr(decoded, "MAX_BYTES", room * 3 * 128**2)
+    checked = check(folder.scan(str(few), 0), description.preprocessing, cache, replace(Settings(), workers=2))
+    photos = checked.data.split("train")
+    plain = pooled(network, photos, description.preprocessing, 2)
+    monkeypatch.setattr(folder.Photo, "read", lambda photo: read.append(photo) or photo.file.read_bytes())
+    known = features(network, photos, checked.decoded, cache, workers=2)
+    np.testing.assert_array_equal(known.whole, plain.whole)
+    assert len(read) == {0: 24, 10: 14, 100: 0}[room]
+
+
 def test_cache_recomputes_just_what_changed(few, drawn, tmp_path):
     device.choose("CPU", 0)
     network, description, _ = checkpoint.load(str(drawn))
@@ -251,9 +266,9 @@ def test_cache_recomputes_just_what_changed(few, drawn, tmp_path):
     cache = PhotoCache(str(tmp_path / "cache"))
 
     def run(model, seed=0):
-        found = check(folder.scan(str(root), 0), 128, cache, replace(Settings(), workers=2)).data.split("train")
+        checked = check(folder.scan(str(root), 0), description.preprocessing, cache, replace(Settings(), workers=2))
         known = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*") if file.is_file()}
-        known_of_it = features(model, found, description.preprocessing, cache, 2, seed, 2)
+        known_of_it = features(model, checked.data.split("train"), checked.decoded, cache, 2, seed, 2)
         out = np.concatenate((known_of_it.whole, known_of_it.middle[:, None]), 1)
         after = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*") if file.is_file()}
         return out, [file for file in after if known.get(file) != after[file]]

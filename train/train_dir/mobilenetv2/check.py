@@ -25,11 +25,10 @@ LEAST = {"train": 2, "val": 1}  # photos per class
 
 
 class Checked(NamedTuple):
-    """data: the photos that can be used, with the SHA-256 of their bytes, and all findings. looks: a Glance at each of them.
-    groups: i64 [N], copies of one another have one number (duplicates.groups). decoded: some of the photos."""
+    """data: the photos that can be used, with the SHA-256 of their bytes, and all findings. groups: i64 [N], copies of one
+    another have one number (duplicates.groups). decoded: some of the photos."""
 
     data: PhotoSet
-    looks: List[Glance]
     groups: np.ndarray
     decoded: Decoded
 
@@ -45,7 +44,7 @@ def check(data: PhotoSet, preprocessing: Preprocessing, cache: PhotoCache, setti
         findings += [finding] if finding else []
         photos += [photo] if look else []
         looks += [look] if look else []
-    pairs = duplicates.duplicates(photos, np.stack([look.thumbnail for look in looks])) if looks else []
+    pairs = duplicates.duplicates(photos, [look.thumbnail for look in looks])
     findings += duplicates.findings(photos, pairs)
     groups = duplicates.groups(len(photos), pairs)
     if settings.leaks == "drop":
@@ -57,7 +56,7 @@ def check(data: PhotoSet, preprocessing: Preprocessing, cache: PhotoCache, setti
         trained = [look for photo, look in zip(photos, looks) if photo.split == "train"]
         findings += quality.imbalance(data)
         findings += quality.giveaway_findings(data.classes, data.labels("train"), trained)
-    return Checked(replace(data, findings=tuple(findings)), looks, groups, decoded)
+    return Checked(replace(data, findings=tuple(findings)), groups, decoded)
 
 
 def judge(findings: Sequence[Finding], settings: Settings) -> None:

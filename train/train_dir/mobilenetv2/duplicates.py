@@ -54,29 +54,32 @@ def windows() -> np.ndarray:
     return np.array(found)
 
 
-def near_duplicates(thumbnails: np.ndarray) -> List[Pair]:
-    """thumbnails u8 [N, SIDE, SIDE] -> pairs of copies, each once, in order. One-colour pictures are copies of nothing."""
-    grey = thumbnails.astype(np.float32)
-    usable = np.flatnonzero(grey.std((1, 2)) >= FLAT)
+def near_duplicates(thumbnails: Sequence[np.ndarray]) -> List[Pair]:
+    """thumbnails u8 [SIDE, SIDE] each -> pairs of copies, each once, in order. One-colour pictures are copies of nothing."""
+    usable = [index for index, thumbnail in enumerate(thumbnails) if thumbnail.std(dtype=np.float32) >= FLAT]
     if len(usable) < 2:
         return []
-    grey = grey[usable]
-    queries, others, boxes, mirrored = _candidates(grey)
+    pictures = [thumbnails[index] for index in usable]
+    queries, others, boxes, mirrored = _candidates(pictures)
     found: Dict[Tuple[int, int], Pair] = {}
     for start in range(0, len(queries), ROWS):
         rows = slice(start, start + ROWS)
-        whole = np.where(mirrored[rows, None, None], grey[others[rows], :, ::-1], grey[others[rows]])
-        for row, score in _confirmed(whole, grey[queries[rows]], boxes[rows]):
+        whole, part = (
+            _grey([pictures[index] for index in others[rows]]),
+            _grey([pictures[index] for index in queries[rows]]),
+        )
+        whole = np.where(mirrored[rows, None, None], whole[:, :, ::-1], whole)
+        for row, score in _confirmed(whole, part, boxes[rows]):
             index = start + row
-            first, second = sorted((int(usable[queries[index]]), int(usable[others[index]])))
+            first, second = sorted((usable[queries[index]], usable[others[index]]))
             pair = Pair(first, second, False, bool(mirrored[index]), score)
             if (first, second) not in found or found[first, second].score < score:
                 found[first, second] = pair
     return [found[key] for key in sorted(found)]
 
 
-def duplicates(photos: Sequence[Photo], thumbnails: np.ndarray) -> List[Pair]:
-    """Photos with their SHA-256 and thumbnails u8 [N, SIDE, SIDE] -> exact and near copies, in order.
+def duplicates(photos: Sequence[Photo], thumbnails: Sequence[np.ndarray]) -> List[Pair]:
+    """Photos with their SHA-256 and thumbnails u8 [SIDE, SIDE] -> exact and near copies, in order.
 
     The copies of one file are paired with the first of them only, and only that one is searched for near copies.
     """
@@ -85,10 +88,10 @@ def duplicates(photos: Sequence[Photo], thumbnails: np.ndarray) -> List[Pair]:
     for index, photo in enumerate(photos):
         kept = first.setdefault(photo.sha256, index)
         pairs += [Pair(kept, index, True, False, 1.0)] if kept != index else []
-    unique = np.array(list(first.values()), int)
+    unique = list(first.values())
     pairs += [
-        pair._replace(first=int(unique[pair.first]), second=int(unique[pair.second]))
-        for pair in near_duplicates(thumbnails[unique])
+        pair._replace(first=unique[pair.first], second=unique[pair.second])
+        for pair in near_duplicates([thumbnails[index] for index in unique])
     ]
     return sorted(pairs)
 
@@ -143,37 +146,51 @@ def findings(photos: Sequence[Photo], pairs: Sequence[Pair]) -> List[Finding]:
     return out
 
 
-def _candidates(grey: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """f32 [N, SIDE, SIDE] -> photo i64 [P], the one that it may be a window of i64 [P], the window f64 [P, 4], mirrored [P]."""
-    boxes = windows()
-    plain = unit_rows(_coarse(grey, boxes[0]))
+def _candidates(pictures: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """u8 [SIDE, SIDE] each -> photo i64 [P], the one that it may be a window of i64 [P], the window f64 [P, 4], mirrored [P]."""
+    boxes, blocks = windows(), [slice(start, start + ROWS) for start in range(0, len(pictures), ROWS)]
+    plain = np.concatenate([unit_rows(_coarse(_grey(pictures[block]), boxes[0])) for block in blocks])
     values, vectors = np.linalg.eigh(plain.T @ plain / len(plain))
     whiten = (vectors / np.sqrt(values + RIDGE * values[-1])).astype(np.float32)
     queries = unit_rows(plain @ whiten)  # f32 [N, D]
-    seen = [unit_rows(unit_rows(_coarse(whole, box)) @ whiten) for whole in (grey, grey[:, :, ::-1]) for box in boxes]
-    found = [_most_similar(queries, slice(start, start + ROWS), seen) for start in range(0, len(grey), ROWS)]
-    queries, others, chosen = (np.concatenate(part) for part in zip(*found))
-    return queries, others, boxes[chosen % len(boxes)], chosen >= len(boxes)
+    similarity = np.full(
+        (len(queries), CANDIDATES), -1, np.float32
+    )  # of the most similar others so far, which these are:
+    others, chosen = (np.zeros(similarity.shape, int) for _ in range(2))
+    for wholes in blocks:
+        grey = _grey(pictures[wholes])
+        both_ways = grey, np.ascontiguousarray(grey[:, :, ::-1])
+        seen = [unit_rows(unit_rows(_coarse(whole, box)) @ whiten) for whole in both_ways for box in boxes]
+        for parts in blocks:
+            best = _best(queries[parts], seen)
+            if parts == wholes:
+                np.fill_diagonal(best, -1)  # a photo is no copy of itself
+            both = np.concatenate((similarity[parts], best), 1)
+            kept = np.argpartition(-both, CANDIDATES - 1, axis=1)[:, :CANDIDATES]
+            for known in (others, chosen):
+                known[parts] = np.take_along_axis(known[parts], np.minimum(kept, CANDIDATES - 1), 1)
+            similarity[parts] = np.take_along_axis(both, kept, 1)
+            row, column = np.nonzero((kept >= CANDIDATES) & (similarity[parts] >= ALIKE))
+            other = kept[row, column] - CANDIDATES
+            others[parts][row, column] = wholes.start + other
+            every = [(queries[parts][row] * whole[other]).sum(1) for whole in seen]
+            chosen[parts][row, column] = np.argmax(every, 0)
+    row, column = np.nonzero(similarity >= ALIKE)
+    chosen = chosen[row, column]
+    return row, others[row, column], boxes[chosen % len(boxes)], chosen >= len(boxes)
 
 
-def _most_similar(
-    queries: np.ndarray, rows: slice, seen: Sequence[np.ndarray]
-) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """f32 [N, D], and the same of all photos for each window -> for the queries in these rows: themselves, the photos that they
-    may be a window of, and which window, i64 [P] each."""
-    own = queries[rows]
-    best = np.full((len(own), len(queries)), -1, np.float32)
-    window = np.zeros(best.shape, np.int16)
-    for number, whole in enumerate(seen):
-        similar = own @ whole.T
-        better = similar > best
-        best[better], window[better] = similar[better], number
-    best[np.arange(len(own)), rows.start + np.arange(len(own))] = -1  # a photo is no copy of itself
-    kept = min(CANDIDATES, len(queries) - 1)
-    others = np.argpartition(-best, kept - 1, axis=1)[:, :kept]
-    row, column = np.nonzero(np.take_along_axis(best, others, 1) >= ALIKE)
-    others = others[row, column]
-    return rows.start + row, others, window[row, others].astype(int)
+def _best(queries: np.ndarray, seen: Sequence[np.ndarray]) -> np.ndarray:
+    """f32 [Q, D], and f32 [N, D] for each window -> f32 [Q, N]: similarity to the most similar window."""
+    best = queries @ seen[0].T
+    for whole in seen[1:]:
+        np.maximum(best, queries @ whole.T, out=best)
+    return best
+
+
+def _grey(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """u8 [SIDE, SIDE] each -> f32 [N, SIDE, SIDE]."""
+    return np.stack(pictures).astype(np.float32)
 
 
 def _coarse(grey: np.ndarray, box: np.ndarray) -> np.ndarray:

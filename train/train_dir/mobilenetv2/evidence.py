@@ -58,7 +58,7 @@ def gather(features: Features, checked: Checked, settings: Settings, fresh: bool
     model, held_out = neither.learn(seen, labels, fold, known, strangers, settings.refused, settings.seed)
     suspects: List[Finding] = []
     if fresh:
-        others = quality.other_neighbours(plain, labels, groups, plain, labels, groups)
+        others = quality.other_neighbours(plain, labels, groups)
         calibrated = logits / np.float32(fit_temperature(logits, labels))
         suspects = quality.mislabelled(data.split("train"), data.classes, calibrated, others)
     scores = {"train": held_out, "val": model.score(features.val.middle), "strangers": _held_out(model, strangers)}

@@ -7,6 +7,8 @@ from typing import Optional, Tuple
 import numpy as np
 from scipy.optimize import minimize
 
+from .metrics import spread
+
 log = logging.getLogger(__name__)
 FOLDS = 5
 LABEL_SMOOTHING = 0.1  # as in fit.Plan
@@ -61,21 +63,25 @@ def softmax_regression(
     The objective of head.train_head (cross-entropy with smoothed labels and a quadratic penalty on the weights, on features
     moved and scaled as there), minimised by L-BFGS: the same answers, some tenths of a second.
     """
-    mean, deviation = features.mean((0, 1)), max(float(features.std()), 1e-6)
-    inputs = ((features - mean) / np.float32(deviation)).reshape(-1, features.shape[-1])
+    inputs = features.reshape(-1, features.shape[-1])
+    mean, deviation = spread(inputs)
+    deviation = max(deviation, np.float32(1e-6))
     targets = np.full((len(inputs), classes), LABEL_SMOOTHING / classes, np.float32)
     targets[np.arange(len(inputs)), np.repeat(labels, features.shape[1])] += 1 - LABEL_SMOOTHING
     shape = (classes, inputs.shape[1])
 
     def loss(values: np.ndarray) -> Tuple[float, np.ndarray]:
         weight, bias = values[classes:].reshape(shape).astype(np.float32), values[:classes].astype(np.float32)
-        logits = inputs @ weight.T + bias
+        logits = inputs @ (weight / deviation).T + (
+            bias - weight @ mean / deviation
+        )  # without a moved copy of them all
         logits -= logits.max(1, keepdims=True)
         shares = np.exp(logits)
         total = shares.sum(1, keepdims=True)
         entropy = -float((targets * (logits - np.log(total))).sum()) / len(inputs)
         slope = (shares / total - targets) / len(inputs)
-        gradient = np.concatenate([slope.sum(0), (slope.T @ inputs + DECAY * weight).ravel()])
+        moved = (slope.T @ inputs - np.outer(slope.sum(0), mean)) / deviation
+        gradient = np.concatenate([slope.sum(0), (moved + DECAY * weight).ravel()])
         return entropy + DECAY / 2 * float((weight**2).sum()), gradient.astype(np.float64)
 
     first = np.zeros(classes + inputs.shape[1] * classes)

@@ -8,6 +8,7 @@ from mindspore import nn
 
 from .fit import Plan, fit, shuffled
 from .folder import PhotoSet
+from .metrics import spread
 from .settings import Settings
 
 BATCH = 64
@@ -27,8 +28,8 @@ def train_head(
     train: f32 [N, views, channels]; val: f32 [M, channels]. It learns on features moved and scaled to mean 0 and standard
     deviation 1, which converges several times faster; this is then folded into its weights.
     """
-    mean, deviation = train.mean((0, 1)), train.std()
     inputs = train.reshape(-1, train.shape[-1])
+    mean, deviation = spread(inputs)
     targets = np.repeat(data.labels("train"), train.shape[1])
     val_inputs = (val - mean) / deviation
     weight, bias = classifier.weight.asnumpy(), classifier.bias.asnumpy()

@@ -4,6 +4,8 @@ from typing import Any, Dict, Tuple
 
 import numpy as np
 
+ROWS = 512  # at a time, so that memory stays bounded
+
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """f32 [N, C] -> f32 [N, C], log of the confidence per class."""
@@ -34,6 +36,16 @@ def per_class(matrix: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     right = np.diag(matrix)
     with np.errstate(invalid="ignore"):
         return right / matrix.sum(0), right / matrix.sum(1)
+
+
+def spread(rows: np.ndarray) -> Tuple[np.ndarray, np.float32]:
+    """f32 [N, D] -> the mean f32 [D], and how far the numbers are from the mean of all of them: their standard deviation."""
+    mean = rows.mean(0)
+    centre = mean.mean()
+    squares = [
+        np.square(rows[start : start + ROWS] - centre).sum(dtype=np.float64) for start in range(0, len(rows), ROWS)
+    ]
+    return mean, np.float32(np.sqrt(sum(squares) / rows.size))
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:

@@ -114,15 +114,15 @@ def learn(
     The threshold is the score that a share of `refused` of the training photos exceeds, each of them scored against the photos
     of the other folds only. It uses no validation photo and none of the strangers' scores.
     """
-    classes = labels.max() + 1
+    classes, rows = labels.max() + 1, features @ projection
     distances, resembled = np.empty(len(features), np.float32), np.empty(len(features), int)
     left = [np.bincount(labels[fold != number], minlength=classes).min() for number in np.unique(fold)]
     neighbours = min(NEIGHBOURS, max(1, int(min(left)) // 4))  # the same in all folds, or the threshold would not fit
     for number in np.unique(fold):
         held = fold == number
-        rest = _model(features[~held], labels[~held], projection, strangers, neighbours, classes, seed)
+        rest = _model(rows[~held], labels[~held], projection, strangers, neighbours, classes, seed)
         distances[held], resembled[held] = rest.compare(features[held])
-    model = _model(features, labels, projection, strangers, neighbours, classes, seed)
+    model = _model(rows, labels, projection, strangers, neighbours, classes, seed)
     usual = [
         distances[resembled == label].mean() if label in resembled else distances.mean() for label in range(classes)
     ]
@@ -155,7 +155,7 @@ def directions(features: np.ndarray, classifier: Optional[np.ndarray] = None) ->
 
 
 def _model(
-    features: np.ndarray,
+    rows: np.ndarray,
     labels: np.ndarray,
     projection: np.ndarray,
     strangers: Optional[np.ndarray],
@@ -163,8 +163,7 @@ def _model(
     classes: int,
     seed: int,
 ) -> Neither:
-    """Without a threshold, and without what is usual."""
-    rows = features @ projection
+    """rows: f32 [N, D], features @ projection -> without a threshold, and without what is usual."""
     centre = np.mean(
         [rows[labels == label].mean(0) for label in np.unique(labels)], 0
     )  # of the classes, however many photos they have

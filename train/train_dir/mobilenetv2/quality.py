@@ -152,28 +152,22 @@ def mislabelled(
     ]
 
 
-def other_neighbours(
-    features: np.ndarray,
-    labels: np.ndarray,
-    groups: np.ndarray,
-    known: np.ndarray,
-    known_labels: np.ndarray,
-    known_groups: np.ndarray,
-) -> np.ndarray:
+def other_neighbours(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """f64 [N], 0-1: of the nearest neighbours of each photo, the share of the most frequent class other than its own.
 
-    features f32 [N, channels], labels i32 [N] and copy groups i64 [N] (duplicates.groups) of the photos; the same of those among
-    which the neighbours are looked for, by the cosine of the centred features. Copies of a photo are not its neighbours.
+    features f32 [N, channels], labels i32 [N] and copy groups i64 [N] (duplicates.groups) of the photos. Near is a high cosine of
+    the centred features. Copies of a photo are not its neighbours.
     """
-    centre, count = known.mean(0), min(NEIGHBOURS, max(1, len(known) // 4))
-    rows, others = unit_rows(features - centre), unit_rows(known - centre)
-    nearest = np.empty((len(rows), count), np.int32)  # their labels
-    for start in range(0, len(rows), ROWS):
-        part = slice(start, start + ROWS)
-        distance = -(rows[part] @ others.T)
-        distance[groups[part, None] == known_groups[None]] = 2
-        nearest[part] = known_labels[np.argpartition(distance, count - 1, axis=1)[:, :count]]
-    votes = np.stack([(nearest == label).mean(1) for label in range(int(known_labels.max()) + 1)], 1)
+    centre, count = features.mean(0), min(NEIGHBOURS, max(1, len(features) // 4))
+    parts = [slice(start, start + ROWS) for start in range(0, len(features), ROWS)]
+    lengths = np.concatenate([np.linalg.norm(features[part] - centre, axis=1) for part in parts])
+    nearest = np.empty((len(features), count), np.int32)  # their labels
+    for part in parts:
+        rows = unit_rows(features[part] - centre)
+        distance = -(rows @ features.T - (rows @ centre)[:, None]) / np.maximum(lengths, 1e-6)
+        distance[groups[part, None] == groups[None]] = 2
+        nearest[part] = labels[np.argpartition(distance, count - 1, axis=1)[:, :count]]
+    votes = np.stack([(nearest == label).mean(1) for label in range(int(labels.max()) + 1)], 1)
     votes[np.arange(len(labels)), labels] = 0
     return votes.max(1)
 
