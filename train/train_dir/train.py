@@ -23,6 +23,7 @@ from mobilenetv2 import (
     checkpoint,
     compact,
     device,
+    distributed,
     download,
     drawings,
     folder,
@@ -65,9 +66,10 @@ def train(settings: Settings, output: Path) -> float:
     watch = Stopwatch("read", "features", "head", "finetune", "distill", "evidence")
     device.choose(settings.device_target, settings.seed)
     with watch("read"):
-        if settings.download:
-            settings = with_downloads(settings)
-        found, start = together(lambda: read_photos(settings, output), lambda: read_weights(settings))
+        with distributed.in_turn():
+            if settings.download:
+                settings = with_downloads(settings)
+            found, start = together(lambda: read_photos(settings, output), lambda: read_weights(settings))
         settings, architecture, preprocessing = resolve(settings, start)
         cache = PhotoCache(settings.cache_dir)
         checked = check(found, preprocessing, cache, settings)
@@ -97,7 +99,7 @@ def train(settings: Settings, output: Path) -> float:
     if settings.check:
         log.info("%s, see %s.", "Nothing was found" if not findings else "All findings", output / "report.html")
         return 1.0
-    tracker = Tracker(settings.aim_repo, settings.recorded())
+    tracker = Tracker(settings.aim_repo if distributed.first() else "", settings.recorded())
     if start:
         with watch("head"):
             plan = replace(settings, **HEAD) if settings.unfreeze or settings.teacher_url else settings
@@ -137,12 +139,15 @@ def train(settings: Settings, output: Path) -> float:
         result = summary(answers["val"], data.labels("val"))
         comparison["student"] = figures(network, preprocessing.size, result, packed)
     scale = temperature(evidence, answers["train"], data.labels("train"))
+    measured = measures(evidence, answers, data, scale)
+    if not distributed.first():
+        return measured["val"]["accuracy"]
     description = checkpoint.Description(
         classes=data.classes,
         architecture=network.architecture,
         preprocessing=preprocessing,
         temperature=scale,
-        metrics=measures(evidence, answers, data, scale),
+        metrics=measured,
         data={
             **{split: data.counts(split) for split in ("train", "val")},
             "fingerprint": data.fingerprint(),
@@ -160,7 +165,7 @@ def train(settings: Settings, output: Path) -> float:
     known_of_it = (description, data, findings, evidence, answers["val"], history, comparison, seconds, settings)
     results.optional("report.html", publish, output, network, *known_of_it)
     tracker.close()
-    return description.metrics["val"]["accuracy"]
+    return measured["val"]["accuracy"]
 
 
 def pack(
@@ -184,6 +189,8 @@ def pack(
 
 def tell(output: Path, data: PhotoSet, findings: List[Finding], settings: Settings) -> None:
     """What is known of the data set so far, in files: there is more to come only if nothing of it stops the run."""
+    if not distributed.first():
+        return
     with suppress(OSError):
         (output / "report.html").unlink()  # of an earlier run
     results.write_findings(output, findings)
@@ -246,8 +253,10 @@ def main(arguments: List[str]) -> int:
     try:
         settings, ignored = parse(arguments)
         output = user_path(settings.output_path)
-        logbook.start(output)
-        remove_temporary(output)
+        distributed.join(settings.device_target)
+        logbook.start(output if distributed.first() else None)
+        if distributed.first():
+            remove_temporary(output)
         if ignored:
             log.warning("Ignored arguments: %s", " ".join(ignored))
         accuracy = train(settings, output)

@@ -8,7 +8,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
-from . import duplicates, quality
+from . import distributed, duplicates, quality
 from .cache import PhotoCache
 from .decoded import Decoded
 from .duplicates import Pair
@@ -36,14 +36,15 @@ class Checked(NamedTuple):
 def check(data: PhotoSet, preprocessing: Preprocessing, cache: PhotoCache, settings: Settings) -> Checked:
     """Read all photos, as the network will see them, and look for whatever could spoil the result."""
     decoded = Decoded(preprocessing)
-    results = parallel(lambda photo: _read(photo, decoded, cache), data.photos, settings.workers)
-    photos: List[Photo] = []
-    looks: List[Glance] = []
-    findings = list(data.findings)
-    for photo, look, finding in progress(results, len(data.photos), "Reading photos"):
-        findings += [finding] if finding else []
-        photos += [photo] if look else []
-        looks += [look] if look else []
+    for share in distributed.shares(data.photos):
+        photos: List[Photo] = []
+        looks: List[Glance] = []
+        findings = list(data.findings)
+        results = parallel(lambda photo: _read(photo, decoded, cache), share, settings.workers)
+        for photo, look, finding in progress(results, len(share), "Reading photos"):
+            findings += [finding] if finding else []
+            photos += [photo] if look else []
+            looks += [look] if look else []
     pairs = duplicates.duplicates(photos, [look.thumbnail for look in looks])
     findings += duplicates.findings(photos, pairs)
     groups = duplicates.groups(len(photos), pairs)

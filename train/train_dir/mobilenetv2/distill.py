@@ -15,7 +15,7 @@ import numpy as np
 from mindspore import nn, ops
 from PIL import Image, ImageEnhance, ImageOps
 
-from . import views
+from . import distributed, views
 from .cache import PhotoCache
 from .errors import UserError
 from .fit import by_decay, rates, run_epoch, shuffled
@@ -109,7 +109,7 @@ def _batches(
     def batch(rows: np.ndarray) -> Tuple[np.ndarray, ...]:
         return tuple(map(np.stack, zip(*map(lesson, rows))))
 
-    order = shuffled(len(lessons.pictures), BATCH, settings.seed, epoch)[first:]
+    order = distributed.columns(shuffled(len(lessons.pictures), BATCH, settings.seed, epoch)[first:])
     return parallel(batch, order, settings.workers)
 
 
@@ -130,11 +130,4 @@ def _step(network: MobileNetV2, projection: nn.Dense, optimizer: nn.Optimizer) -
         return ops.square(projection(own) - features).mean() + SOFT * cross_entropy
 
     gradients = ms.value_and_grad(forward_, None, optimizer.parameters)
-
-    @ms.jit
-    def step(pictures: ms.Tensor, features: ms.Tensor, confidences: ms.Tensor) -> ms.Tensor:
-        loss, grads = gradients(pictures, features, confidences)
-        optimizer(grads)
-        return loss
-
-    return step
+    return distributed.compiled_step(gradients, optimizer, network, optimizer.parameters, True)

@@ -6,7 +6,7 @@ import mindspore as ms
 import numpy as np
 from PIL import Image
 
-from . import inference, pixels, views
+from . import distributed, inference, pixels, views
 from . import network as network_module
 from .cache import PhotoCache, source
 from .decoded import Decoded
@@ -31,6 +31,7 @@ def features(
     Only what the cache does not hold is computed: the key is the photo's bytes, the backbone's weights, the preprocessing, the
     view, the code and the packages that do the arithmetic. Raises UserError for a photo that changed since it was checked.
     """
+    total, photos = len(photos), distributed.share(photos)
     channels, preprocessing = network.classifier.in_channels, decoded.preprocessing
     context = {
         "kind": "features",
@@ -58,13 +59,13 @@ def features(
             else:
                 keep(index, number, np.frombuffer(value, np.float32).reshape(rows, channels))
         missing += [(index, numbers)] if numbers else []
-    total = sum(len(numbers) for _, numbers in missing)
+    unknown = sum(len(numbers) for _, numbers in missing)
     pictures = _pictures(photos, missing, decoded, seed, workers)
     pooled = forward(both(network), pictures, preprocessing.size)
-    for (index, number), rows in progress(pooled, total, "Computing features"):
+    for (index, number), rows in progress(pooled, unknown, "Computing features"):
         keep(index, number, rows)
         cache.put(_key(context, photos[index], seed, number), (rows[:1] if number else rows).tobytes())
-    return out
+    return Pooled(*(distributed.gather(rows, total) for rows in out))
 
 
 def _key(context: Dict[str, Any], photo: Photo, seed: int, number: int) -> Dict[str, Any]:

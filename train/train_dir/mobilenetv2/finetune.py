@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple
 import numpy as np
 from mindspore import nn
 
+from . import distributed
 from .fit import Plan, fit, shuffled
 from .folder import PhotoSet
 from .forward import answered
@@ -48,7 +49,7 @@ def finetune(
         return views(photos[index].read(), preprocessing, settings.seed, [number])[0]
 
     def batches(epoch: int, first: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
-        order = shuffled(len(photos), batch, settings.seed, epoch)[first:]
+        order = distributed.columns(shuffled(len(photos), batch, settings.seed, epoch)[first:])
         pictures = parallel(lambda index: view(index, epoch + 1), order.ravel(), settings.workers)
         return ((np.stack([next(pictures) for _ in rows]), labels[rows]) for rows in order)
 
@@ -56,4 +57,4 @@ def finetune(
         return answered(network, data.split("val"), preprocessing, settings.workers)
 
     plan = Plan(settings.epochs, -(-len(photos) // batch), settings.lr, WEIGHT_DECAY, settings.patience)
-    return fit(network, parameters, batches, validate, data.labels("val"), plan, record, states)
+    return fit(network, parameters, batches, validate, data.labels("val"), plan, record, states, True)

@@ -10,6 +10,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
+from . import distributed
 from .device import LOSS_SCALE, mixed_precision, on_cpu
 from .metrics import summary
 from .network import assign, values
@@ -44,17 +45,19 @@ def fit(
     plan: Plan,
     record: Callable[[Dict[str, Any]], None],
     states: Optional[States] = None,
+    distribute: bool = False,
 ) -> List[Dict[str, Any]]:
     """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) and leave it as after its best epoch.
 
     batches(epoch, first): pairs of inputs and labels i32 [N], all of one shape, from the step `first` of the epoch on.
     validate(): logits f32 [M, C] of the validation photos; more right ones are better, among equals a lower loss. record: is
-    given each epoch's row. states: where a stopped training goes on; None for one that is over in seconds. Returns all rows;
-    "kept" is true of the best epoch's, unless none was better than the state before.
+    given each epoch's row. states: where a stopped training goes on; None for one that is over in seconds. distribute: the
+    batches are this worker's share of them. Returns all rows; "kept" is true of the best epoch's, unless none was better than the
+    state before.
     """
     schedule = rates(plan.lr, plan.epochs * plan.steps, plan.warmup)
     optimizer = nn.Adam(by_decay(parameters, plan.weight_decay), schedule)
-    step = _step(model, optimizer, plan.label_smoothing)
+    step = _step(model, optimizer, plan.label_smoothing, distribute)
 
     def measure() -> Dict[str, Any]:
         return summary(validate(), val_labels, plan.label_smoothing)
@@ -162,24 +165,25 @@ def by_decay(parameters: Sequence[ms.Parameter], weight_decay: float) -> List[Di
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def _step(model: nn.Cell, optimizer: nn.Optimizer, label_smoothing: float) -> Callable:
-    """One compiled step: (inputs, labels) -> loss."""
+def _step(model: nn.Cell, optimizer: nn.Optimizer, label_smoothing: float, distribute: bool) -> Callable:
+    """(inputs, labels) -> loss."""
     network, single = mixed_precision(model), on_cpu()
     criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
 
     def forward(inputs: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
         return criterion(network(inputs).astype(ms.float32), labels) * LOSS_SCALE
 
-    gradients = ms.value_and_grad(forward, None, optimizer.parameters)  # the optimizer's order, by group
+    scaled = ms.value_and_grad(forward, None, optimizer.parameters)  # the optimizer's order, by group
+
+    def gradients(inputs: ms.Tensor, labels: ms.Tensor) -> Tuple[ms.Tensor, Tuple[ms.Tensor, ...]]:
+        loss, grads = scaled(inputs, labels)
+        return loss / LOSS_SCALE, grads
 
     def unscale(gradient: ms.Tensor) -> ms.Tensor:
         return gradient / LOSS_SCALE
 
-    @ms.jit
-    def step(inputs: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
-        loss, grads = gradients(inputs, labels)
+    def update(grads: Tuple[ms.Tensor, ...]) -> None:
         if single or ms.amp.all_finite(grads):  # a step whose scaled gradients overflow is left out
             optimizer(ops.HyperMap()(unscale, grads))
-        return loss / LOSS_SCALE
 
-    return step
+    return distributed.compiled_step(gradients, update, model, optimizer.parameters, distribute)

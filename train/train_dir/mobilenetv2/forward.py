@@ -4,6 +4,7 @@ from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+from . import distributed
 from .folder import Photo
 from .head import classify
 from .inference import BATCH, feature_maps
@@ -60,9 +61,10 @@ def answered(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Prepr
 
 def pooled(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> Pooled:
     """Of view 0 of each photo."""
-    pictures = parallel(lambda photo: (photo.name, pixels(photo.read(), preprocessing)), photos, workers)
+    own = distributed.share(photos)
+    pictures = parallel(lambda photo: (photo.name, pixels(photo.read(), preprocessing)), own, workers)
     rows = forward(both(network), pictures, preprocessing.size)
-    out = Pooled.empty(len(photos), 1, network.classifier.in_channels)
-    for number, (_, row) in enumerate(progress(rows, len(photos), "Answering")):
+    out = Pooled.empty(len(own), 1, network.classifier.in_channels)
+    for number, (_, row) in enumerate(progress(rows, len(own), "Answering")):
         out.whole[number, 0], out.middle[number] = row
-    return out
+    return Pooled(*(distributed.gather(part, len(photos)) for part in out))

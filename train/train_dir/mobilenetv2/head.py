@@ -6,6 +6,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
+from . import distributed
 from .fit import Plan, fit, shuffled
 from .folder import PhotoSet
 from .metrics import spread
@@ -46,7 +47,9 @@ def train_head(
     plan = Plan(settings.epochs, -(-len(inputs) // batch), settings.lr, WEIGHT_DECAY, settings.patience)
     history = fit(classifier, classifier.trainable_params(), batches, validate, data.labels("val"), plan, record)
     weight = classifier.weight.asnumpy() / deviation
-    _set(classifier, weight, classifier.bias.asnumpy() - weight @ mean)
+    bias = classifier.bias.asnumpy() - weight @ mean
+    # Other machines may have trained another one: all go on with the first worker's.
+    _set(classifier, *(distributed.gather(values[None], distributed.count())[0] for values in (weight, bias)))
     return history
 
 

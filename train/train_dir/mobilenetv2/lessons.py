@@ -13,7 +13,7 @@ import mindspore as ms
 import numpy as np
 from PIL import Image
 
-from . import inference, pixels, views
+from . import distributed, inference, pixels, views
 from . import network as network_module
 from .cache import PhotoCache, source
 from .folder import PhotoSet
@@ -77,10 +77,9 @@ def prepare(teacher: Teacher, data: PhotoSet, side: int, settings: Settings, cac
         small = np.asarray(image.resize((side, side), Image.BICUBIC))
         return number, small, known if known else normalise(image, teacher.preprocessing)
 
-    def unknown() -> Iterator[Tuple[int, np.ndarray]]:
-        for number, small, rest in progress(
-            parallel(view, range(count), settings.workers), count, "Asking the teacher"
-        ):
+    def unknown(numbers: Sequence[int]) -> Iterator[Tuple[int, np.ndarray]]:
+        seen = parallel(view, numbers, settings.workers)
+        for number, small, rest in progress(seen, len(numbers), "Asking the teacher"):
             pictures[number] = small
             if isinstance(rest, bytes):
                 features[number] = np.frombuffer(rest, np.float16).reshape(5, channels)
@@ -88,9 +87,10 @@ def prepare(teacher: Teacher, data: PhotoSet, side: int, settings: Settings, cac
                 yield number, rest
 
     maps = feature_maps(teacher.network)
-    for number, feature in forward(lambda batch: np.stack(regions(maps(batch)), 1), unknown(), size):
-        features[number] = feature
-        cache.put({**context, "number": number}, features[number].tobytes())
+    for numbers in distributed.shares(range(count)):
+        for number, feature in forward(lambda batch: np.stack(regions(maps(batch)), 1), unknown(numbers), size):
+            features[number] = feature
+            cache.put({**context, "number": number}, features[number].tobytes())
     confidences = np.exp(log_softmax(classify(teacher.network.classifier, features[:, 0].astype(np.float32))))
     features -= features.mean((0, 1), np.float32).astype(np.float16)
     features /= features.std(dtype=np.float32).astype(np.float16)

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Optional, TextIO
 
 try:
     import fcntl
@@ -40,8 +40,9 @@ class _File(logging.FileHandler):
         log.warning("%s cannot be written to any more (%s).", self.baseFilename, sys.exc_info()[1])
 
 
-def start(folder: Path) -> None:
-    """Make `folder` and begin its train.log anew. Raises UserError where that is not possible, or another run is at it."""
+def start(folder: Optional[Path]) -> None:
+    """Make `folder` and begin its train.log anew; without one, there is only the console. Raises UserError where that is not
+    possible, or another run is at it."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a console that cannot show Chinese must not end the run
     log = logging.getLogger(NAME)
@@ -50,6 +51,13 @@ def start(folder: Path) -> None:
     for handler in log.handlers[:]:
         log.removeHandler(handler)
         handler.close()
+    handlers = [_Console(), *([_begun(folder)] if folder else [])]
+    for handler in handlers:
+        handler.setFormatter(_Formatter())
+        log.addHandler(handler)
+
+
+def _begun(folder: Path) -> logging.Handler:
     try:
         if (folder / "mobilenetv2.ckpt").is_dir():
             raise IsADirectoryError(0, "mobilenetv2.ckpt in it is a folder")
@@ -61,9 +69,7 @@ def start(folder: Path) -> None:
         raise UserError(
             f"--output_path={folder}: cannot be written to ({error.strerror}); choose another folder"
         ) from None
-    for handler in (_Console(), file):
-        handler.setFormatter(_Formatter())
-        log.addHandler(handler)
+    return file
 
 
 def to_stderr() -> None:

@@ -19,6 +19,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 import mindspore as ms
 import numpy as np
 
+from . import distributed
 from .errors import UserError
 from .files import atomic
 from .folder import PhotoSet
@@ -38,6 +39,7 @@ WORDS = {
     "code": "another version of this program",
     "versions": "other versions of its packages",
     "device": "another device",
+    "workers": "another number of workers",
 }
 
 
@@ -76,6 +78,7 @@ def conditions(stage: str, settings: Settings, data: PhotoSet, network: MobileNe
         "code": hashlib.sha256(b"".join(file.read_bytes() for file in package)).hexdigest(),
         "versions": versions(),
         "device": ms.get_context("device_target"),
+        "workers": distributed.count(),
     }
 
 
@@ -90,8 +93,20 @@ class States:
 
     def load(self, parameters: Iterable[ms.Parameter]) -> Position:
         """Give the parameters, of which `save` will write the values, those of the newest sound state of the same
-        conditions, and return its position. Where there is none, they stay as they are; the log says why."""
+        conditions, and return its position. Where there is none, they stay as they are; the log says why.
+
+        Raises UserError where other workers found another state."""
         self._parameters = {parameter.name: parameter for parameter in parameters}
+        position = self._load()
+        own = np.float32([[len(position.history), len(position.losses)]])
+        if (distributed.gather(own, distributed.count()) != own).any():
+            raise UserError(
+                f"{self._newest.parent}: the workers found different states of the training in it; give them one folder that "
+                "all of them see, or remove the states"
+            )
+        return position
+
+    def _load(self) -> Position:
         files = [file for file in (self._newest, self._previous) if file.exists()]
         for file in files:
             try:
@@ -120,6 +135,8 @@ class States:
 
     def save(self, position: Position) -> None:
         """Write the newest state, keep the one before. What cannot be written is a warning: the training goes on."""
+        if not distributed.first():
+            return
         arrays = {f"now/{name}": parameter.asnumpy() for name, parameter in self._parameters.items()}
         arrays.update({f"kept/{name}": array for name, array in position.kept.items()})
         said = {name: value for name, value in vars(position).items() if name != "kept"}
@@ -168,5 +185,5 @@ def _read(file: Path) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
 def _differences(old: Dict[str, Any], new: Dict[str, Any]) -> List[str]:
     """In words, in what the conditions of two trainings differ."""
     settings = [name for name, value in new["settings"].items() if old["settings"].get(name) != value]
-    differing = [words for name, words in WORDS.items() if old[name] != new[name]]
+    differing = [words for name, words in WORDS.items() if old.get(name) != new[name]]
     return [f"other settings ({', '.join(settings)})"] * bool(settings) + differing

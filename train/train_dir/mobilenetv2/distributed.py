@@ -1,0 +1,139 @@
+"""Several processes that train together, started by MindSpore's launcher: `msrun --worker_num=N ... train.py`.
+
+Each takes every N-th photo, and every N-th row of a batch. What they find is put together before it decides anything, so all of
+them know the same, and go the same way. What takes no longer than to talk about it, each does on its own, as the classifier on
+fixed features. The first one writes the files. A process that nobody launched is the only worker.
+"""
+
+import os
+from contextlib import contextmanager
+from typing import Callable, Iterator, Sequence, TypeVar
+
+import mindspore as ms
+import numpy as np
+from mindspore import communication, nn, ops
+
+from .errors import UserError
+
+Item = TypeVar("Item")
+_rank, _count = 0, 1
+
+
+def join(target: str) -> None:
+    """Find the other workers, where there are any; before anything is computed. target: a device, or "auto".
+
+    The launcher's scheduler, which has no work of its own, ends in here with the job. Raises UserError where that went wrong.
+    """
+    global _rank, _count
+    if "MS_ROLE" not in os.environ:
+        return
+    if target != "auto":
+        ms.set_device(target)
+    try:
+        communication.init()
+        _rank, _count = communication.get_rank(), communication.get_group_size()
+    except RuntimeError as error:
+        raise UserError(
+            f"a worker has ended before its time, or was not found: {str(error).strip().splitlines()[0]} Look into the other "
+            "workers' logs; the same command goes on from the last state in the output folder"
+        ) from None
+
+
+def first() -> bool:
+    """Whether this worker writes the files."""
+    return _rank == 0
+
+
+def count() -> int:
+    return _count
+
+
+def share(items: Sequence[Item]) -> Sequence[Item]:
+    """This worker's part of them."""
+    return items[_rank::_count]
+
+
+def columns(batches: np.ndarray) -> np.ndarray:
+    """[steps, batch] -> this worker's part of each. Raises UserError where a worker would have none."""
+    if batches.shape[1] < _count:
+        raise UserError(
+            f"batches of {batches.shape[1]} photos for {_count} workers: start fewer, or raise --batch_size"
+        )
+    return batches[:, _rank::_count]
+
+
+def shares(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """What to do one after the other, of a work whose results go into the cache: this worker's share, and then, when all have
+    done theirs, everything."""
+    if _count > 1:
+        yield share(items)
+        wait()
+    yield items
+
+
+def gather(rows: np.ndarray, total: int) -> np.ndarray:
+    """f32 [n, ...], of this worker's share of `total` items -> f32 [total, ...], of all of them in order."""
+    if _count == 1 or total == 0:
+        return rows
+    filled = np.zeros((-(-total // _count), *rows.shape[1:]), np.float32)
+    filled[: len(rows)] = rows
+    every = ops.AllGather()(ms.Tensor(filled)).asnumpy().reshape(_count, *filled.shape)
+    return np.ascontiguousarray(every.swapaxes(0, 1)).reshape(-1, *rows.shape[1:])[:total]
+
+
+def wait() -> None:
+    """Until all workers are here."""
+    gather(np.zeros((1, 1), np.float32), _count)
+
+
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """The first worker does what is inside the block before the others do."""
+    if not first():
+        wait()
+    yield
+    if first():
+        wait()
+
+
+def compiled_step(
+    gradients: Callable, update: Callable, model: nn.Cell, trained: Sequence[ms.Parameter], distribute: bool
+) -> Callable[..., ms.Tensor]:
+    """(a batch's tensors) -> loss: one step, compiled.
+
+    gradients: (a batch's tensors) -> loss, and its gradients of the trained parameters. update: what is done with these.
+    distribute: the batch is this worker's share of it, and loss and gradients shall be those of all of it; where the moving means
+    and variances of normalisation move, all workers then have the same ones, too.
+    """
+    if _count == 1 or not distribute:
+
+        @ms.jit
+        def whole(*batch: ms.Tensor) -> ms.Tensor:
+            loss, found = gradients(*batch)
+            update(found)
+            return loss
+
+        return whole
+    norms = [cell for _, cell in model.cells_and_names() if isinstance(cell, nn.BatchNorm2d)]
+    moving = [cell for cell in norms if cell.use_batch_statistics is None]
+    statistics = [value for cell in moving for value in (cell.moving_mean, cell.moving_variance)]
+    shapes = [(), *(parameter.shape for parameter in (*trained, *statistics))]
+    ends, first, second = np.cumsum([int(np.prod(shape)) for shape in shapes]), ms.jit(gradients), ms.jit(update)
+    total = ops.AllReduce()
+
+    def step(*batch: ms.Tensor) -> ms.Tensor:
+        loss, found = first(*batch)
+        # All numbers travel as one tensor: each on its own takes milliseconds. The last says of how many rows they are the mean.
+        numbers = [tensor.asnumpy().ravel() for tensor in (loss, *found, *statistics)]
+        line = total(
+            ms.Tensor(np.concatenate([*numbers, np.ones(1, np.float32)]) * np.float32(len(batch[0])))
+        ).asnumpy()
+        means = [
+            ms.Tensor(part.reshape(shape)) for part, shape in zip(np.split(line[:-1] / line[-1], ends[:-1]), shapes)
+        ]
+        second(tuple(means[1 : 1 + len(found)]))
+        for parameter, mean in zip(statistics, means[1 + len(found) :]):
+            parameter.set_data(mean)
+        return means[0]
+
+    return step
