@@ -118,8 +118,11 @@ def compiled_step(
     moving = [cell for cell in norms if cell.use_batch_statistics is None]
     statistics = [value for cell in moving for value in (cell.moving_mean, cell.moving_variance)]
     shapes = [(), *(parameter.shape for parameter in (*trained, *statistics))]
-    ends, first, second = np.cumsum([int(np.prod(shape)) for shape in shapes]), ms.jit(gradients), ms.jit(update)
-    total = ops.AllReduce()
+    ends, first, total = np.cumsum([int(np.prod(shape)) for shape in shapes]), ms.jit(gradients), ops.AllReduce()
+
+    @ms.jit
+    def second(*means: ms.Tensor) -> None:  # one by one: a tuple would be a constant, and compiled anew each time
+        update(means)
 
     def step(*batch: ms.Tensor) -> ms.Tensor:
         loss, found = first(*batch)
@@ -131,7 +134,7 @@ def compiled_step(
         means = [
             ms.Tensor(part.reshape(shape)) for part, shape in zip(np.split(line[:-1] / line[-1], ends[:-1]), shapes)
         ]
-        second(tuple(means[1 : 1 + len(found)]))
+        second(*means[1 : 1 + len(found)])
         for parameter, mean in zip(statistics, means[1 + len(found) :]):
             parameter.set_data(mean)
         return means[0]

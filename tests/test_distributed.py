@@ -1,0 +1,131 @@
+"""Two processes that train together, as MindSpore's launcher starts them."""
+
+import csv
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from conftest import TRAIN, Run, metrics
+from PIL import Image
+
+from mobilenetv2 import distributed
+from mobilenetv2.errors import UserError
+from mobilenetv2.resume import FILES
+
+# In the middle of the training, neither the sizes of the batches nor the numbers of photos can be divided by two.
+TRAINING = ["--unfreeze=2", "--epochs=8", "--patience=8", "--batch_size=5", "--lr=0.003", "--leaks=allow"]
+
+
+@pytest.fixture(scope="module")
+def place(drawn, tmp_path_factory):
+    """A folder with 17 and 9 small drawings, and the arguments of a training on them."""
+    folder = tmp_path_factory.mktemp("distributed")
+    for split, count in (("train", 17), ("val", 9)):
+        for number in range(count):
+            class_ = ("croissants", "dog")[number % 2]
+            (folder / "photos" / split / class_).mkdir(parents=True, exist_ok=True)
+            file = sorted((drawn / "sample" / split / class_).iterdir())[number // 2]
+            Image.open(file).resize((96, 96)).save(folder / "photos" / split / class_ / file.name)
+    return folder
+
+
+def arguments(place, output):
+    return [f"--data_url={place / 'photos'}", f"--output_path={place / output}", *TRAINING]
+
+
+def launch(place: Path, output: str) -> subprocess.Popen:
+    """msrun, with two workers, on a free port; workers whose heart does not beat for five seconds count as dead."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--worker_num=2", "--local_worker_num=2", "--join=True", "--bind_core=True", f"--master_port={port}"]
+    command = [Path(sys.executable).parent / "msrun", *options, f"--log_dir={place / output}.logs", str(TRAIN)]
+    command += [*arguments(place, output), f"--cache_dir={place / output}.cache"]
+    environment = {**os.environ, "MS_NODE_TIMEOUT": "5", "GLOG_v": "3"}
+    return subprocess.Popen(
+        command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def said(place, output, name):
+    return (place / f"{output}.logs" / f"{name}.log").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def two(place):
+    job = launch(place, "two")
+    out, _ = job.communicate()
+    assert job.returncode == 0, out
+    return place / "two"
+
+
+def logits(output):
+    with open(output / "validation.csv", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return np.array([[float(row[f"logit {class_}"]) for class_ in ("croissants", "dog")] for row in rows])
+
+
+def test_two_workers_answer_as_one_does(place, two):
+    run = Run([*arguments(place, "one"), f"--cache_dir={place / 'cache'}"], place)
+    assert run.code == 0, run.out + run.err
+    alone, together = metrics(place / "one"), metrics(two)
+    np.testing.assert_allclose(logits(two), logits(place / "one"), atol=1e-4)
+    for stage in ("head", "finetune"):
+        ours, theirs = (
+            [(row["val"]["loss"], row["loss"], row["kept"]) for row in known["history"][stage]]
+            for known in (alone, together)
+        )
+        np.testing.assert_allclose(theirs, ours, atol=1e-4)
+    assert len(alone["history"]["finetune"]) == 8
+
+
+def test_each_computes_half_and_one_writes(place, two):
+    assert sorted(file.name for file in two.iterdir()) == sorted(file.name for file in (place / "one").iterdir())
+    first, second = (said(place, "two", f"worker_{rank}") for rank in range(2))
+    assert "Wrote" in first and "Wrote" not in second
+    for text in (first, second):  # all of them know everything, and each tells it in its own log
+        assert "Photos to train: {'croissants': 9, 'dog': 8}; to validate: {'croissants': 5, 'dog': 4}." in text
+        assert "Epoch: [  7 /   8]" in text
+
+
+def test_a_worker_that_dies_ends_the_job_in_words_and_the_same_command_goes_on(place, two):
+    job = launch(place, "killed")
+    while not (place / "killed" / FILES[0]).exists():
+        assert job.poll() is None, job.communicate()[0]
+        time.sleep(0.05)
+    for child in psutil.Process(job.pid).children(recursive=True):
+        if str(TRAIN) in child.cmdline() and child.environ().get("MS_NODE_ID") == "1":
+            child.send_signal(signal.SIGKILL)
+    out, _ = job.communicate()
+    assert job.returncode == 1 and "Worker process" in out
+    assert "a worker has ended before its time" in said(place, "killed", "scheduler")
+    assert not (place / "killed" / "mobilenetv2.ckpt").exists()
+    job = launch(place, "killed")
+    out, _ = job.communicate()
+    assert job.returncode == 0, out
+    assert "Going on in epoch" in said(place, "killed", "worker_1")
+    checkpoints = [(folder / "mobilenetv2.ckpt").read_bytes() for folder in (place / "killed", two)]
+    assert checkpoints[0] == checkpoints[1]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_shares_are_all_there_is(count, monkeypatch):
+    items, batches = list(range(7)), np.arange(20).reshape(4, 5)
+    monkeypatch.setattr(distributed, "_count", count)
+    shares, columns = [], []
+    for rank in range(count):
+        monkeypatch.setattr(distributed, "_rank", rank)
+        shares += distributed.share(items)
+        columns += distributed.columns(batches).T.tolist()
+        assert distributed.first() == (rank == 0)
+    assert sorted(shares) == items and sorted(columns) == batches.T.tolist()
+    monkeypatch.setattr(distributed, "_count", 6)
+    with pytest.raises(UserError, match="batches of 5 photos for 6 workers: start fewer, or raise --batch_size"):
+        distributed.columns(batches)
