@@ -79,6 +79,7 @@ def train(settings: Settings, output: Path) -> float:
         settings = replace(settings, views=settings.views or views_for(len(data.split("train"))))
     log.info("Photos to train: %s; to validate: %s.", data.counts("train"), data.counts("val"))
 
+    tracker = Tracker(settings.aim_repo if distributed.first() and not settings.check else "", settings.recorded())
     network = MobileNetV2(architecture, len(data.classes))
     origin, history = {"weights": "random numbers"}, {}
     if start:
@@ -90,6 +91,12 @@ def train(settings: Settings, output: Path) -> float:
             val, strangers = (compute(data.split(split)) for split in ("val", NEITHER))
             known = Features(compute(data.split("train"), count=settings.views, seed=settings.seed), val, strangers)
             checked.decoded.clear()
+        if not settings.check:
+            with watch("head"):
+                plan = replace(settings, **HEAD) if settings.unfreeze or settings.teacher_url else settings
+                train_features, val_features = known.train.whole, known.val.whole[:, 0]
+                record = tracker.record("head")
+                history["head"] = train_head(network.classifier, train_features, val_features, data, plan, record)
         with watch("evidence"):
             fresh = start.naming not in (weights.OWN, BUILT_IN)
             evidence = gather(known, checked, settings, fresh, start.head)
@@ -99,13 +106,6 @@ def train(settings: Settings, output: Path) -> float:
     if settings.check:
         log.info("%s, see %s.", "Nothing was found" if not findings else "All findings", output / "report.html")
         return 1.0
-    tracker = Tracker(settings.aim_repo if distributed.first() else "", settings.recorded())
-    if start:
-        with watch("head"):
-            plan = replace(settings, **HEAD) if settings.unfreeze or settings.teacher_url else settings
-            train_features, val_features = known.train.whole, known.val.whole[:, 0]
-            record = tracker.record("head")
-            history["head"] = train_head(network.classifier, train_features, val_features, data, plan, record)
     if settings.unfreeze:
         with watch("finetune"):
             pretrained = start is not None
