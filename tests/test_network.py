@@ -73,17 +73,20 @@ def test_padding_styles_differ():
 
 
 @pytest.mark.parametrize("padding", ["symmetric", "same"])
-@pytest.mark.parametrize("block, size", [(2, 30), (3, 9)])  # stride 2; stride 1 and residual
+@pytest.mark.parametrize(  # stride 2; stride 1 and residual; the stem and the first block, which does not expand, together
+    "width, part, shape", [(0.25, 2, (8, 30)), (0.25, 3, (8, 9)), (0.5, slice(2), (3, 31)), (0.25, slice(2), (3, 31))]
+)
 @pytest.mark.parametrize("statistics", [None, False])  # of the batch; those of the network
-def test_fused_kernel_trains_as_mindspore_trains(padding, block, size, statistics, monkeypatch):
-    architecture = Architecture(width=0.25, padding=padding, epsilon=1e-3)
+def test_fused_kernel_trains_as_mindspore_trains(padding, width, part, shape, statistics, monkeypatch):
+    architecture = Architecture(width, padding, epsilon=1e-3)
     fused = randomised(MobileNetV2(architecture, classes=2))
     monkeypatch.setattr(network, "depthwise_training", None)
     plain = MobileNetV2(architecture, classes=2)
     assign(plain, {parameter.name: parameter.asnumpy() for parameter in fused.get_parameters()})
     random = np.random.default_rng(1)
-    x = ms.Tensor(random.uniform(0, 3, (11, 8, size, size)).astype(np.float32))
-    results = [one_training_step(model.features[block], statistics, x) for model in (fused, plain)]
+    channels, size = shape
+    x = ms.Tensor(random.uniform(0, 3, (11, channels, size, size)).astype(np.float32))
+    results = [one_training_step(model.features[part], statistics, x) for model in (fused, plain)]
     for ours, expected in zip(*results):
         np.testing.assert_allclose(ours, expected, rtol=2e-3, atol=2e-3 * max(1.0, np.abs(expected).max()))
 

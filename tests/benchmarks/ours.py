@@ -39,7 +39,7 @@ def forward(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray
 
 def step(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray]:
     model = build().set_train(True)
-    one = fit._step(model, nn.Adam(model.trainable_params(), child.RATE), child.SMOOTHING)
+    one = fit._step(model, nn.Adam(model.trainable_params(), child.RATE), child.SMOOTHING, False)
     return lambda: one(ms.Tensor(pictures), ms.Tensor(labels, ms.int32)).asnumpy()
 
 

@@ -90,20 +90,23 @@ class InvertedResidual(nn.Cell):
         ):  # starts as the identity: training from random numbers then sets in at once (Goyal et al. 2017, 5.1)
             self.conv[-1][1].gamma.set_data(initializer("zeros", outputs))
         self.fused = None
-        if depthwise_training is not None and on_cpu() and self.expands:
+        if depthwise_training is not None and on_cpu() and (self.expands or not self.residual):
             self.fused = depthwise_training(stride, architecture.padding == "same", architecture.epsilon)
 
     def construct(self, x: Tensor) -> Tensor:
-        y = self.train_fused(x) if self.training and self.fused is not None else self.conv(x)
+        if self.training and self.fused is not None and self.expands:
+            y = self.train_fused(self.conv[0][1], self.conv[0][0](x))
+        else:
+            y = self.conv(x)
         return x + y if self.residual else y
 
-    def train_fused(self, x: Tensor) -> Tensor:
-        """What self.conv computes in training, by the fused kernel."""
-        first, second = self.conv[0][1], self.conv[-2][1]
+    def train_fused(self, first: nn.BatchNorm2d, x: Tensor) -> Tensor:
+        """What normalisation, ReLU6 and all that follows in self.conv make of x in training, by the fused kernel."""
+        second = self.conv[-2][1]
         batch = first.use_batch_statistics is None
         norms = ops.stack((first.gamma, first.beta, second.gamma, second.beta))
         moments = ops.stack((first.moving_mean, first.moving_variance, second.moving_mean, second.moving_variance))
-        y, measured = self.fused[batch](self.conv[0][0](x), self.conv[-2][0].weight, norms, moments)
+        y, measured = self.fused[batch](x, self.conv[-2][0].weight, norms, moments)
         if batch:
             moments = moments + first.momentum * (measured - moments)  # MindSpore keeps 1 - momentum there
             ops.assign(first.moving_mean, moments[0])
@@ -111,6 +114,18 @@ class InvertedResidual(nn.Cell):
             ops.assign(second.moving_mean, moments[2])
             ops.assign(second.moving_variance, moments[3])
         return self.conv[-1](y)
+
+
+class Backbone(nn.SequentialCell):
+    """f32 [N, 3, S, S] -> f32 [N, last, S / 32, S / 32]: the stem, 17 blocks, the last 1x1 convolution."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        stem, block = self.cell_list[0], self.cell_list[1]
+        fused = self.training and block.fused is not None  # no expansion: its chain begins with the stem's convolution
+        x = block.train_fused(stem[1], stem[0](x)) if fused else block(stem(x))
+        for cell in self.cell_list[2:]:
+            x = cell(x)
+        return x
 
 
 class MobileNetV2(nn.Cell):
@@ -128,7 +143,7 @@ class MobileNetV2(nn.Cell):
                 inputs = outputs
         last = channels(architecture.last * max(1.0, architecture.width))
         stages.append(ConvNorm(inputs, last, architecture))
-        self.features = nn.SequentialCell(*stages)  # -> f32 [N, last, S / 32, S / 32]
+        self.features = Backbone(*stages)
         # From zeros: on fixed features the problem is convex, and random weights would stay wherever no photo pulls at them.
         self.classifier = nn.Dense(last, classes, weight_init="zeros", bias_init="zeros")
 
