@@ -54,7 +54,8 @@ class Watched:
         return next((seconds for seconds, reached in self.epochs if reached >= accuracy), None)
 
 
-def watch(command: Sequence[str], environment: Dict[str, str]) -> Watched:
+def watch(command: Sequence[str], environment: Dict[str, str], until: Optional[float] = None) -> Watched:
+    """until: the accuracy at which the process is stopped."""
     result, start = Watched(), time.perf_counter()
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -64,10 +65,12 @@ def watch(command: Sequence[str], environment: Dict[str, str]) -> Watched:
             found = EPOCH.search(line)
             if found:
                 result.epochs.append((time.perf_counter() - start, float(found.group(1))))
+            if until and result.first(until):
+                process.kill()
         code = process.wait()
         result.seconds = time.perf_counter() - start
         sampler.join()
-        if code:
+        if code and not (until and result.first(until)):
             log.seek(0)
             raise SystemExit(f"{' '.join(command)} ended with {code}:\n{log.read()[-2000:]}")
     return result

@@ -30,7 +30,9 @@ def main() -> None:
     parser.add_argument("--weights", default="../shared/weights/mobilenetv2_imagenet.npz")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, by comma (default: %(default)s)")
     parser.add_argument("--rounds", type=int, help="of every part, instead of its own number")
-    parser.add_argument("--quick", action="store_true", help="without what takes more than five minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="without what takes more than five minutes: fine-tunings end at 99 %%"
+    )
     parser.add_argument("--output", default=".", help="folder of benchmark.txt, .svg and .json (default: here)")
     arguments = parser.parse_args()
     parts: List[Part] = []
