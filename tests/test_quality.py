@@ -212,6 +212,18 @@ def test_copies_of_real_photos(kind):
     assert recall >= 0.95 and not wrong
 
 
+def test_copies_do_not_depend_on_how_many_photos_are_taken_at_a_time(sample, monkeypatch):
+    images = [pixels.decode(file.read_bytes(), 224) for file in sorted(sample.glob("train/*/*.jpg"))[::8]]
+    kinds = [lambda image, random: (image, 95), *COPIES.values()]
+    copies = [encoded(*make(image, np.random.default_rng(0))) for make in kinds for image in images]
+    thumbnails = [glance.look(data, pixels.decode(data, 224)).thumbnail for data in copies]
+    found = []
+    for rows in (512, 7):
+        monkeypatch.setattr(duplicates, "ROWS", rows)
+        found.append([(pair.first, pair.second, pair.mirrored) for pair in near_duplicates(thumbnails)])
+    assert found[0] == found[1] and len(found[0]) > 2 * len(images)
+
+
 def copied(files, kind):
     """Share of the files whose copy is found, and pairs of different pictures that are taken for copies."""
     random = np.random.default_rng(0)

@@ -1,9 +1,9 @@
-"""The page under load, and its end under load: a short piece of tests/soak.py."""
+"""The page under load, and its end under load: a minute of tests/soak.py."""
 
 from soak import soak
 
 
 def test_under_load_and_stopped_under_load():
-    figures, wrong = soak(20)
+    figures, wrong = soak(60)
     assert wrong == [], figures
     assert all(figures[kind] for kind in ("good", "bad", "left", "dropped", "slow")), figures

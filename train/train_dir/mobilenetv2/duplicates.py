@@ -153,9 +153,8 @@ def _candidates(pictures: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray,
     values, vectors = np.linalg.eigh(plain.T @ plain / len(plain))
     whiten = (vectors / np.sqrt(values + RIDGE * values[-1])).astype(np.float32)
     queries = unit_rows(plain @ whiten)  # f32 [N, D]
-    similarity = np.full(
-        (len(queries), CANDIDATES), -1, np.float32
-    )  # of the most similar others so far, which these are:
+    # Of each photo, the most similar others so far: how similar, which, and which of their windows.
+    similarity = np.full((len(queries), CANDIDATES), -1, np.float32)
     others, chosen = (np.zeros(similarity.shape, int) for _ in range(2))
     for wholes in blocks:
         grey = _grey(pictures[wholes])
