@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,13 @@ needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs real photos
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One feature cache for all runs of the suite, as a user's runs share one."""
     return tmp_path_factory.mktemp("cache")
+
+
+def free_port() -> int:
+    """Of this machine; nobody listens there yet."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 class Run:

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,16 +10,14 @@ from pathlib import Path
 from typing import Any, Dict, Sequence
 
 import httpx
-from conftest import ROOT
+from conftest import ROOT, free_port
 
 
 class Server:
     """`with Server(CHECKPOINT=...) as server:` — app.py, started in its folder, host and port from the environment."""
 
     def __init__(self, folder: Path = ROOT / "inference", arguments: Sequence[str] = (), **environment: str):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._folder = folder
         self._arguments = arguments

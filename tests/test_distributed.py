@@ -3,7 +3,6 @@
 import csv
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from conftest import TRAIN, Run, metrics
+from conftest import TRAIN, Run, free_port, metrics
 from PIL import Image
 
 from mobilenetv2 import distributed
@@ -42,10 +41,8 @@ def arguments(place, output):
 
 def launch(place: Path, output: str) -> subprocess.Popen:
     """msrun, with two workers, on a free port; workers whose heart does not beat for five seconds count as dead."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--worker_num=2", "--local_worker_num=2", "--join=True", "--bind_core=True", f"--master_port={port}"]
+    options = ["--worker_num=2", "--local_worker_num=2", "--join=True", "--bind_core=True"]
+    options.append(f"--master_port={free_port()}")
     command = [Path(sys.executable).parent / "msrun", *options, f"--log_dir={place / output}.logs", str(TRAIN)]
     command += [*arguments(place, output), f"--cache_dir={place / output}.cache"]
     environment = {**os.environ, "MS_NODE_TIMEOUT": "5", "GLOG_v": "3"}

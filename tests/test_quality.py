@@ -11,7 +11,7 @@ import pytest
 from conftest import SHARED, needs_shared
 from PIL import Image, ImageOps
 
-from mobilenetv2 import drawings, duplicates, folder, glance, pixels, quality
+from mobilenetv2 import drawings, duplicates, folder, glance, metrics, pixels, quality
 from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check
 from mobilenetv2.decoded import Decoded
@@ -219,7 +219,7 @@ def test_copies_do_not_depend_on_how_many_photos_are_taken_at_a_time(sample, mon
     thumbnails = [glance.look(data, pixels.decode(data, 224)).thumbnail for data in copies]
     found = []
     for rows in (512, 7):
-        monkeypatch.setattr(duplicates, "ROWS", rows)
+        monkeypatch.setattr(metrics, "ROWS", rows)
         found.append([(pair.first, pair.second, pair.mirrored) for pair in near_duplicates(thumbnails)])
     assert found[0] == found[1] and len(found[0]) > 2 * len(images)
 
@@ -259,7 +259,7 @@ def test_neighbours_do_not_depend_on_how_many_photos_are_taken_at_a_time(monkeyp
     features[:, 0] += 2 * labels
     found = []
     for rows in (512, 7):
-        monkeypatch.setattr(quality, "ROWS", rows)
+        monkeypatch.setattr(metrics, "ROWS", rows)
         found.append(quality.other_neighbours(features, labels, np.arange(50)))
     np.testing.assert_array_equal(*found)
     assert found[0].min() == 0 and found[0].max() > 0.5

@@ -90,7 +90,8 @@ def train(settings: Settings, output: Path) -> float:
             compute = partial(features, network, decoded=checked.decoded, cache=cache, workers=settings.workers)
             val, strangers = (compute(data.split(split)) for split in ("val", NEITHER))
             known = Features(compute(data.split("train"), count=settings.views, seed=settings.seed), val, strangers)
-            checked.decoded.clear()
+    checked.decoded.clear()
+    if start:
         if not settings.check:
             with watch("head"):
                 plan = replace(settings, **HEAD) if settings.unfreeze or settings.teacher_url else settings

@@ -37,14 +37,10 @@ def check(data: PhotoSet, preprocessing: Preprocessing, cache: PhotoCache, setti
     """Read all photos, as the network will see them, and look for whatever could spoil the result."""
     decoded = Decoded(preprocessing)
     for share in distributed.shares(data.photos):
-        photos: List[Photo] = []
-        looks: List[Glance] = []
-        findings = list(data.findings)
-        results = parallel(lambda photo: _read(photo, decoded, cache), share, settings.workers)
-        for photo, look, finding in progress(results, len(share), "Reading photos"):
-            findings += [finding] if finding else []
-            photos += [photo] if look else []
-            looks += [look] if look else []
+        reading = parallel(lambda photo: _read(photo, decoded, cache), share, settings.workers)
+        results = list(progress(reading, len(share), "Reading photos"))
+    photos, looks = [photo for photo, look, _ in results if look], [look for _, look, _ in results if look]
+    findings = [*data.findings, *(finding for *_, finding in results if finding)]
     pairs = duplicates.duplicates(photos, [look.thumbnail for look in looks])
     findings += duplicates.findings(photos, pairs)
     groups = duplicates.groups(len(photos), pairs)

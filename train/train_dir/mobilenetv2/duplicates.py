@@ -13,7 +13,7 @@ import numpy as np
 
 from .folder import Finding, Photo
 from .glance import SIDE
-from .metrics import unit_rows
+from .metrics import blocks, unit_rows
 from .words import Words
 
 COARSE = 8  # side of what the coarse search compares, in cells
@@ -28,7 +28,6 @@ FLAT = 4.0  # standard deviation of the grey values, 0-255, below which there is
 ROUGH, FINE = (16, 5), (32, 8)  # side in pixels and steps of the two alignments
 DETAIL = 48  # side at which the detail is compared
 WHOLE = np.float32([[1, 0, 1, 0]])  # the window that is the whole picture
-ROWS = 512  # photos or pairs at a time, so that memory stays bounded
 
 
 class Pair(NamedTuple):
@@ -62,15 +61,11 @@ def near_duplicates(thumbnails: Sequence[np.ndarray]) -> List[Pair]:
     pictures = [thumbnails[index] for index in usable]
     queries, others, boxes, mirrored = _candidates(pictures)
     found: Dict[Tuple[int, int], Pair] = {}
-    for start in range(0, len(queries), ROWS):
-        rows = slice(start, start + ROWS)
-        whole, part = (
-            _grey([pictures[index] for index in others[rows]]),
-            _grey([pictures[index] for index in queries[rows]]),
-        )
+    for rows in blocks(len(queries)):
+        whole, part = (_grey([pictures[index] for index in indices[rows]]) for indices in (others, queries))
         whole = np.where(mirrored[rows, None, None], whole[:, :, ::-1], whole)
         for row, score in _confirmed(whole, part, boxes[rows]):
-            index = start + row
+            index = rows.start + row
             first, second = sorted((usable[queries[index]], usable[others[index]]))
             pair = Pair(first, second, False, bool(mirrored[index]), score)
             if (first, second) not in found or found[first, second].score < score:
@@ -148,19 +143,19 @@ def findings(photos: Sequence[Photo], pairs: Sequence[Pair]) -> List[Finding]:
 
 def _candidates(pictures: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """u8 [SIDE, SIDE] each -> photo i64 [P], the one that it may be a window of i64 [P], the window f64 [P, 4], mirrored [P]."""
-    boxes, blocks = windows(), [slice(start, start + ROWS) for start in range(0, len(pictures), ROWS)]
-    plain = np.concatenate([unit_rows(_coarse(_grey(pictures[block]), boxes[0])) for block in blocks])
+    boxes, ranges = windows(), blocks(len(pictures))
+    plain = np.concatenate([unit_rows(_coarse(_grey(pictures[part]), boxes[0])) for part in ranges])
     values, vectors = np.linalg.eigh(plain.T @ plain / len(plain))
     whiten = (vectors / np.sqrt(values + RIDGE * values[-1])).astype(np.float32)
     queries = unit_rows(plain @ whiten)  # f32 [N, D]
     # Of each photo, the most similar others so far: how similar, which, and which of their windows.
     similarity = np.full((len(queries), CANDIDATES), -1, np.float32)
     others, chosen = (np.zeros(similarity.shape, int) for _ in range(2))
-    for wholes in blocks:
+    for wholes in ranges:
         grey = _grey(pictures[wholes])
         both_ways = grey, np.ascontiguousarray(grey[:, :, ::-1])
         seen = [unit_rows(unit_rows(_coarse(whole, box)) @ whiten) for whole in both_ways for box in boxes]
-        for parts in blocks:
+        for parts in ranges:
             best = _best(queries[parts], seen)
             if parts == wholes:
                 np.fill_diagonal(best, -1)  # a photo is no copy of itself

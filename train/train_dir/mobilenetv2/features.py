@@ -29,7 +29,8 @@ def features(
     them away, and says how pixels reach the network.
 
     Only what the cache does not hold is computed: the key is the photo's bytes, the backbone's weights, the preprocessing, the
-    view, the code and the packages that do the arithmetic. Raises UserError for a photo that changed since it was checked.
+    view, the code and the packages that do the arithmetic. Raises UserError for a photo that has to be read
+    again and changed since it was checked.
     """
     total, photos = len(photos), distributed.share(photos)
     channels, preprocessing = network.classifier.in_channels, decoded.preprocessing

@@ -1,10 +1,10 @@
 """Numbers about logits and features."""
 
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-ROWS = 512  # at a time, so that memory stays bounded
+ROWS = 512  # photos, or pairs of them, at a time, so that memory stays bounded
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -38,13 +38,16 @@ def per_class(matrix: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         return right / matrix.sum(0), right / matrix.sum(1)
 
 
+def blocks(count: int) -> List[slice]:
+    """So many rows, at most ROWS at a time."""
+    return [slice(start, start + ROWS) for start in range(0, count, ROWS)]
+
+
 def spread(rows: np.ndarray) -> Tuple[np.ndarray, np.float32]:
     """f32 [N, D] -> the mean f32 [D], and how far the numbers are from the mean of all of them: their standard deviation."""
     mean = rows.mean(0)
     centre = mean.mean()
-    squares = [
-        np.square(rows[start : start + ROWS] - centre).sum(dtype=np.float64) for start in range(0, len(rows), ROWS)
-    ]
+    squares = [np.square(rows[part] - centre).sum(dtype=np.float64) for part in blocks(len(rows))]
     return mean, np.float32(np.sqrt(sum(squares) / rows.size))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .folder import Finding, Photo, PhotoSet
 from .glance import Glance
-from .metrics import log_softmax, unit_rows
+from .metrics import blocks, log_softmax, unit_rows
 from .words import Words
 
 TINY = 48  # shorter side, in pixels, below which a photo shows hardly anything
@@ -17,7 +17,6 @@ IMBALANCE = 3.0  # photos of the largest class / of a smaller one
 TELLING = 0.75  # balanced accuracy from which on one measure alone gives the class away; chance is 0.5
 CHANCE = 1e-4  # probability that a measure separates the classes so well by accident, all measures together
 NEIGHBOURS = 10  # of a photo, whose classes are compared with its own
-ROWS = 512  # photos at a time, so that memory stays bounded
 OTHERS = 0.9  # share of them in the other class from which on the label is suspected
 MEASURES_ZH = {
     "picture size": "图片大小",
@@ -159,7 +158,7 @@ def other_neighbours(features: np.ndarray, labels: np.ndarray, groups: np.ndarra
     the centred features. Copies of a photo are not its neighbours.
     """
     centre, count = features.mean(0), min(NEIGHBOURS, max(1, len(features) // 4))
-    parts = [slice(start, start + ROWS) for start in range(0, len(features), ROWS)]
+    parts = blocks(len(features))
     lengths = np.concatenate([np.linalg.norm(features[part] - centre, axis=1) for part in parts])
     nearest = np.empty((len(features), count), np.int32)  # their labels
     for part in parts:
