@@ -22,6 +22,49 @@ from mobilenetv2.resume import FILES
 TRAINING = ["--unfreeze=2", "--epochs=8", "--patience=8", "--batch_size=5", "--lr=0.003", "--leaks=allow"]
 
 
+PIECES = """
+import sys
+import time
+
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+
+from mobilenetv2 import checkpoint, device, distributed, folder, forward
+from mobilenetv2.errors import UserError
+
+distributed.join("auto")
+device.choose("CPU", 0)
+rank = distributed._rank
+with distributed.in_turn():
+    if distributed.first():
+        time.sleep(8)  # longer than a heart may not beat
+    print("in turn", time.time(), sep="|")
+
+
+def rows(*numbers):
+    return np.float32(numbers).reshape(-1, 1)
+
+
+totals = [range(1), range(5)]
+gathered = [distributed.gather(rows(*distributed.share(items)), len(items)).astype(int).ravel() for items in totals]
+print("gathered", *(numbers.tolist() for numbers in gathered), sep="|")
+print("of the first", distributed.of_first(np.float32([7 + rank])).tolist(), sep="|")
+distributed.agree(np.float32([1, 2]), "the same")
+try:
+    distributed.agree(np.float32([1, 2 + rank]), "not the same")
+except UserError as error:
+    print("disagree", error, sep="|")
+network, description, _ = checkpoint.load(str(checkpoint.EMBEDDED))
+photos, seen, pixels = folder.scan(sys.argv[2], 0).split("val"), [], forward.pixels
+alone = forward.both(network)(np.stack([pixels(photo.file.read_bytes(), description.preprocessing) for photo in photos]))
+folder.Photo.read = lambda photo: photo.file.read_bytes()  # not checked before
+forward.pixels = lambda data, preprocessing: seen.append(data) or pixels(data, preprocessing)
+together = forward.pooled(network, photos, description.preprocessing, 1)
+same = np.array_equal(together.whole[:, 0], alone[:, 0]) and np.array_equal(together.middle, alone[:, 1])
+print("answered", len(together.whole), "of which here", len(seen), "the same as alone", same, sep="|")
+"""
+
+
 @pytest.fixture(scope="module")
 def place(drawn, tmp_path_factory):
     """A folder with 17 and 9 small drawings, and the arguments of a training on them."""
@@ -39,12 +82,13 @@ def arguments(place, output):
     return [f"--data_url={place / 'photos'}", f"--output_path={place / output}", *TRAINING]
 
 
-def launch(place: Path, output: str) -> subprocess.Popen:
-    """msrun, with two workers, on a free port; workers whose heart does not beat for five seconds count as dead."""
+def launch(place: Path, output: str, *program: str) -> subprocess.Popen:
+    """msrun, with two workers of the training or of another program, on a free port; workers whose heart does not beat for five
+    seconds count as dead."""
     options = ["--worker_num=2", "--local_worker_num=2", "--join=True", "--bind_core=True"]
     options.append(f"--master_port={free_port()}")
-    command = [Path(sys.executable).parent / "msrun", *options, f"--log_dir={place / output}.logs", str(TRAIN)]
-    command += [*arguments(place, output), f"--cache_dir={place / output}.cache"]
+    command = [Path(sys.executable).parent / "msrun", *options, f"--log_dir={place / output}.logs"]
+    command += program or [str(TRAIN), *arguments(place, output), f"--cache_dir={place / output}.cache"]
     environment = {**os.environ, "MS_NODE_TIMEOUT": "5", "GLOG_v": "3"}
     return subprocess.Popen(
         command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -83,7 +127,7 @@ def test_two_workers_answer_as_one_does(place, two):
     assert len(alone["history"]["finetune"]) == 8
 
 
-def test_each_computes_half_and_one_writes(place, two):
+def test_all_know_everything_and_one_writes(place, two):
     assert sorted(file.name for file in two.iterdir()) == sorted(file.name for file in (place / "one").iterdir())
     first, second = (said(place, "two", f"worker_{rank}") for rank in range(2))
     assert "Wrote" in first and "Wrote" not in second
@@ -110,6 +154,24 @@ def test_a_worker_that_dies_ends_the_job_in_words_and_the_same_command_goes_on(p
     assert "Going on in epoch" in said(place, "killed", "worker_1")
     checkpoints = [(folder / "mobilenetv2.ckpt").read_bytes() for folder in (place / "killed", two)]
     assert checkpoints[0] == checkpoints[1]
+
+
+def test_what_workers_tell_each_other(place):
+    (place / "pieces.py").write_text(PIECES, encoding="utf-8")
+    job = launch(place, "pieces", str(place / "pieces.py"), str(TRAIN.parent), str(place / "photos"))
+    out, _ = job.communicate()
+    assert job.returncode == 0, out
+    turns = []
+    for rank, own in enumerate((5, 4)):
+        turn, *lines = [line.split("|") for line in said(place, "pieces", f"worker_{rank}").splitlines() if "|" in line]
+        turns.append(float(turn[1]))
+        assert lines == [
+            ["gathered", "[0]", "[0, 1, 2, 3, 4]"],
+            ["of the first", "[7.0]"],
+            ["disagree", "not the same"],
+            ["answered", "9", "of which here", str(own), "the same as alone", "True"],
+        ]
+    assert turns[0] < turns[1]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])

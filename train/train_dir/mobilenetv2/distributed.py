@@ -16,6 +16,7 @@ from mindspore import communication, nn, ops
 from .errors import UserError
 
 Item = TypeVar("Item")
+PATIENCE = 600  # seconds that workers wait for one that downloads or has more to decode; MindSpore's own are 30
 _rank, _count = 0, 1
 
 
@@ -27,6 +28,8 @@ def join(target: str) -> None:
     global _rank, _count
     if "MS_ROLE" not in os.environ:
         return
+    if os.environ["MS_ROLE"] == "MS_WORKER" and 0 <= int(os.environ.get("MS_NODE_TIMEOUT", "30")) < PATIENCE:
+        os.environ["MS_NODE_TIMEOUT"] = str(PATIENCE)  # the scheduler's stays: it is how soon a dead worker is noticed
     if target != "auto":
         ms.set_device(target)
     try:
@@ -79,6 +82,17 @@ def gather(rows: np.ndarray, total: int) -> np.ndarray:
     filled[: len(rows)] = rows
     every = ops.AllGather()(ms.Tensor(filled)).asnumpy().reshape(_count, *filled.shape)
     return np.ascontiguousarray(every.swapaxes(0, 1)).reshape(-1, *rows.shape[1:])[:total]
+
+
+def of_first(array: np.ndarray) -> np.ndarray:
+    """f32: the first worker's, for what others may have computed with other last digits."""
+    return gather(array[None], _count)[0]
+
+
+def agree(numbers: np.ndarray, otherwise: str) -> None:
+    """Raises UserError, on all workers and with these words, where they do not have the same numbers f32 [n]."""
+    if (gather(numbers[None], _count) != numbers).any():
+        raise UserError(otherwise)
 
 
 def wait() -> None:

@@ -60,7 +60,10 @@ def fit(
     step = _step(model, optimizer, plan.label_smoothing, distribute)
 
     def measure() -> Dict[str, Any]:
-        return summary(validate(), val_labels, plan.label_smoothing)
+        logits = (
+            distributed.of_first(validate()) if distribute else validate()
+        )  # all have to find the same epoch the best
+        return summary(logits, val_labels, plan.label_smoothing)
 
     position = states.load([*model.get_parameters(), *optimizer.get_parameters()]) if states else Position()
     if position.best is None:

@@ -49,7 +49,7 @@ def train_head(
     weight = classifier.weight.asnumpy() / deviation
     bias = classifier.bias.asnumpy() - weight @ mean
     # Other machines may have trained another one: all go on with the first worker's.
-    _set(classifier, *(distributed.gather(values[None], distributed.count())[0] for values in (weight, bias)))
+    _set(classifier, distributed.of_first(weight), distributed.of_first(bias))
     return history
 
 

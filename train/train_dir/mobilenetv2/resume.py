@@ -98,12 +98,11 @@ class States:
         Raises UserError where other workers found another state."""
         self._parameters = {parameter.name: parameter for parameter in parameters}
         position = self._load()
-        own = np.float32([[len(position.history), len(position.losses)]])
-        if (distributed.gather(own, distributed.count()) != own).any():
-            raise UserError(
-                f"{self._newest.parent}: the workers found different states of the training in it; give them one folder that "
-                "all of them see, or remove the states"
-            )
+        distributed.agree(
+            np.float32([len(position.history), len(position.losses), position.best is None]),
+            f"{self._newest.parent}: the workers found different states of the training in it; give them one folder that all "
+            "of them see, or remove the states",
+        )
         return position
 
     def _load(self) -> Position:
