@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -57,6 +58,18 @@ def drawn(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     run = Run(["--output_path", "output", "--cache_dir", cache], folder)
     assert run.code == 0, run.out + run.err
     return folder / "output"
+
+
+@pytest.fixture(scope="session")
+def few(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set: 12 drawings per class to train, 5 to validate."""
+    root = tmp_path_factory.mktemp("few") / "photos"
+    for split, count in (("train", 12), ("val", 5)):
+        for class_ in ("croissants", "dog"):
+            (root / split / class_).mkdir(parents=True)
+            for file in sorted((drawn / "sample" / split / class_).iterdir())[:count]:
+                shutil.copy(file, root / split / class_)
+    return root
 
 
 @pytest.fixture(scope="session")

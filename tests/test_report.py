@@ -16,7 +16,8 @@ from PIL import Image
 
 from mobilenetv2.calibration import reliability
 from mobilenetv2.errors import UserError
-from mobilenetv2.report import FINDINGS, Answer, Axis, Calibration, Refusals, Remark, Report, axis, render, write
+from mobilenetv2.report import FINDINGS, Answer, Calibration, Refusals, Remark, Report, render, write
+from mobilenetv2.report_charts import Axis, axis
 from mobilenetv2.report_texts import LANGUAGES, PAIRS, texts
 
 HOSTILE = ("<script>alert(1)</script>", '狗 & "犬" {{ 7 * 7 }}', "x' onerror='alert(2)\u202e")

@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 from conftest import TRAIN, Run, metrics
 
-from mobilenetv2 import checkpoint, decoded, device, folder, weights
+from mobilenetv2 import checkpoint, folder, weights
 from mobilenetv2.cache import PhotoCache
 from mobilenetv2.check import check
 from mobilenetv2.errors import UserError
-from mobilenetv2.features import features
 from mobilenetv2.finetune import finetune
 from mobilenetv2.fit import shuffled
 from mobilenetv2.forward import pooled
@@ -39,18 +38,6 @@ EPOCH = re.compile(r"Epoch: \[ *\d+ / +\d+\], Train Loss: \[\d+\.\d+\], Accuracy
 
 def lines(output, start):
     return [line for line in (output / "train.log").read_text(encoding="utf-8").split("\n") if line.startswith(start)]
-
-
-@pytest.fixture(scope="module")
-def few(drawn, tmp_path_factory):
-    """A small data set: 12 drawings per class to train, 5 to validate."""
-    root = tmp_path_factory.mktemp("few") / "photos"
-    for split, count in (("train", 12), ("val", 5)):
-        for class_ in ("croissants", "dog"):
-            (root / split / class_).mkdir(parents=True)
-            for file in sorted((drawn / "sample" / split / class_).iterdir())[:count]:
-                shutil.copy(file, root / split / class_)
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -241,55 +228,6 @@ def test_unwritable_output_is_said_at_once(tmp_path):
     run = Run(["--output_path=out"], tmp_path)
     assert run.code == 2 and "--output_path=out: cannot be written to" in run.out + run.err
     assert "Traceback" not in run.err and (tmp_path / "out").read_text() == "a file"
-
-
-@pytest.mark.parametrize("room", [0, 10, 100])
-def test_photos_that_were_decoded_for_the_check_are_not_decoded_again(room, few, drawn, tmp_path, monkeypatch):
-    device.choose("CPU", 0)
-    network, description, _ = checkpoint.load(str(drawn))
-    cache, read = PhotoCache(str(tmp_path)), []
-    monkeypatch.setattr(decoded, "MAX_BYTES", room * 3 * 128**2)
-    checked = check(folder.scan(str(few), 0), description.preprocessing, cache, replace(Settings(), workers=2))
-    photos = checked.data.split("train")
-    plain = pooled(network, photos, description.preprocessing, 2)
-    monkeypatch.setattr(folder.Photo, "read", lambda photo: read.append(photo) or photo.file.read_bytes())
-    known = features(network, photos, checked.decoded, cache, workers=2)
-    np.testing.assert_array_equal(known.whole, plain.whole)
-    assert len(read) == {0: 24, 10: 14, 100: 0}[room]
-
-
-def test_cache_recomputes_just_what_changed(few, drawn, tmp_path):
-    device.choose("CPU", 0)
-    network, description, _ = checkpoint.load(str(drawn))
-    root = tmp_path / "photos"
-    shutil.copytree(few, root)
-    cache = PhotoCache(str(tmp_path / "cache"))
-
-    def run(model, seed=0):
-        checked = check(folder.scan(str(root), 0), description.preprocessing, cache, replace(Settings(), workers=2))
-        known = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*") if file.is_file()}
-        known_of_it = features(model, checked.data.split("train"), checked.decoded, cache, 2, seed, 2)
-        out = np.concatenate((known_of_it.whole, known_of_it.middle[:, None]), 1)
-        after = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*") if file.is_file()}
-        return out, [file for file in after if known.get(file) != after[file]]
-
-    first, written = run(network)
-    assert first.shape == (24, 3, 384) and len(written) == 48
-    again, none = run(network)
-    np.testing.assert_array_equal(again, first)
-    assert none == []
-    broken = written[5]
-    broken.write_bytes(broken.read_bytes()[:-1] + b"x")
-    repaired, rewritten = run(network)
-    np.testing.assert_allclose(repaired, first, atol=1e-5)
-    assert rewritten == [broken]
-    names = sorted((root / "train" / "dog").iterdir())
-    shutil.copy(drawn / "sample" / "val" / "dog" / names[0].name.replace("000", "019"), names[0])
-    changed, two = run(network)
-    assert len(two) == 2 and np.abs(changed - first).max(axis=(1, 2)).nonzero()[0].tolist() == [12]
-    assert len(run(network, seed=1)[1]) == 24  # view 0 does not depend on the seed
-    other = MobileNetV2(description.architecture, 2)
-    assert len(run(other)[1]) == 48
 
 
 def test_no_photo_is_dropped_from_an_epoch():

@@ -1,7 +1,7 @@
 """How much a count of right answers proves."""
 
 import math
-from typing import Tuple
+from typing import Any, Dict, Tuple
 
 from scipy.special import betaincinv
 
@@ -21,13 +21,25 @@ def interval(correct: int, count: int, level: float = LEVEL) -> Tuple[float, flo
     return float(low), float(high)
 
 
-def words(correct: int, count: int) -> str:
-    """Such as "40 of 40 right: above 91 %" or "35 of 40 right: 73 % to 96 %"; rounded outwards, never promising more."""
+def percent(correct: int, count: int) -> Tuple[int, int]:
+    """`interval` in percent, rounded outwards, never promising more."""
     low, high = interval(correct, count)
-    lower, upper = math.floor(100 * low), math.ceil(100 * high)
+    return math.floor(100 * low), math.ceil(100 * high)
+
+
+def words(correct: int, count: int) -> str:
+    """Such as "40 of 40 right: above 91 %" or "35 of 40 right: 73 % to 96 %"."""
+    lower, upper = percent(correct, count)
     said = f"{correct} of {count} right"
     if not count:
         return said
     if correct == count:
         return f"{said}: above {lower} %"
     return f"{said}: below {upper} %" if not correct else f"{said}: {lower} % to {upper} %"
+
+
+def proven(correct: int, count: int) -> Dict[str, Any]:
+    """A count with its exact interval, in percent."""
+    low, high = percent(int(correct), int(count))
+    share = 100 * int(correct) / int(count) if count else 0.0
+    return {"correct": int(correct), "count": int(count), "share": share, "low": low, "high": high}
