@@ -74,7 +74,8 @@ def test_padding_styles_differ():
 
 @pytest.mark.parametrize("padding", ["symmetric", "same"])
 @pytest.mark.parametrize(  # stride 2; stride 1 and residual; the stem and the first block, which does not expand, together
-    "width, part, shape", [(0.25, 2, (8, 30)), (0.25, 3, (8, 9)), (0.5, slice(2), (3, 31)), (0.25, slice(2), (3, 31))]
+    "width, part, shape",
+    [(0.25, 2, (8, 30)), (0.25, 3, (8, 9)), (0.25, 3, (8, 2)), (0.5, slice(2), (3, 31)), (0.25, slice(2), (3, 31))],
 )
 @pytest.mark.parametrize("statistics", [None, False])  # of the batch; those of the network
 def test_fused_kernel_trains_as_mindspore_trains(padding, width, part, shape, statistics, monkeypatch):

@@ -35,6 +35,7 @@ def main() -> None:
     )
     parser.add_argument("--output", default=".", help="folder of benchmark.txt, .svg and .json (default: here)")
     arguments = parser.parse_args()
+    Path(arguments.output).mkdir(parents=True, exist_ok=True)
     parts: List[Part] = []
     with tempfile.TemporaryDirectory() as work:
         bench = Bench(arguments.photos, arguments.weights, Path(work), arguments.rounds, arguments.quick)

@@ -12,18 +12,26 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, NamedTuple, Tuple
 
 import numpy as np
+from llvmlite import ir
 from mindspore import ops
+from numba import types
+from numba.extending import intrinsic
 
 from .convolutions import compiled, geometry, part
 from .device import processors
 
 _THREADS = processors()
 LINE = 8192  # numbers, about: two lines of them fit into a processor's first cache
+CHUNK = 8  # numbers that are copied at a time
 _pool = ThreadPoolExecutor(_THREADS, "depthwise-training")
 
 
 class Shape(NamedTuple):
-    """Of one channel: its pictures, their sides, those of the convolution's output, and how a padded picture lies in a line."""
+    """Of one channel: its pictures, their sides, those of the convolution's output, and how its pictures lie in a line.
+
+    Rows of `pitch` numbers, planes of `plane`: the zeros after a row are those before the next one, too. before: where the first
+    pixel of a plane is. The convolution's result stays where its window of 3x3 begins, with stride 2 there are gaps between.
+    """
 
     count: int
     height: int
@@ -31,75 +39,128 @@ class Shape(NamedTuple):
     rows: int
     columns: int
     stride: int
-    top: int
-    left: int
-    pitch: int  # numbers per padded row
-    plane: int  # and per padded picture
-    group: int  # pictures per line
+    before: int
+    pitch: int
+    plane: int
+    group: int  # pictures that are worked on at a time
+
+
+@intrinsic
+def _copy(typing_context: Any, source: Any, i: Any, target: Any, j: Any) -> Tuple[Any, Any]:
+    """target[j : j + CHUNK] = source[i : i + CHUNK], all f32.
+
+    As a loop it would be done number by number, because Numba lets an index be negative.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector = ir.VectorType(ir.FloatType(), CHUNK).as_pointer()
+
+        def place(kind: Any, array: Any, index: Any) -> Any:
+            return builder.bitcast(builder.gep(context.make_array(kind)(context, builder, array).data, [index]), vector)
+
+        values = builder.load(place(source, *arguments[:2]), align=4)
+        builder.store(values, place(target, *arguments[2:]), align=4)
+        return context.get_dummy_value()
+
+    return types.void(source, types.int64, target, types.int64), generate
 
 
 @part
-def _moments(x):
-    """f32 [N, S] -> mean and variance. Sums in single precision are over one picture only."""
-    total = 0.0
-    for n in range(x.shape[0]):
-        part, row = np.float32(0), x[n]
-        for i in range(len(row)):
-            part += row[i]
-        total += part
-    mean = total / x.size
-    centre, total = np.float32(mean), 0.0
-    for n in range(x.shape[0]):
-        part, row = np.float32(0), x[n]
-        for i in range(len(row)):
-            part += (row[i] - centre) ** 2
-        total += part
-    return centre, np.float32(total / x.size)
+def _copy_rows(source, i, step, target, j, stride, rows, columns):
+    """`rows` rows of `columns` numbers. A row's last chunk may reach into the next row, which is written later."""
+    for row in range(rows):
+        column, room = 0, columns + (rows - 1 - row) * min(step, stride)
+        while column < columns and column + CHUNK <= room:
+            _copy(source, i + column, target, j + column)
+            column += CHUNK
+        while column < columns:
+            target[j + column] = source[i + column]
+            column += 1
+        i += step
+        j += stride
 
 
 @part
-def _relu6(x, scale, shift, out):
-    """out = relu6(x * scale + shift), all f32 [S]."""
+def _spread(x, c, s, line):
+    """Channel c of x f32 [N, C, H * W] -> line f32 [N * plane], only its pixels."""
+    for n in range(s.count):
+        _copy_rows(x[n, c], 0, s.width, line, n * s.plane + s.before, s.pitch, s.height, s.width)
+
+
+@part
+def _gather(line, s, out, c):
+    """Undoes `_spread`."""
+    for n in range(s.count):
+        _copy_rows(line, n * s.plane + s.before, s.pitch, out[n, c], 0, s.width, s.height, s.width)
+
+
+@part
+def _spread_results(x, c, s, line):
+    """Channel c of x f32 [N, C, R * S] -> line f32 [N * plane], where the convolution leaves its results."""
+    for n in range(s.count):
+        if s.stride == 1:
+            _copy_rows(x[n, c], 0, s.columns, line, n * s.plane, s.pitch, s.rows, s.columns)
+        else:
+            for i in range(s.rows):
+                row, to = x[n, c, i * s.columns : (i + 1) * s.columns], line[n * s.plane + s.stride * i * s.pitch :]
+                for j in range(len(row)):
+                    to[s.stride * j] = row[j]
+
+
+@part
+def _gather_results(line, s, out, c):
+    """Undoes `_spread_results`."""
+    for n in range(s.count):
+        if s.stride == 1:
+            _copy_rows(line, n * s.plane, s.pitch, out[n, c], 0, s.columns, s.rows, s.columns)
+        else:
+            for i in range(s.rows):
+                row, to = line[n * s.plane + s.stride * i * s.pitch :], out[n, c, i * s.columns : (i + 1) * s.columns]
+                for j in range(len(to)):
+                    to[j] = row[s.stride * j]
+
+
+@part
+def _moments(line, used, count, centre):
+    """Mean and variance of the `count` numbers of the line where `used`, of one group, is 1; `centre` is a guess of the mean."""
+    first, second = 0.0, 0.0
+    for begin in range(0, len(line), len(used)):
+        values, a, b = line[begin : begin + len(used)], np.float32(0), np.float32(0)
+        for i in range(len(values)):
+            d = (values[i] - centre) * used[i]
+            a += d
+            b += d * d
+        first += a
+        second += b
+    first /= count
+    return np.float32(centre + first), np.float32(max(second / count - first * first, 0.0))
+
+
+@part
+def _relu6(x, scale, shift, used, out):
+    """out = relu6(x * scale + shift) where used is 1, else 0."""
     zero, six = np.float32(0), np.float32(6)
-    for i in range(len(out)):
-        out[i] = min(max(x[i] * scale + shift, zero), six)
+    for i in range(len(x)):
+        out[i] = min(max(x[i] * scale + shift, zero), six) * used[i]
 
 
 @part
-def _pad(x, first, s, scale, shift, line):
-    """relu6(x * scale + shift) of a group of pictures, from the given one on, into the line. Returns the length of the line."""
-    count = min(s.group, s.count - first)
-    for n in range(count):
-        for i in range(s.height):
-            start = n * s.plane + (s.top + i) * s.pitch + s.left
-            _relu6(x[first + n, i * s.width :], scale, shift, line[start : start + s.width])
-    return count * s.plane
-
-
-@part
-def _convolve(line, length, w, pitch, out):
+def _convolve(line, w, pitch, out):
     """out [i] = sum over k, l of w [k, l] * line [i + k * pitch + l]."""
+    a, b, c, d, e, f, g, h, k = w[0, 0], w[0, 1], w[0, 2], w[1, 0], w[1, 1], w[1, 2], w[2, 0], w[2, 1], w[2, 2]
     above, here, below = line, line[pitch:], line[2 * pitch :]
-    for i in range(length):
-        out[i] = (
-            w[0, 0] * above[i]
-            + w[0, 1] * above[i + 1]
-            + w[0, 2] * above[i + 2]
-            + w[1, 0] * here[i]
-            + w[1, 1] * here[i + 1]
-            + w[1, 2] * here[i + 2]
-            + w[2, 0] * below[i]
-            + w[2, 1] * below[i + 1]
-            + w[2, 2] * below[i + 2]
-        )
+    for i in range(len(out)):
+        upper = a * above[i] + b * above[i + 1] + c * above[i + 2]
+        middle = d * here[i] + e * here[i + 1] + f * here[i + 2]
+        out[i] = upper + middle + (g * below[i] + h * below[i + 1] + k * below[i + 2])
 
 
 @part
-def _correlate(gradient, line, length, pitch, dw):
+def _correlate(gradient, line, pitch, dw):
     """dw [k, l] += sum over i of gradient [i] * line [i + k * pitch + l]."""
     for k in range(3):
         a, b, c, row = np.float32(0), np.float32(0), np.float32(0), line[k * pitch :]
-        for i in range(length):
+        for i in range(len(gradient)):
             a += gradient[i] * row[i]
             b += gradient[i] * row[i + 1]
             c += gradient[i] * row[i + 2]
@@ -109,111 +170,101 @@ def _correlate(gradient, line, length, pitch, dw):
 
 
 @part
-def _middle(x, w, scale, shift, s, line, result, middle):
-    """middle f32 [N, R * S] = depthwise(relu6(x f32 [N, H * W] * scale + shift))."""
-    for first in range(0, s.count, s.group):
-        length = _pad(x, first, s, scale, shift, line)
-        _convolve(line, length, w, s.pitch, result)
-        for n in range(length // s.plane):
-            for i in range(s.rows):
-                start, row = n * s.plane + s.stride * i * s.pitch, middle[first + n, i * s.columns :]
-                for j in range(s.columns):
-                    row[j] = result[start + s.stride * j]
+def _gate(x, mean, scale, shift, used, gradient):
+    """The gradient of relu6(norm(x)) becomes that of norm(x). Returns its sums, with and without x - mean as factor."""
+    zero, six = np.float32(0), np.float32(6)
+    first, second = zero, zero
+    for i in range(len(x)):
+        y = x[i] * scale + shift
+        g = gradient[i] * used[i] if (y > zero) & (y < six) else zero
+        gradient[i] = g
+        first += g * (x[i] - mean)
+        second += g
+    return first, second
 
 
 @part
-def _norm_backward(x, mean, variance, epsilon, gamma, beta, batch, gradient):
-    """gradient f32 [N, S]: of relu6(norm(x)), becomes that of x. Returns the gradients of gamma and beta."""
-    inverse = np.float32(1) / np.sqrt(variance + epsilon)
-    scale = gamma * inverse
-    shift, zero, six = beta - mean * scale, np.float32(0), np.float32(6)
-    d_gamma, d_beta = 0.0, 0.0
-    for n in range(x.shape[0]):
-        first, second, value, change = zero, zero, x[n], gradient[n]
-        for i in range(len(value)):
-            y = value[i] * scale + shift
-            g = change[i] if (y > zero) & (y < six) else zero
-            change[i] = g
-            first += g * (value[i] - mean)
-            second += g
-        d_gamma += first
-        d_beta += second
-    d_gamma *= inverse
-    constant = np.float32(d_beta / x.size) if batch else zero
-    slope = np.float32(d_gamma / x.size) * inverse if batch else zero
-    for n in range(x.shape[0]):
-        value, change = x[n], gradient[n]
-        for i in range(len(value)):
-            change[i] = scale * (change[i] - constant - slope * (value[i] - mean))
-    return np.float32(d_gamma), np.float32(d_beta)
+def _norm_backward(x, mean, scale, constant, slope, used, gradient):
+    """The gradient of norm(x) becomes that of x."""
+    for i in range(len(x)):
+        gradient[i] = scale * (gradient[i] - constant - slope * (x[i] - mean)) * used[i]
 
 
 @compiled
-def _forward(x, norms, weight, epsilon, batch, s, start, stop, out, moments):
+def _forward(x, norms, weight, epsilon, batch, s, pixels, results, start, stop, out, moments):
     """Channels start ... stop - 1 of x f32 [N, C, H * W] -> out f32 [N, C, R * S].
 
     norms f32 [4, C]: gamma and beta of both. moments f32 [4, C]: mean and variance of both, written where batch, else read.
+    pixels, results f32 [group * plane]: 1 where these are, else 0.
     """
-    channel, middle = (
-        np.empty((s.count, s.height * s.width), np.float32),
-        np.empty((s.count, s.rows * s.columns), np.float32),
-    )
-    line, result = np.zeros(s.group * s.plane + 2 * s.pitch + 2, np.float32), np.empty(s.group * s.plane, np.float32)
+    size, length = s.count * s.plane, len(pixels)
+    before, after = np.zeros(size, np.float32), np.empty(size, np.float32)
+    line = np.zeros(length + 2 * s.pitch + 2, np.float32)
     for c in range(start, stop):
-        for n in range(s.count):
-            channel[n] = x[n, c]
+        _spread(x, c, s, before)
         if batch:
-            moments[0, c], moments[1, c] = _moments(channel)
+            moments[0, c], moments[1, c] = _moments(before, pixels, s.count * s.height * s.width, moments[0, c])
         scale = norms[0, c] / np.sqrt(moments[1, c] + epsilon)
-        _middle(channel, weight[c, 0], scale, norms[1, c] - moments[0, c] * scale, s, line, result, middle)
+        shift = norms[1, c] - moments[0, c] * scale
+        for begin in range(0, size, length):
+            piece = slice(begin, begin + length)
+            _relu6(before[piece], scale, shift, pixels, line)
+            _convolve(line, weight[c, 0], s.pitch, after[piece])
         if batch:
-            moments[2, c], moments[3, c] = _moments(middle)
+            moments[2, c], moments[3, c] = _moments(after, results, s.count * s.rows * s.columns, moments[2, c])
         scale = norms[2, c] / np.sqrt(moments[3, c] + epsilon)
-        for n in range(s.count):
-            _relu6(middle[n], scale, norms[3, c] - moments[2, c] * scale, out[n, c])
+        shift = norms[3, c] - moments[2, c] * scale
+        for begin in range(0, size, length):
+            piece = slice(begin, begin + length)
+            _relu6(after[piece], scale, shift, results, before[piece])
+        _gather_results(before, s, out, c)
 
 
 @compiled
-def _backward(x, norms, weight, moments, d_out, epsilon, batch, s, start, stop, dx, d_norms, d_weight):
+def _backward(x, norms, weight, moments, d_out, epsilon, batch, s, pixels, results, start, stop, dx, d_norms, d_weight):
     """The gradients dx f32 [N, C, H * W], d_norms f32 [4, C] and d_weight f32 [C, 1, 3, 3] for these channels."""
-    channel, middle = (
-        np.empty((s.count, s.height * s.width), np.float32),
-        np.empty((s.count, s.rows * s.columns), np.float32),
-    )
-    inner, gradient = np.empty_like(channel), np.empty_like(middle)
-    margin, length = 2 * s.pitch + 2, s.group * s.plane
-    line, result = np.zeros(length + margin, np.float32), np.empty(length, np.float32)
-    spread = np.zeros(length + margin, np.float32)  # the gradient where the convolution began to read, zeros between
+    size, length, margin = s.count * s.plane, len(pixels), 2 * s.pitch + 2
+    before, after, inner = np.zeros(size, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
+    line = np.zeros(length + margin, np.float32)
+    padded = np.zeros(margin + size, np.float32)
+    outer = padded[margin:]
     for c in range(start, stop):
-        for n in range(s.count):
-            channel[n], gradient[n] = x[n, c], d_out[n, c]
         w, dw = weight[c, 0], d_weight[c, 0]
         turned = np.ascontiguousarray(w[::-1, ::-1])
-        scale = norms[0, c] / np.sqrt(moments[1, c] + epsilon)
-        shift = norms[1, c] - moments[0, c] * scale
-        _middle(channel, w, scale, shift, s, line, result, middle)
-        d_norms[2, c], d_norms[3, c] = _norm_backward(
-            middle, moments[2, c], moments[3, c], epsilon, norms[2, c], norms[3, c], batch, gradient
-        )
+        inverse = np.float32(1) / np.sqrt(moments[1, c] + epsilon), np.float32(1) / np.sqrt(moments[3, c] + epsilon)
+        scale = norms[0, c] * inverse[0], norms[2, c] * inverse[1]
+        shift = norms[1, c] - moments[0, c] * scale[0], norms[3, c] - moments[2, c] * scale[1]
+        _spread(x, c, s, before)
+        _spread_results(d_out, c, s, outer)
+        first, second = 0.0, 0.0
+        for begin in range(0, size, length):
+            piece = slice(begin, begin + length)
+            _relu6(before[piece], scale[0], shift[0], pixels, line)
+            _convolve(line, w, s.pitch, after[piece])
+            a, b = _gate(after[piece], moments[2, c], scale[1], shift[1], results, outer[piece])
+            first += a
+            second += b
+        d_norms[2, c], d_norms[3, c] = first * inverse[1], second
+        numbers = s.count * s.rows * s.columns if batch else np.inf
+        constant, slope = np.float32(second / numbers), np.float32(first / numbers) * inverse[1] * inverse[1]
         dw[:] = 0
-        for first in range(0, s.count, s.group):
-            length = _pad(channel, first, s, scale, shift, line)
-            for n in range(length // s.plane):
-                for i in range(s.rows):
-                    begin, row = margin + n * s.plane + s.stride * i * s.pitch, gradient[first + n, i * s.columns :]
-                    for j in range(s.columns):
-                        spread[begin + s.stride * j] = row[j]
-            _correlate(spread[margin:], line, length, s.pitch, dw)
-            _convolve(spread, length, turned, s.pitch, result)
-            for n in range(length // s.plane):
-                for i in range(s.height):
-                    begin = n * s.plane + (s.top + i) * s.pitch + s.left
-                    inner[first + n, i * s.width : (i + 1) * s.width] = result[begin : begin + s.width]
-        d_norms[0, c], d_norms[1, c] = _norm_backward(
-            channel, moments[0, c], moments[1, c], epsilon, norms[0, c], norms[1, c], batch, inner
-        )
-        for n in range(s.count):
-            dx[n, c] = inner[n]
+        first, second = 0.0, 0.0
+        for begin in range(0, size, length):
+            piece = slice(begin, begin + length)
+            _norm_backward(after[piece], moments[2, c], scale[1], constant, slope, results, outer[piece])
+            _relu6(before[piece], scale[0], shift[0], pixels, line)
+            _correlate(outer[piece], line, s.pitch, dw)
+            _convolve(padded[begin:], turned, s.pitch, inner[piece])
+            a, b = _gate(before[piece], moments[0, c], scale[0], shift[0], pixels, inner[piece])
+            first += a
+            second += b
+        d_norms[0, c], d_norms[1, c] = first * inverse[0], second
+        numbers = s.count * s.height * s.width if batch else np.inf
+        constant, slope = np.float32(second / numbers), np.float32(first / numbers) * inverse[0] * inverse[0]
+        for begin in range(0, size, length):
+            piece = slice(begin, begin + length)
+            _norm_backward(before[piece], moments[0, c], scale[0], constant, slope, pixels, inner[piece])
+        _gather(inner, s, dx, c)
 
 
 def depthwise_training(stride: int, same: bool, epsilon: float) -> Tuple[ops.Custom, ops.Custom]:
@@ -221,21 +272,32 @@ def depthwise_training(stride: int, same: bool, epsilon: float) -> Tuple[ops.Cus
     return tuple(_operator(stride, same, np.float32(epsilon), batch) for batch in (False, True))
 
 
-def _shape(x: np.ndarray, stride: int, same: bool) -> Shape:
+def _shape(x: np.ndarray, stride: int, same: bool) -> Tuple[Shape, np.ndarray, np.ndarray]:
+    """And where in a group's line pixels and results are: f32 [group * plane], 1 there, else 0."""
     count, _, height, width = x.shape
     (rows, top), (columns, left) = (geometry(length, stride, same) for length in (height, width))
-    pitch = max(stride * (columns - 1) + 3, width + left)
-    plane = max(stride * (rows - 1) + 3, height + top) * pitch
-    return Shape(
-        count, height, width, rows, columns, stride, top, left, pitch, plane, min(count, max(1, LINE // plane))
-    )
+    pitch = max(width + left, stride * (columns - 1) + 3 - left)
+    lines = max(height + top, stride * (rows - 1) + 3 - top)
+    group = min(count, max(1, LINE // (lines * pitch)))
+    pixels, results = np.zeros((2, group, lines, pitch), np.float32)
+    pixels[:, top : top + height, left : left + width] = 1
+    results[:, : stride * rows : stride, : stride * columns : stride] = 1
+    shape = Shape(count, height, width, rows, columns, stride, top * pitch + left, pitch, lines * pitch, group)
+    return shape, pixels.ravel(), results.ravel()
+
+
+def _estimated(s: Shape) -> np.ndarray:
+    """f32 [4, 1]: what moments of a batch are multiplied with to be those of the data, as in MindSpore's moving variances."""
+    counts = (s.count * s.height * s.width, s.count * s.rows * s.columns)
+    return np.float32([factor for count in counts for factor in (1, count / max(1, count - 1))])[:, None]
 
 
 def _operator(stride: int, same: bool, epsilon: np.float32, batch: bool) -> ops.Custom:
     """Operator (x f32 [N, C, H, W], weight f32 [C, 1, 3, 3], norms f32 [4, C], moments f32 [4, C]) -> (y, moments).
 
     norms: gamma, beta before and after the convolution. moments: mean, variance before and after it; with batch, those of
-    this batch are used and returned instead of the ones given. y: f32 [N, C, H / stride, W / stride]; differentiable.
+    this batch are used instead of the ones given, and returned as estimates of those of the data. y: f32 [N, C, H / stride,
+    W / stride]; differentiable.
     """
 
     def flat(x: np.ndarray) -> np.ndarray:
@@ -246,14 +308,16 @@ def _operator(stride: int, same: bool, epsilon: np.float32, batch: bool) -> ops.
         list(_pool.map(lambda start, stop: function(*fixed, start, stop, *results), edges, edges[1:]))
 
     def forward(x, weight, norms, moments):
-        s = _shape(x, stride, same)
+        s, *masks = _shape(x, stride, same)
         out, moments = np.empty((*x.shape[:2], s.rows, s.columns), np.float32), np.array(moments)
-        share(_forward, x.shape[1], (flat(x), norms, weight, epsilon, batch, s), (flat(out), moments))
-        return out, moments
+        share(_forward, x.shape[1], (flat(x), norms, weight, epsilon, batch, s, *masks), (flat(out), moments))
+        return out, moments * _estimated(s) if batch else moments
 
     def backward(x, weight, norms, moments, d_out):
         dx, d_norms, d_weight = np.empty_like(x), np.empty_like(norms), np.empty_like(weight)
-        fixed = flat(x), norms, weight, moments, flat(d_out), epsilon, batch, _shape(x, stride, same)
+        s, *masks = _shape(x, stride, same)
+        moments = moments / _estimated(s) if batch else moments
+        fixed = flat(x), norms, weight, moments, flat(d_out), epsilon, batch, s, *masks
         share(_backward, x.shape[1], fixed, (flat(dx), d_norms, d_weight))
         return dx, d_norms, d_weight
 
