@@ -29,7 +29,7 @@ from mobilenetv2.settings import Settings
 # What a platform's visual log reads: no scientific notation, " ms" after the time, no space after "lr:"; in the second form
 # decimals with a digit other than 0.
 SMALL = Architecture(width=0.25, last=384)  # the network that comes with the program
-SCRATCH = ("--pretrain_url=random", "--epochs=4", "--batch_size=8")
+SCRATCH = ("--pretrain_url=random", "--epochs=8", "--batch_size=8")
 STEP = re.compile(
     r"Epoch:\[ *\d+/ *\d+\], step:\[ *\d+/ *\d+\], loss:\[\d+\.\d+/\d+\.\d+\], time:\d+\.\d+ ms, lr:\d+\.\d+"
 )
@@ -170,7 +170,7 @@ def test_from_random_numbers(few, scratch):
     assert description.origin == {"weights": "random numbers"} and description.preprocessing.size == 64
     assert description.architecture == Architecture(width=0.25) and network.classifier.in_channels == 1280
     losses = [row["loss"] for row in metrics(scratch)["history"]["finetune"]]
-    assert losses[-1] < losses[0]
+    assert np.mean(losses[4:]) < np.mean(losses[:4])
 
 
 def test_unfreeze_trains_the_last_blocks_only(few, drawn, tmp_path):
