@@ -26,15 +26,24 @@ class Decoded:
 
     def keep(self, digest: str, image: Image.Image) -> None:
         """image: as `pixels.decode` returns it."""
+        if digest in self._places:  # a copy
+            return
         with suppress(IndexError):  # no room
             place = self._free.popleft()
             self._pictures[place] = centre(image, self.preprocessing.size)
             self._places[digest] = place
 
     def take(self, digest: str) -> Optional[np.ndarray]:
-        """f32 [3, size, size], exactly what `pixels` makes of the photo; None where it is not here, or no more."""
+        """f32 [3, size, size], exactly what `pixels` makes of the photo; None where it is not here, or no more. With the last one,
+        the memory is given back."""
+        pictures = self._pictures  # another thread may take the last one meanwhile
         place = self._places.pop(digest, None)
-        return None if place is None else normalise(self._pictures[place], self.preprocessing)
+        if place is None:
+            return None
+        picture = normalise(pictures[place], self.preprocessing)
+        if not self._places:
+            self.clear()
+        return picture
 
     def clear(self) -> None:
         """Give the memory back."""

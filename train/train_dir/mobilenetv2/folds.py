@@ -44,7 +44,7 @@ def out_of_fold(
     start = softmax_regression(features, labels, classes)  # what all of them are close to
     for number in np.unique(fold):
         held = fold == number
-        weight, bias = softmax_regression(features[~held], labels[~held], classes, start)
+        weight, bias = softmax_regression(features, labels, classes, ~held, start)
         out[held] = features[held, 0] @ weight.T + bias
     return out, features[:, 0] @ start[0].T + start[1]
 
@@ -56,15 +56,23 @@ def unit(logits: np.ndarray, answers: np.ndarray) -> np.float32:
 
 
 def softmax_regression(
-    features: np.ndarray, labels: np.ndarray, classes: int, start: Optional[Tuple[np.ndarray, np.ndarray]] = None
+    features: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    learned: Optional[np.ndarray] = None,
+    start: Optional[Tuple[np.ndarray, np.ndarray]] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """features f32 [N, views, channels], labels i32 [N] -> weight f32 [classes, channels] and bias f32 [classes].
+    """features f32 [N, views, channels], labels i32 [N], learned bool [N], which photos count, None: all -> weight
+    f32 [classes, channels] and bias f32 [classes].
 
     The objective of head.train_head (cross-entropy with smoothed labels and a quadratic penalty on the weights, on features
-    moved and scaled as there), minimised by L-BFGS: the same answers, some tenths of a second.
+    moved and scaled as there), minimised by L-BFGS: the same answers, some tenths of a second. Photos that do not count have the
+    weight 0: without them, the features would have to be copied.
     """
     inputs = features.reshape(-1, features.shape[-1])
-    mean, deviation = spread(inputs)
+    learned = np.ones(len(labels), bool) if learned is None else learned
+    share = np.repeat(learned, features.shape[1])[:, None] / np.float32(learned.sum() * features.shape[1])
+    mean, deviation = spread(inputs, share)
     deviation = max(deviation, np.float32(1e-6))
     targets = np.full((len(inputs), classes), LABEL_SMOOTHING / classes, np.float32)
     targets[np.arange(len(inputs)), np.repeat(labels, features.shape[1])] += 1 - LABEL_SMOOTHING
@@ -78,8 +86,8 @@ def softmax_regression(
         logits -= logits.max(1, keepdims=True)
         shares = np.exp(logits)
         total = shares.sum(1, keepdims=True)
-        entropy = -float((targets * (logits - np.log(total))).sum()) / len(inputs)
-        slope = (shares / total - targets) / len(inputs)
+        entropy = -float((share * targets * (logits - np.log(total))).sum())
+        slope = share * (shares / total - targets)
         moved = (slope.T @ inputs - np.outer(slope.sum(0), mean)) / deviation
         gradient = np.concatenate([slope.sum(0), (moved + DECAY * weight).ravel()])
         return entropy + DECAY / 2 * float((weight**2).sum()), gradient.astype(np.float64)

@@ -1,10 +1,10 @@
 """Numbers about logits and features."""
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-ROWS = 512  # photos, or pairs of them, at a time, so that memory stays bounded
+ROWS = 256  # photos, or pairs of them, at a time, so that memory stays bounded
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -43,12 +43,14 @@ def blocks(count: int) -> List[slice]:
     return [slice(start, start + ROWS) for start in range(0, count, ROWS)]
 
 
-def spread(rows: np.ndarray) -> Tuple[np.ndarray, np.float32]:
-    """f32 [N, D] -> the mean f32 [D], and how far the numbers are from the mean of all of them: their standard deviation."""
-    mean = rows.mean(0)
+def spread(rows: np.ndarray, share: Optional[np.ndarray] = None) -> Tuple[np.ndarray, np.float32]:
+    """rows f32 [N, D], share f32 [N, 1] of each in the whole, None: all the same -> the mean f32 [D], and how far the numbers are
+    from the mean of all of them: their standard deviation."""
+    share = np.full((len(rows), 1), 1 / len(rows), np.float32) if share is None else share
+    mean = share[:, 0] @ rows
     centre = mean.mean()
-    squares = [np.square(rows[part] - centre).sum(dtype=np.float64) for part in blocks(len(rows))]
-    return mean, np.float32(np.sqrt(sum(squares) / rows.size))
+    squares = [share[part, 0].astype(float) @ np.square(rows[part] - centre).mean(1) for part in blocks(len(rows))]
+    return mean, np.float32(np.sqrt(sum(squares)))
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:

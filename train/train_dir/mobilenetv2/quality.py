@@ -163,7 +163,9 @@ def other_neighbours(features: np.ndarray, labels: np.ndarray, groups: np.ndarra
     nearest = np.empty((len(features), count), np.int32)  # their labels
     for part in parts:
         rows = unit_rows(features[part] - centre)
-        distance = -(rows @ features.T - (rows @ centre)[:, None]) / np.maximum(lengths, 1e-6)
+        distance = -rows @ features.T
+        distance += (rows @ centre)[:, None]
+        distance /= np.maximum(lengths, 1e-6)
         distance[groups[part, None] == groups[None]] = 2
         nearest[part] = labels[np.argpartition(distance, count - 1, axis=1)[:, :count]]
     votes = np.stack([(nearest == label).mean(1) for label in range(int(labels.max()) + 1)], 1)
