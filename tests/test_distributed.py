@@ -136,23 +136,32 @@ def test_all_know_everything_and_one_writes(place, two):
         assert "Epoch: [  7 /   8]" in text
 
 
-def test_a_worker_that_dies_ends_the_job_in_words_and_the_same_command_goes_on(place, two):
-    job = launch(place, "killed")
-    while not (place / "killed" / FILES[0]).exists():
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_when_a_worker_ends_the_job_ends_in_words_and_the_same_command_goes_on(how, place, two):
+    output = f"ended by {how.name}"
+    job = launch(place, output)
+    while not (place / output / FILES[0]).exists():
         assert job.poll() is None, job.communicate()[0]
         time.sleep(0.05)
     for child in psutil.Process(job.pid).children(recursive=True):
         if str(TRAIN) in child.cmdline() and child.environ().get("MS_NODE_ID") == "1":
-            child.send_signal(signal.SIGKILL)
+            child.send_signal(how)
     out, _ = job.communicate()
-    assert job.returncode == 1 and "Worker process" in out
-    assert "a worker has ended before its time" in said(place, "killed", "scheduler")
-    assert not (place / "killed" / "mobilenetv2.ckpt").exists()
-    job = launch(place, "killed")
+    assert job.returncode == 1
+    assert not (place / output / "mobilenetv2.ckpt").exists()
+    if how == signal.SIGKILL:
+        assert "Worker process" in out
+        assert "a worker has ended before its time" in said(place, output, "scheduler")
+    else:  # all are told of it, and stop after the same step
+        for rank in range(2):
+            assert "Stopped. What is done so far is kept" in said(place, output, f"worker_{rank}")
+    job = launch(place, output)
     out, _ = job.communicate()
     assert job.returncode == 0, out
-    assert "Going on in epoch" in said(place, "killed", "worker_1")
-    checkpoints = [(folder / "mobilenetv2.ckpt").read_bytes() for folder in (place / "killed", two)]
+    assert "Going on in epoch" in said(place, output, "worker_1")
+    log = (place / output / "train.log").read_text(encoding="utf-8")  # of both
+    assert log.count("Device: CPU.") == 2 and log.index("Epoch: [  0 /   8]") < log.index("Going on in epoch")
+    checkpoints = [(folder / "mobilenetv2.ckpt").read_bytes() for folder in (place / output, two)]
     assert checkpoints[0] == checkpoints[1]
 
 

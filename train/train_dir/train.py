@@ -255,7 +255,7 @@ def main(arguments: List[str]) -> int:
         settings, ignored = parse(arguments)
         output = user_path(settings.output_path)
         distributed.join(settings.device_target)
-        logbook.start(output if distributed.first() else None)
+        logbook.start(output if distributed.first() else None, anew=not resume.waits(output))
         if distributed.first():
             remove_temporary(output)
         if ignored:

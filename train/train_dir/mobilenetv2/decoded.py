@@ -34,8 +34,8 @@ class Decoded:
             self._places[digest] = place
 
     def take(self, digest: str) -> Optional[np.ndarray]:
-        """f32 [3, size, size], exactly what `pixels` makes of the photo; None where it is not here, or no more. With the last one,
-        the memory is given back."""
+        """f32 [3, size, size], exactly what `pixels` makes of the photo; None where it is not here, or no more. With the last
+        one, the memory is given back."""
         pictures = self._pictures  # another thread may take the last one meanwhile
         place = self._places.pop(digest, None)
         if place is None:

@@ -72,7 +72,7 @@ def distill(
     def measure() -> Dict[str, Any]:
         return summary(answered(network, data.split("val"), preprocessing, settings.workers), data.labels("val"))
 
-    with states.saved_when_stopped(position):
+    with distributed.stopped_together(), states.saved_when_stopped(position):
         while len(position.history) < settings.epochs:
             early = len(position.history) < EARLY[0] * settings.epochs
             size = round(preprocessing.size * EARLY[1] / 32) * 32 if early else preprocessing.size

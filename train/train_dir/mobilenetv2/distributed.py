@@ -14,10 +14,13 @@ import numpy as np
 from mindspore import communication, nn, ops
 
 from .errors import UserError
+from .stopping import Terminated, uninterrupted
 
 Item = TypeVar("Item")
 PATIENCE = 600  # seconds that workers wait for one that downloads or has more to decode; MindSpore's own are 30
 _rank, _count = 0, 1
+_asked: Sequence[int] = ()  # requests to stop this worker that all have to hear of
+_stop = False  # all have heard of one
 
 
 def join(target: str) -> None:
@@ -31,14 +34,28 @@ def join(target: str) -> None:
     if os.environ["MS_ROLE"] == "MS_WORKER" and 0 <= int(os.environ.get("MS_NODE_TIMEOUT", "30")) < PATIENCE:
         os.environ["MS_NODE_TIMEOUT"] = str(PATIENCE)  # the scheduler's stays: it is how soon a dead worker is noticed
     if target != "auto":
-        ms.set_device(target)
-    try:
+        try:
+            ms.set_device(target)
+        except Exception as error:  # which one depends on the build and the driver
+            raise UserError(f"--device_target={target} cannot be used here: {_line(error)}") from None
+    with _in_words():
         communication.init()
         _rank, _count = communication.get_rank(), communication.get_group_size()
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Around what needs all workers: the end of one of them becomes a UserError."""
+    try:
+        yield
     except RuntimeError as error:
         raise UserError(
-            f"a worker has ended before its time, or was not found: {str(error).strip().splitlines()[0]} Look into the other "
-            "workers' logs; the same command goes on from the last state in the output folder"
+            f"a worker has ended before its time, or was not found: {_line(error)} Look into the other workers' logs; the same "
+            "command goes on from the last state in the output folder"
         ) from None
 
 
@@ -80,7 +97,8 @@ def gather(rows: np.ndarray, total: int) -> np.ndarray:
         return rows
     filled = np.zeros((-(-total // _count), *rows.shape[1:]), np.float32)
     filled[: len(rows)] = rows
-    every = ops.AllGather()(ms.Tensor(filled)).asnumpy().reshape(_count, *filled.shape)
+    with _in_words():
+        every = ops.AllGather()(ms.Tensor(filled)).asnumpy().reshape(_count, *filled.shape)
     return np.ascontiguousarray(every.swapaxes(0, 1)).reshape(-1, *rows.shape[1:])[:total]
 
 
@@ -102,12 +120,34 @@ def wait() -> None:
 
 @contextmanager
 def in_turn() -> Iterator[None]:
-    """The first worker does what is inside the block before the others do."""
-    if not first():
+    """The workers do what is inside the block one after the other, the first one first."""
+    for _ in range(_rank):
         wait()
     yield
-    if first():
+    for _ in range(_rank + 1, _count):
         wait()
+
+
+@contextmanager
+def stopped_together() -> Iterator[None]:
+    """Inside the block, a request to stop one worker waits for the next step, and then is one to all of them: else the others
+    would wait for a worker that has gone, and what they have learned since the last state would be lost."""
+    global _asked
+    if _count == 1:
+        yield
+        return
+    with uninterrupted() as _asked:
+        try:
+            yield
+        except Terminated:
+            wait()  # for what the first one has to save: the launcher ends all as soon as one has gone
+            raise
+
+
+def stop_if_asked() -> None:
+    """Between two steps. Raises Terminated if any worker was asked to stop before the last one."""
+    if _stop:
+        raise Terminated
 
 
 def compiled_step(
@@ -139,14 +179,17 @@ def compiled_step(
         update(means)
 
     def step(*batch: ms.Tensor) -> ms.Tensor:
+        global _stop
         loss, found = first(*batch)
-        # All numbers travel as one tensor: each on its own takes milliseconds. The last says of how many rows they are the mean.
-        numbers = [tensor.asnumpy().ravel() for tensor in (loss, *found, *statistics)]
-        line = total(
-            ms.Tensor(np.concatenate([*numbers, np.ones(1, np.float32)]) * np.float32(len(batch[0])))
-        ).asnumpy()
+        # All numbers travel as one tensor: each on its own takes milliseconds. The last two say of how many rows they are the
+        # mean, and whether a worker has to stop.
+        numbers = np.concatenate([tensor.asnumpy().ravel() for tensor in (loss, *found, *statistics)])
+        rows = np.float32(len(batch[0]))
+        with _in_words():
+            line = total(ms.Tensor(np.append(numbers * rows, np.float32([rows, len(_asked)])))).asnumpy()
+        _stop = line[-1] > 0
         means = [
-            ms.Tensor(part.reshape(shape)) for part, shape in zip(np.split(line[:-1] / line[-1], ends[:-1]), shapes)
+            ms.Tensor(part.reshape(shape)) for part, shape in zip(np.split(line[:-2] / line[-2], ends[:-1]), shapes)
         ]
         second(*means[1 : 1 + len(found)])
         for parameter, mean in zip(statistics, means[1 + len(found) :]):

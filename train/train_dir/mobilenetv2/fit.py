@@ -68,7 +68,7 @@ def fit(
     position = states.load([*model.get_parameters(), *optimizer.get_parameters()]) if states else Position()
     if position.best is None:
         position.best, position.kept = _score(measure()), values(model)
-    with states.saved_when_stopped(position) if states else nullcontext():
+    with distributed.stopped_together(), states.saved_when_stopped(position) if states else nullcontext():
         while len(position.history) < min(plan.epochs, position.best_epoch + 1 + plan.patience):
             row = run_epoch(model, step, batches, measure, position, plan.epochs, schedule, states)
             record(row)
@@ -117,6 +117,7 @@ def run_epoch(
             now = time.monotonic()
             durations.append(1000 * (now - last))
             last = now
+        distributed.stop_if_asked()
         if now - said >= SECONDS or number == steps:
             said = now
             log.info(

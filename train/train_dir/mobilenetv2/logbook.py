@@ -40,9 +40,9 @@ class _File(logging.FileHandler):
         log.warning("%s cannot be written to any more (%s).", self.baseFilename, sys.exc_info()[1])
 
 
-def start(folder: Optional[Path]) -> None:
-    """Make `folder` and begin its train.log anew; without one, there is only the console. Raises UserError where that is not
-    possible, or another run is at it."""
+def start(folder: Optional[Path], anew: bool = True) -> None:
+    """Make `folder` and begin its train.log, or go on with it where not anew; without a folder, there is only the console. Raises
+    UserError where that is not possible, or another run is at it."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a console that cannot show Chinese must not end the run
     log = logging.getLogger(NAME)
@@ -51,20 +51,21 @@ def start(folder: Optional[Path]) -> None:
     for handler in log.handlers[:]:
         log.removeHandler(handler)
         handler.close()
-    handlers = [_Console(), *([_begun(folder)] if folder else [])]
+    handlers = [_Console(), *([_begun(folder, anew)] if folder else [])]
     for handler in handlers:
         handler.setFormatter(_Formatter())
         log.addHandler(handler)
 
 
-def _begun(folder: Path) -> logging.Handler:
+def _begun(folder: Path, anew: bool) -> logging.Handler:
     try:
         if (folder / "mobilenetv2.ckpt").is_dir():
             raise IsADirectoryError(0, "mobilenetv2.ckpt in it is a folder")
         folder.mkdir(parents=True, exist_ok=True)
         file = _File(folder / "train.log", "a", encoding="utf-8", errors="backslashreplace")
         _lock(file.stream, folder)
-        file.stream.truncate(0)
+        if anew:
+            file.stream.truncate(0)
     except OSError as error:
         raise UserError(
             f"--output_path={folder}: cannot be written to ({error.strerror}); choose another folder"

@@ -164,6 +164,11 @@ class States:
             raise
 
 
+def waits(folder: Path) -> bool:
+    """Whether a training that was stopped may be found in it."""
+    return any(os.path.exists(folder / name) for name in FILES)
+
+
 def clear(folder: Path) -> None:
     """Of a run that is complete, nothing is to be gone on from."""
     for name in FILES:

@@ -49,9 +49,9 @@ def listening() -> Iterator[None]:
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Iterator[List[int]]:
     """What is done inside is done as a whole: a request to stop waits for the end of the block. A second one does not: it ends
-    the process at once."""
+    the process at once. Yields the signals of the requests that wait."""
     asked: List[int] = []
 
     def wait(number: int, frame: Optional[FrameType]) -> None:
@@ -66,7 +66,7 @@ def uninterrupted() -> Iterator[None]:
     for number in handlers:
         signal.signal(number, wait)
     try:
-        yield
+        yield asked
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
