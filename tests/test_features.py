@@ -28,6 +28,7 @@ def test_photos_that_were_decoded_for_the_check_are_not_decoded_again(room, few,
     known = features(network, photos, checked.decoded, cache, workers=2)
     np.testing.assert_array_equal(known.whole, plain.whole)
     assert len(read) == {0: 24, 10: 14, 100: 0}[room]
+    assert len(checked.decoded._pictures) == {0: 0, 10: 0, 100: 100}[room]  # the photos to validate are still in there
 
 
 def test_cache_recomputes_just_what_changed(few, drawn, tmp_path):

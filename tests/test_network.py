@@ -49,7 +49,12 @@ def test_our_own_forward_pass_computes_what_mindspore_computes(padding, width, s
     model = randomised(MobileNetV2(Architecture(width, padding, epsilon=1e-3), classes=2)).set_train(False)
     pictures = np.random.default_rng(1).standard_normal((3, 3, size, size)).astype(np.float32)
     ours = feature_maps(model)(pictures)
-    np.testing.assert_array_equal(feature_maps(model)(pictures[:1]), ours[:1])  # alone, all processors share it
+    monkeypatch.setattr(inference, "processors", lambda: 3)
+    shared, parts = feature_maps(model), []
+    submit = shared._threads.submit
+    monkeypatch.setattr(shared._threads, "submit", lambda *work: parts.append(work) or submit(*work))
+    np.testing.assert_array_equal(shared(pictures[:1]), ours[:1])
+    assert len(parts) > 20
     monkeypatch.setattr(inference, "KERNELS", ())
     expected = feature_maps(model)(pictures)
     assert expected.max() > 1 and expected.std() > 0.1
@@ -76,7 +81,13 @@ def test_padding_styles_differ():
 @pytest.mark.parametrize("padding", ["symmetric", "same"])
 @pytest.mark.parametrize(  # stride 2; stride 1 and residual; the stem and the first block, which does not expand, together
     "width, part, shape",
-    [(0.25, 2, (8, 30)), (0.25, 3, (8, 9)), (0.25, 3, (8, 2)), (0.5, slice(2), (3, 31)), (0.25, slice(2), (3, 31))],
+    [
+        (0.25, 2, (8, 30, 17)),
+        (0.25, 3, (8, 60, 45)),
+        (0.25, 3, (8, 2, 1)),
+        (0.5, slice(2), (3, 31, 31)),
+        (0.25, slice(2), (3, 31, 31)),
+    ],
 )
 @pytest.mark.parametrize("statistics", [None, False])  # of the batch; those of the network
 def test_fused_kernel_trains_as_mindspore_trains(padding, width, part, shape, statistics, monkeypatch):
@@ -86,11 +97,19 @@ def test_fused_kernel_trains_as_mindspore_trains(padding, width, part, shape, st
     plain = MobileNetV2(architecture, classes=2)
     assign(plain, {parameter.name: parameter.asnumpy() for parameter in fused.get_parameters()})
     random = np.random.default_rng(1)
-    channels, size = shape
-    x = ms.Tensor(random.uniform(0, 3, (11, channels, size, size)).astype(np.float32))
+    x = ms.Tensor(random.uniform(0, 3, (11, *shape)).astype(np.float32))
     results = [one_training_step(model.features[part], statistics, x) for model in (fused, plain)]
     for ours, expected in zip(*results):
         np.testing.assert_allclose(ours, expected, rtol=2e-3, atol=2e-3 * max(1.0, np.abs(expected).max()))
+
+
+def test_moving_variances_are_those_of_the_data():
+    x = np.random.default_rng(0).normal(30, 2, (3, 8, 2, 3)).astype(np.float32)
+    weight, norms = np.ones((8, 1, 3, 3), np.float32), np.ones((4, 8), np.float32)
+    operator = network.depthwise_training(1, False, 1e-5)[True]
+    _, moments = operator(*map(ms.Tensor, (x, weight, norms, np.zeros_like(norms))))
+    expected = [x.mean((0, 2, 3)), x.var((0, 2, 3), ddof=1)]
+    np.testing.assert_allclose(moments.asnumpy()[:2], expected, rtol=1e-5)
 
 
 def test_a_trained_network_has_mindspores_logits_and_gradients(monkeypatch):

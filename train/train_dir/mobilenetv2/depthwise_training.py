@@ -21,7 +21,7 @@ from .convolutions import compiled, geometry, part
 from .device import processors
 
 _THREADS = processors()
-LINE = 8192  # numbers, about: two lines of them fit into a processor's first cache
+LINE = 8192  # numbers, about: the few lines that a loop goes over fit into a processor's own cache
 CHUNK = 8  # numbers that are copied at a time
 _pool = ThreadPoolExecutor(_THREADS, "depthwise-training")
 
@@ -29,7 +29,7 @@ _pool = ThreadPoolExecutor(_THREADS, "depthwise-training")
 class Shape(NamedTuple):
     """Of one channel: its pictures, their sides, those of the convolution's output, and how its pictures lie in a line.
 
-    Rows of `pitch` numbers, planes of `plane`: the zeros after a row are those before the next one, too. before: where the first
+    Rows of `pitch` numbers, planes of `plane`: the zeros after a row are those before the next one, too. first: where the first
     pixel of a plane is. The convolution's result stays where its window of 3x3 begins, with stride 2 there are gaps between.
     """
 
@@ -39,7 +39,7 @@ class Shape(NamedTuple):
     rows: int
     columns: int
     stride: int
-    before: int
+    first: int
     pitch: int
     plane: int
     group: int  # pictures that are worked on at a time
@@ -82,16 +82,17 @@ def _copy_rows(source, i, step, target, j, stride, rows, columns):
 
 @part
 def _spread(x, c, s, line):
-    """Channel c of x f32 [N, C, H * W] -> line f32 [N * plane], only its pixels."""
+    """Channel c of x f32 [N, C, H * W] -> line f32 [N * plane]. Between the pixels, anything may be left: whoever reads the line
+    multiplies that by 0."""
     for n in range(s.count):
-        _copy_rows(x[n, c], 0, s.width, line, n * s.plane + s.before, s.pitch, s.height, s.width)
+        _copy_rows(x[n, c], 0, s.width, line, n * s.plane + s.first, s.pitch, s.height, s.width)
 
 
 @part
 def _gather(line, s, out, c):
     """Undoes `_spread`."""
     for n in range(s.count):
-        _copy_rows(line, n * s.plane + s.before, s.pitch, out[n, c], 0, s.width, s.height, s.width)
+        _copy_rows(line, n * s.plane + s.first, s.pitch, out[n, c], 0, s.width, s.height, s.width)
 
 
 @part
@@ -121,9 +122,14 @@ def _gather_results(line, s, out, c):
 
 
 @part
-def _moments(line, used, count, centre):
-    """Mean and variance of the `count` numbers of the line where `used`, of one group, is 1; `centre` is a guess of the mean."""
-    first, second = 0.0, 0.0
+def _moments(line, used, count):
+    """Mean and variance of the `count` numbers of the line where `used`, of one group, is 1; in one pass, from a centre that is
+    the mean of the first group."""
+    total, numbers = np.float32(0), np.float32(0)
+    for i in range(len(used)):
+        total += line[i] * used[i]
+        numbers += used[i]
+    centre, first, second = total / numbers, 0.0, 0.0
     for begin in range(0, len(line), len(used)):
         values, a, b = line[begin : begin + len(used)], np.float32(0), np.float32(0)
         for i in range(len(values)):
@@ -198,33 +204,33 @@ def _forward(x, norms, weight, epsilon, batch, s, pixels, results, start, stop, 
     pixels, results f32 [group * plane]: 1 where these are, else 0.
     """
     size, length = s.count * s.plane, len(pixels)
-    before, after = np.zeros(size, np.float32), np.empty(size, np.float32)
+    inputs, outputs = np.zeros(size, np.float32), np.empty(size, np.float32)
     line = np.zeros(length + 2 * s.pitch + 2, np.float32)
     for c in range(start, stop):
-        _spread(x, c, s, before)
+        _spread(x, c, s, inputs)
         if batch:
-            moments[0, c], moments[1, c] = _moments(before, pixels, s.count * s.height * s.width, moments[0, c])
+            moments[0, c], moments[1, c] = _moments(inputs, pixels, s.count * s.height * s.width)
         scale = norms[0, c] / np.sqrt(moments[1, c] + epsilon)
         shift = norms[1, c] - moments[0, c] * scale
         for begin in range(0, size, length):
             piece = slice(begin, begin + length)
-            _relu6(before[piece], scale, shift, pixels, line)
-            _convolve(line, weight[c, 0], s.pitch, after[piece])
+            _relu6(inputs[piece], scale, shift, pixels, line)
+            _convolve(line, weight[c, 0], s.pitch, outputs[piece])
         if batch:
-            moments[2, c], moments[3, c] = _moments(after, results, s.count * s.rows * s.columns, moments[2, c])
+            moments[2, c], moments[3, c] = _moments(outputs, results, s.count * s.rows * s.columns)
         scale = norms[2, c] / np.sqrt(moments[3, c] + epsilon)
         shift = norms[3, c] - moments[2, c] * scale
         for begin in range(0, size, length):
             piece = slice(begin, begin + length)
-            _relu6(after[piece], scale, shift, results, before[piece])
-        _gather_results(before, s, out, c)
+            _relu6(outputs[piece], scale, shift, results, inputs[piece])
+        _gather_results(inputs, s, out, c)
 
 
 @compiled
 def _backward(x, norms, weight, moments, d_out, epsilon, batch, s, pixels, results, start, stop, dx, d_norms, d_weight):
     """The gradients dx f32 [N, C, H * W], d_norms f32 [4, C] and d_weight f32 [C, 1, 3, 3] for these channels."""
     size, length, margin = s.count * s.plane, len(pixels), 2 * s.pitch + 2
-    before, after, inner = np.zeros(size, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
+    inputs, outputs, inner = np.zeros(size, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
     line = np.zeros(length + margin, np.float32)
     padded = np.zeros(margin + size, np.float32)
     outer = padded[margin:]
@@ -234,36 +240,36 @@ def _backward(x, norms, weight, moments, d_out, epsilon, batch, s, pixels, resul
         inverse = np.float32(1) / np.sqrt(moments[1, c] + epsilon), np.float32(1) / np.sqrt(moments[3, c] + epsilon)
         scale = norms[0, c] * inverse[0], norms[2, c] * inverse[1]
         shift = norms[1, c] - moments[0, c] * scale[0], norms[3, c] - moments[2, c] * scale[1]
-        _spread(x, c, s, before)
+        _spread(x, c, s, inputs)
         _spread_results(d_out, c, s, outer)
         first, second = 0.0, 0.0
         for begin in range(0, size, length):
             piece = slice(begin, begin + length)
-            _relu6(before[piece], scale[0], shift[0], pixels, line)
-            _convolve(line, w, s.pitch, after[piece])
-            a, b = _gate(after[piece], moments[2, c], scale[1], shift[1], results, outer[piece])
+            _relu6(inputs[piece], scale[0], shift[0], pixels, line)
+            _convolve(line, w, s.pitch, outputs[piece])
+            a, b = _gate(outputs[piece], moments[2, c], scale[1], shift[1], results, outer[piece])
             first += a
             second += b
         d_norms[2, c], d_norms[3, c] = first * inverse[1], second
-        numbers = s.count * s.rows * s.columns if batch else np.inf
-        constant, slope = np.float32(second / numbers), np.float32(first / numbers) * inverse[1] * inverse[1]
+        share = 1 / (s.count * s.rows * s.columns) if batch else 0.0
+        constant, slope = np.float32(second * share), np.float32(first * share) * inverse[1] * inverse[1]
         dw[:] = 0
         first, second = 0.0, 0.0
         for begin in range(0, size, length):
             piece = slice(begin, begin + length)
-            _norm_backward(after[piece], moments[2, c], scale[1], constant, slope, results, outer[piece])
-            _relu6(before[piece], scale[0], shift[0], pixels, line)
+            _norm_backward(outputs[piece], moments[2, c], scale[1], constant, slope, results, outer[piece])
+            _relu6(inputs[piece], scale[0], shift[0], pixels, line)
             _correlate(outer[piece], line, s.pitch, dw)
             _convolve(padded[begin:], turned, s.pitch, inner[piece])
-            a, b = _gate(before[piece], moments[0, c], scale[0], shift[0], pixels, inner[piece])
+            a, b = _gate(inputs[piece], moments[0, c], scale[0], shift[0], pixels, inner[piece])
             first += a
             second += b
         d_norms[0, c], d_norms[1, c] = first * inverse[0], second
-        numbers = s.count * s.height * s.width if batch else np.inf
-        constant, slope = np.float32(second / numbers), np.float32(first / numbers) * inverse[0] * inverse[0]
+        share = 1 / (s.count * s.height * s.width) if batch else 0.0
+        constant, slope = np.float32(second * share), np.float32(first * share) * inverse[0] * inverse[0]
         for begin in range(0, size, length):
             piece = slice(begin, begin + length)
-            _norm_backward(before[piece], moments[0, c], scale[0], constant, slope, pixels, inner[piece])
+            _norm_backward(inputs[piece], moments[0, c], scale[0], constant, slope, pixels, inner[piece])
         _gather(inner, s, dx, c)
 
 

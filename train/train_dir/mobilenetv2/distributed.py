@@ -13,7 +13,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import communication, nn, ops
 
-from .errors import UserError
+from .errors import UserError, WorkerLost
 from .stopping import Terminated, uninterrupted
 
 Item = TypeVar("Item")
@@ -49,11 +49,11 @@ def _line(error: Exception) -> str:
 
 @contextmanager
 def _in_words() -> Iterator[None]:
-    """Around what needs all workers: the end of one of them becomes a UserError."""
+    """Around what needs all workers: the end of one of them becomes an error in words."""
     try:
         yield
     except RuntimeError as error:
-        raise UserError(
+        raise WorkerLost(
             f"a worker has ended before its time, or was not found: {_line(error)} Look into the other workers' logs; the same "
             "command goes on from the last state in the output folder"
         ) from None
@@ -145,7 +145,7 @@ def stopped_together() -> Iterator[None]:
 
 
 def stop_if_asked() -> None:
-    """Between two steps. Raises Terminated if any worker was asked to stop before the last one."""
+    """Between two steps. Raises Terminated if any worker was asked to stop before the step that is done."""
     if _stop:
         raise Terminated
 

@@ -8,6 +8,10 @@ class UserError(Exception):
     """Says what happened, where, and what to do. Shown without a stack; the process then ends with exit code 2."""
 
 
+class WorkerLost(UserError):
+    """Another worker has ended in the middle of a step: what this one holds is neither before nor after it."""
+
+
 def out_of_memory(error: Exception) -> bool:
     """Whether that is what an error says; MindSpore has no type of its own for it."""
     said = str(error).lower()

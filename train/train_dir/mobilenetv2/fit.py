@@ -68,7 +68,8 @@ def fit(
     position = states.load([*model.get_parameters(), *optimizer.get_parameters()]) if states else Position()
     if position.best is None:
         position.best, position.kept = _score(measure()), values(model)
-    with distributed.stopped_together(), states.saved_when_stopped(position) if states else nullcontext():
+    together = distributed.stopped_together() if distribute else nullcontext()
+    with together, states.saved_when_stopped(position) if states else nullcontext():
         while len(position.history) < min(plan.epochs, position.best_epoch + 1 + plan.patience):
             row = run_epoch(model, step, batches, measure, position, plan.epochs, schedule, states)
             record(row)

@@ -45,7 +45,7 @@ def feature_maps(network: MobileNetV2) -> Callable[[np.ndarray], np.ndarray]:
 
 
 class _Forward:
-    """Of many pictures, each processor takes one at a time. A single one they share, layer by layer, by output channels."""
+    """Of many pictures, each processor takes one at a time. A single one is shared, layer by layer, by output channels."""
 
     def __init__(self, network: MobileNetV2):
         first, *blocks, last = network.features
@@ -69,7 +69,10 @@ class _Forward:
             other.result()
 
     def _one(self, picture: np.ndarray, share: "Share") -> np.ndarray:
-        memory = self._spare.pop() if self._spare else _Memory()
+        try:
+            memory = self._spare.pop()
+        except IndexError:
+            memory = _Memory()
         x, side = np.ascontiguousarray(picture).reshape(3, -1), picture.shape[1]
         for number, layer in enumerate(self._layers):
             x, side = layer(x, side, partial(memory.take, number % 2), share)

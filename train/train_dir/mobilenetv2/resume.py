@@ -20,7 +20,7 @@ import mindspore as ms
 import numpy as np
 
 from . import distributed
-from .errors import UserError
+from .errors import UserError, WorkerLost
 from .files import atomic
 from .folder import PhotoSet
 from .network import MobileNetV2, fingerprint
@@ -159,6 +159,8 @@ class States:
         gone."""
         try:
             yield
+        except WorkerLost:
+            raise
         except (KeyboardInterrupt, UserError):
             self.save(position)
             raise
