@@ -190,6 +190,14 @@ def _gate(x, mean, scale, shift, used, gradient):
 
 
 @part
+def _own_moments(first, second, inverse, count, batch):
+    """What the gradient loses because the moments are its batch's own: a constant, and a slope over the distance from the mean.
+    first, second: from `_gate`; inverse: 1 / deviation; count: of the batch's numbers. 0 for moments that were given."""
+    share = 1 / count if batch else 0.0
+    return np.float32(second * share), np.float32(first * share) * inverse * inverse
+
+
+@part
 def _norm_backward(x, mean, scale, constant, slope, used, gradient):
     """The gradient of norm(x) becomes that of x."""
     for i in range(len(x)):
@@ -251,8 +259,7 @@ def _backward(x, norms, weight, moments, d_out, epsilon, batch, s, pixels, resul
             first += a
             second += b
         d_norms[2, c], d_norms[3, c] = first * inverse[1], second
-        share = 1 / (s.count * s.rows * s.columns) if batch else 0.0
-        constant, slope = np.float32(second * share), np.float32(first * share) * inverse[1] * inverse[1]
+        constant, slope = _own_moments(first, second, inverse[1], s.count * s.rows * s.columns, batch)
         dw[:] = 0
         first, second = 0.0, 0.0
         for begin in range(0, size, length):
@@ -265,8 +272,7 @@ def _backward(x, norms, weight, moments, d_out, epsilon, batch, s, pixels, resul
             first += a
             second += b
         d_norms[0, c], d_norms[1, c] = first * inverse[0], second
-        share = 1 / (s.count * s.height * s.width) if batch else 0.0
-        constant, slope = np.float32(second * share), np.float32(first * share) * inverse[0] * inverse[0]
+        constant, slope = _own_moments(first, second, inverse[0], s.count * s.height * s.width, batch)
         for begin in range(0, size, length):
             piece = slice(begin, begin + length)
             _norm_backward(inputs[piece], moments[0, c], scale[0], constant, slope, pixels, inner[piece])

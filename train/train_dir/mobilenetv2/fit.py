@@ -60,9 +60,8 @@ def fit(
     step = _step(model, optimizer, plan.label_smoothing, distribute)
 
     def measure() -> Dict[str, Any]:
-        logits = (
-            distributed.of_first(validate()) if distribute else validate()
-        )  # all have to find the same epoch the best
+        # All workers have to find the same epoch the best.
+        logits = distributed.of_first(validate()) if distribute else validate()
         return summary(logits, val_labels, plan.label_smoothing)
 
     position = states.load([*model.get_parameters(), *optimizer.get_parameters()]) if states else Position()
