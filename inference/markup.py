@@ -12,11 +12,13 @@ import numpy as np
 from PIL import Image
 from predictor import Answer
 from rows import record, write_csv
-from texts import TEXTS, problem
+from texts import TEXTS
 
 from mobilenetv2.activation import overlay
 from mobilenetv2.folder import NEITHER
-from mobilenetv2.pixels import PictureError, Preprocessing
+from mobilenetv2.picture_errors import PictureError
+from mobilenetv2.pixels import Preprocessing
+from mobilenetv2.words import in_language
 
 THUMBNAIL = 96  # pixels; shown at half of it, for sharp screens
 STYLE = """
@@ -64,7 +66,7 @@ def nearest(answer: Answer, title: str) -> str:
 
 def _row(name: str, result: Union[Answer, PictureError], preprocessing: Preprocessing, language: str) -> str:
     if isinstance(result, PictureError):
-        return _cells("", name, f'<span class="bad">{escape(problem(result, language))}</span>')
+        return _cells("", name, f'<span class="bad">{escape(in_language(result.words, language))}</span>')
     thumbnail = overlay(result.pixels, np.zeros_like(result.activation), preprocessing).resize((THUMBNAIL, THUMBNAIL))
     image = f'<img src="{_jpeg(thumbnail)}" alt="">'
     if result.label == NEITHER:

@@ -11,12 +11,13 @@ import markup
 import numpy as np
 from predictor import Answer, Predictor
 from rows import record
-from texts import LANGUAGES, TEXTS, preferred, problem
+from texts import LANGUAGES, TEXTS, preferred
 
 from mobilenetv2.activation import overlay
 from mobilenetv2.checkpoint import EMBEDDED
 from mobilenetv2.folder import NEITHER
-from mobilenetv2.pixels import PictureError
+from mobilenetv2.picture_errors import PictureError
+from mobilenetv2.words import in_language
 
 MOST = 500  # pictures in one batch
 AT_ONCE = 4  # requests that are worked on; the network answers one at a time, while others are read and written
@@ -83,7 +84,7 @@ class Page:
             return refusal, None, None, ""
         texts, answer = TEXTS[language], self._answer(file)
         if isinstance(answer, PictureError):
-            return texts["bad"].format(problem=problem(answer, language)), None, None, ""
+            return texts["bad"].format(problem=in_language(answer.words, language)), None, None, ""
         best = max(answer.confidences, key=answer.confidences.get)
         title = texts["neither"] if answer.label == NEITHER else f"{plain(best)} · {answer.confidences[best]:.1%}"
         lines = [f"## {title}"]
@@ -129,7 +130,7 @@ class Page:
         try:
             return self._predictor.answer(Path(file).read_bytes())
         except OSError:
-            return PictureError("gone", "the file is not on the server any more; upload it again")
+            return PictureError("gone")
         except PictureError as error:
             return error
 

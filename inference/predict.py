@@ -20,7 +20,7 @@ from rows import record, write_csv, write_jsonl
 from mobilenetv2 import logbook
 from mobilenetv2.errors import UserError
 from mobilenetv2.folder import SUFFIXES
-from mobilenetv2.pixels import PictureError
+from mobilenetv2.picture_errors import PictureError
 from mobilenetv2.progress import progress
 
 

@@ -26,7 +26,8 @@ from mobilenetv2.forward import forward
 from mobilenetv2.inference import feature_maps
 from mobilenetv2.metrics import log_softmax
 from mobilenetv2.network import middle, pool
-from mobilenetv2.pixels import PictureError, header, pixels
+from mobilenetv2.picture_errors import PictureError
+from mobilenetv2.pixels import header, pixels
 from mobilenetv2.progress import parallel
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ class Predictor:
         try:
             return name, self._read(file.read_bytes())
         except OSError as error:
-            return name, PictureError("gone", f"cannot be read ({error.strerror})")
+            return name, PictureError("unreadable", reason=error.strerror)
         except PictureError as error:
             return name, error
 

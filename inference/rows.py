@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterable, Sequence, TextIO, Union
 
 from predictor import Answer
 
-from mobilenetv2.pixels import PictureError
+from mobilenetv2.picture_errors import PictureError
 from mobilenetv2.words import cell
 
 

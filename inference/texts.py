@@ -2,9 +2,6 @@
 
 from typing import Dict
 
-from mobilenetv2.pixels import PictureError
-from mobilenetv2.words import PROBLEMS_ZH
-
 LANGUAGES = {"zh": "中文", "en": "English"}
 TEXTS: Dict[str, Dict[str, str]] = {
     "en": {
@@ -86,8 +83,3 @@ def preferred(accept_language: str) -> str:
             continue
     known = [name for quality, name in sorted(weighed, key=lambda item: -item[0]) if name in TEXTS and quality > 0]
     return known[0] if known else "en"
-
-
-def problem(error: PictureError, language: str) -> str:
-    """What is wrong with a picture, without a full stop."""
-    return PROBLEMS_ZH[error.kind] if language == "zh" else str(error)

@@ -26,9 +26,10 @@ from conftest import ROOT, SHARED
 from hostile import bmp, chunk, ckpt, encoded, encoded_array, npz, safetensors, tiff
 from PIL import Image, ImageOps, features
 
-from mobilenetv2 import checkpoint, drawings, duplicates, glance, quality, weights
+from mobilenetv2 import checkpoint, copy_search, drawings, glance, shortcuts, weights
 from mobilenetv2.errors import UserError
-from mobilenetv2.pixels import PictureError, Preprocessing, decode, header, pixels
+from mobilenetv2.picture_errors import PictureError
+from mobilenetv2.pixels import Preprocessing, decode, header, pixels
 from mobilenetv2.views import views
 
 SECONDS, MIB = 5, 1536  # for one input; the memory is beyond that of the program itself
@@ -191,8 +192,8 @@ class Pictures:
             assert np.isfinite(views(data, SMALL, 0, [0, 1])).all()
             assert ImageOps.fit(decode(data, 64), (64, 64)).size == (64, 64)
             self._looks.append(look)
-            duplicates.near_duplicates([look.thumbnail for look in self._looks])
-            quality.giveaways("ab", np.arange(len(self._looks)) % 2, self._looks)
+            copy_search.near_duplicates([look.thumbnail for look in self._looks])
+            shortcuts.shortcuts_of("ab", np.arange(len(self._looks)) % 2, self._looks)
         return "pixels"
 
 

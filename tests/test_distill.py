@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import List
 
@@ -15,10 +14,9 @@ from conftest import TRAIN, Run, metrics
 
 from mobilenetv2 import checkpoint, folder, resume
 from mobilenetv2.cache import PhotoCache
-from mobilenetv2.check import check
+from mobilenetv2.check import check_photos
 from mobilenetv2.forward import answered
 from mobilenetv2.lessons import MIRRORED, regions
-from mobilenetv2.settings import Settings
 
 
 def arguments(drawn: Path, cache: Path, output: Path) -> List[str]:
@@ -68,10 +66,8 @@ def test_distillation_stopped_and_resumed_writes_the_same_bytes(drawn, cache, tm
     assert losses[1] < losses[0]
     with open(files[0].parent / "validation.csv", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    settings = replace(Settings(), workers=2)
-    data = check(
-        folder.scan(str(tmp_path / "photos"), 0), description.preprocessing, PhotoCache(str(cache)), settings
-    ).data
+    found = folder.scan(str(tmp_path / "photos"), 0)
+    data = check_photos(found, description.preprocessing, PhotoCache(str(cache)), workers=2).data
     logits = answered(network, data.split("val"), description.preprocessing, 2)
     expected = [[float(row[f"logit {name}"]) for name in description.classes] for row in rows]
     np.testing.assert_allclose(logits, expected, atol=1e-5)  # the metrics are those of the rounded network

@@ -60,8 +60,8 @@ alone = forward.both(network)(np.stack([pixels(photo.file.read_bytes(), descript
 folder.Photo.read = lambda photo: photo.file.read_bytes()  # not checked before
 forward.pixels = lambda data, preprocessing: seen.append(data) or pixels(data, preprocessing)
 together = forward.pooled(network, photos, description.preprocessing, 1)
-same = np.array_equal(together.whole[:, 0], alone[:, 0]) and np.array_equal(together.middle, alone[:, 1])
-print("answered", len(together.whole), "of which here", len(seen), "the same as alone", same, sep="|")
+same = np.array_equal(together.pooled[:, 0], alone[:, 0]) and np.array_equal(together.center, alone[:, 1])
+print("answered", len(together.pooled), "of which here", len(seen), "the same as alone", same, sep="|")
 """
 
 

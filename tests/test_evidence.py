@@ -11,18 +11,37 @@ from conftest import SHARED, needs_shared
 from mindspore import nn
 from scipy.stats import binom
 
-from mobilenetv2 import checkpoint, folder, weights
+from mobilenetv2 import checkpoint, cross_validation, folder, neither, regression, weights
 from mobilenetv2.cache import PhotoCache
-from mobilenetv2.calibration import ece, fit_temperature, reliability
-from mobilenetv2.check import check
-from mobilenetv2.features import features
-from mobilenetv2.folds import assign_folds, out_of_fold, softmax_regression, unit
-from mobilenetv2.head import classify, train_head
+from mobilenetv2.calibration import fit_temperature, reliability
+from mobilenetv2.check import check_photos
+from mobilenetv2.config import DEFAULTS, Settings, resolve
+from mobilenetv2.cross_validation import unit
+from mobilenetv2.extraction import features
+from mobilenetv2.head import classify, train_classifier
 from mobilenetv2.intervals import interval, words
 from mobilenetv2.metrics import confusion, per_class
-from mobilenetv2.neither import Neither, directions, learn
+from mobilenetv2.neither import Neither, directions
 from mobilenetv2.network import MobileNetV2
-from mobilenetv2.settings import HEAD, Settings
+
+PENALTY, SMOOTHING = DEFAULTS["head"]["fold_penalty"], DEFAULTS["head"]["label_smoothing"]
+
+
+def assign_folds(labels, groups, seed):
+    return cross_validation.assign_folds(labels, groups, seed, DEFAULTS["head"]["folds"])
+
+
+def out_of_fold(features, labels, fold, classes):
+    return cross_validation.out_of_fold(features, labels, fold, classes, PENALTY, SMOOTHING)
+
+
+def softmax_regression(features, labels, classes):
+    return regression.softmax_regression(features, labels, classes, PENALTY, SMOOTHING)
+
+
+def learn(features, labels, fold, projection, strangers=None, refused=0.02):
+    return neither.learn(features, labels, fold, projection, strangers, refused)
+
 
 WEIGHTS = SHARED / "weights" / "mobilenetv2_imagenet.npz"
 
@@ -112,8 +131,8 @@ def test_temperature_is_found_again():
     for factor in (0.3, 1.0, 4.0):
         assert fit_temperature(factor * truth, labels) == pytest.approx(factor, rel=0.08)
     before, after = reliability(4 * truth, labels), reliability(4 * truth, labels, 4.0)
-    assert ece(before) > 0.12 and ece(after) < 0.025
-    assert sum(row["count"] for row in before) == 4000 and before[0]["count"] == 0 and len(before) == 15
+    assert before.ece > 0.12 and after.ece < 0.025
+    assert sum(row["count"] for row in before.bins) == 4000 and before.bins[0]["count"] == 0 and len(before.bins) == 15
 
 
 def test_all_right_does_not_promise_everything():
@@ -125,8 +144,8 @@ def test_all_right_does_not_promise_everything():
 
 def test_ece_by_hand():
     logits = np.log(np.float32([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.0001, 0.9999]]))
-    assert ece(reliability(logits, np.int32([0, 1, 1, 1]))) == pytest.approx((2 * 0.4 + 0.4 + 0.0001) / 4, abs=1e-4)
-    assert ece(reliability(logits[:0], np.zeros(0, np.int32))) == 0
+    assert reliability(logits, np.int32([0, 1, 1, 1])).ece == pytest.approx((2 * 0.4 + 0.4 + 0.0001) / 4, abs=1e-4)
+    assert reliability(logits[:0], np.zeros(0, np.int32)).ece == 0
 
 
 def test_neither_from_features_alone():
@@ -214,7 +233,7 @@ def real(photos, cache):
     network = MobileNetV2(start.architecture, 2)
     weights.initialise(network, start, description.classes)
     preprocessing = description.preprocessing
-    checked = check(folder.scan(str(SHARED / "photos"), 0), preprocessing, store, replace(Settings(), workers=2))
+    checked = check_photos(folder.scan(str(SHARED / "photos"), 0), preprocessing, store, workers=2)
     data, decoded = checked.data, checked.decoded
     strangers = [
         folder.Photo(file, file.name, 0, "train", hashlib.sha256(file.read_bytes()).hexdigest())
@@ -226,12 +245,12 @@ def real(photos, cache):
     )
     strange = features(network, strangers, decoded, store, workers=2)
     return Real(
-        train.whole,
+        train.pooled,
         data.labels("train"),
-        val.whole[:, 0],
+        val.pooled[:, 0],
         data.labels("val"),
-        {"train": train.middle, "val": val.middle, "strangers": strange.middle},
-        classify(trained.classifier, val.whole[:, 0]),
+        {"train": train.center, "val": val.center, "strangers": strange.center},
+        classify(trained.classifier, val.pooled[:, 0]),
         np.load(WEIGHTS)["classifier.1.weight"],
         data,
     )
@@ -254,12 +273,10 @@ def test_that_holds_for_few_photos(real, count, views):
     rows = np.concatenate([np.flatnonzero(real.labels == label)[:count] for label in (0, 1)])
     numbers = np.resize(np.arange(real.train.shape[1]), views)
     few, labels = real.train[rows][:, numbers], real.labels[rows]
-    data = folder.PhotoSet(
-        real.data.classes, (*(real.data.split("train")[row] for row in rows), *real.data.split("val")), ()
-    )
     ms.set_seed(0)
     classifier = nn.Dense(few.shape[-1], 2)
-    train_head(classifier, few, real.val, data, replace(Settings(), **HEAD, batch_size=16), lambda row: None)
+    plan = resolve(Settings(), None).head
+    train_classifier(classifier, few, real.val, labels, real.val_labels, plan, 0, lambda row: None)
     weight, bias = softmax_regression(few, labels, 2)
     ours, theirs = np.diff(real.val @ weight.T + bias)[:, 0], np.diff(classify(classifier, real.val))[:, 0]
     assert np.corrcoef(ours, theirs)[0, 1] > 0.95
@@ -274,8 +291,8 @@ def test_calibration_on_real_photos(real):
     assert (logits.argmax(1) == real.labels).sum() >= 630
     temperature = fit_temperature(logits, real.labels)
     assert 0.3 < temperature < 0.6  # label smoothing makes the classifier too modest
-    before = ece(reliability(real.logits, real.val_labels))
-    after = ece(reliability(real.logits, real.val_labels, temperature))
+    before = reliability(real.logits, real.val_labels).ece
+    after = reliability(real.logits, real.val_labels, temperature).ece
     assert before > 0.04 and after <= 0.02
 
 

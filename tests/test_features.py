@@ -1,18 +1,16 @@
 """Features of the frozen backbone: computed once, from photos that are decoded once."""
 
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mobilenetv2 import checkpoint, decoded, device, folder
 from mobilenetv2.cache import PhotoCache
-from mobilenetv2.check import check
-from mobilenetv2.features import features
+from mobilenetv2.check import check_photos
+from mobilenetv2.extraction import features
 from mobilenetv2.forward import pooled
 from mobilenetv2.network import MobileNetV2
-from mobilenetv2.settings import Settings
 
 
 @pytest.mark.parametrize("room", [0, 10, 100])
@@ -21,12 +19,12 @@ def test_photos_that_were_decoded_for_the_check_are_not_decoded_again(room, few,
     network, description, _ = checkpoint.load(str(drawn))
     cache, read = PhotoCache(str(tmp_path)), []
     monkeypatch.setattr(decoded, "MAX_BYTES", room * 3 * 128**2)
-    checked = check(folder.scan(str(few), 0), description.preprocessing, cache, replace(Settings(), workers=2))
+    checked = check_photos(folder.scan(str(few), 0), description.preprocessing, cache, 2)
     photos = checked.data.split("train")
     plain = pooled(network, photos, description.preprocessing, 2)
     monkeypatch.setattr(folder.Photo, "read", lambda photo: read.append(photo) or photo.file.read_bytes())
     known = features(network, photos, checked.decoded, cache, workers=2)
-    np.testing.assert_array_equal(known.whole, plain.whole)
+    np.testing.assert_array_equal(known.pooled, plain.pooled)
     assert len(read) == {0: 24, 10: 14, 100: 0}[room]
     assert len(checked.decoded._pictures) == {0: 0, 10: 0, 100: 100}[room]  # the photos to validate are still in there
 
@@ -39,10 +37,10 @@ def test_cache_recomputes_just_what_changed(few, drawn, tmp_path):
     cache = PhotoCache(str(tmp_path / "cache"))
 
     def run(model, seed=0):
-        checked = check(folder.scan(str(root), 0), description.preprocessing, cache, replace(Settings(), workers=2))
+        checked = check_photos(folder.scan(str(root), 0), description.preprocessing, cache, 2)
         known = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*") if file.is_file()}
         known_of_it = features(model, checked.data.split("train"), checked.decoded, cache, 2, seed, 2)
-        out = np.concatenate((known_of_it.whole, known_of_it.middle[:, None]), 1)
+        out = np.concatenate((known_of_it.pooled, known_of_it.center[:, None]), 1)
         after = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*") if file.is_file()}
         return out, [file for file in after if known.get(file) != after[file]]
 

@@ -10,10 +10,9 @@ from PIL import Image
 
 from mobilenetv2 import folder
 from mobilenetv2.cache import PhotoCache
-from mobilenetv2.check import check, judge
+from mobilenetv2.check import check_photos, judge
 from mobilenetv2.errors import UserError
 from mobilenetv2.pixels import Preprocessing
-from mobilenetv2.settings import Settings
 
 
 def fill(root, *names, colour=0):
@@ -34,9 +33,8 @@ def clean(root):
 
 
 def checked(root, bad_files="stop", tmp=None):
-    settings = Settings(workers=2, bad_files=bad_files)
-    found = check(folder.scan(str(root), 0), Preprocessing(32), PhotoCache(str(tmp or root.parent / "cache")), settings)
-    judge(found.data.findings, settings)
+    found = check_photos(folder.scan(str(root), 0), Preprocessing(32), PhotoCache(str(tmp or root.parent / "cache")), 2)
+    judge(found.data.findings, bad_files=bad_files, leaks="stop")
     return found.data
 
 

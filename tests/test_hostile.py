@@ -9,6 +9,7 @@ import string
 import subprocess
 import sys
 import unicodedata
+from dataclasses import fields
 
 import httpx
 import pytest
@@ -18,7 +19,9 @@ from hostile import pictures, weights
 from pages import Server
 from playwright.sync_api import expect, sync_playwright
 
-from mobilenetv2 import folder, settings
+from mobilenetv2 import folder
+from mobilenetv2.command_line import parse_arguments
+from mobilenetv2.config import Settings
 from mobilenetv2.errors import UserError
 from mobilenetv2.words import cell
 
@@ -199,7 +202,7 @@ def test_no_name_is_run_in_report_and_page(named, tmp_path):
 def test_command_lines_of_nonsense():
     """Settings within their limits, or an error in words."""
     chance = random.Random(0)
-    names = [setting.name for setting in settings.fields(settings.Settings)] + ["nonsense", "", "-", "x y", "\x1b"]
+    names = [setting.name for setting in fields(Settings)] + ["nonsense", "", "-", "x y", "\x1b"]
     values = [
         "",
         "auto",
@@ -226,13 +229,13 @@ def test_command_lines_of_nonsense():
             name = f"--{chance.choice(names)}"
             parts += [f"{name}={value}"] if chance.random() < 0.7 else [name, value]
         try:
-            chosen, _ = settings.parse(parts)
+            chosen, _ = parse_arguments(Settings, parts)
         except UserError:
             refused += 1
         except SystemExit as end:  # argparse's own: a value is missing
             assert end.code == 2
         else:
-            for setting in settings.fields(settings.Settings):
+            for setting in fields(Settings):
                 value = getattr(chosen, setting.name)
                 if isinstance(value, (int, float)) and not isinstance(value, bool):
                     assert setting.metadata["low"] <= value <= setting.metadata["high"]

@@ -170,15 +170,22 @@ def test_opens_with_a_broken_checkpoint_and_says_what_to_do(tmp_path, content):
 
 def test_both_languages_say_the_same_things():
     sys.path.insert(0, str(ROOT / "inference"))
-    from texts import PROBLEMS_ZH, TEXTS, preferred
+    from texts import TEXTS, preferred
+
+    from mobilenetv2.picture_errors import PROBLEMS
 
     fields = {
         language: {key: sorted(re.findall(r"{(\w+)", text)) for key, text in texts.items()}
         for language, texts in TEXTS.items()
     }
     assert fields["zh"] == fields["en"]
-    source = (ROOT / "train" / "train_dir" / "mobilenetv2" / "pixels.py").read_text(encoding="utf-8")
-    assert set(PROBLEMS_ZH) == {*re.findall(r'PictureError\(\s*"(\w+)"', source), "gone"}
+    sources = [*ROOT.glob("train/train_dir/mobilenetv2/**/*.py"), *ROOT.glob("inference/*.py")]
+    raised = {
+        kind for file in sources for kind in re.findall(r'PictureError\("(\w+)"', file.read_text(encoding="utf-8"))
+    }
+    assert set(PROBLEMS) == raised
+    for english, chinese in PROBLEMS.values():
+        assert set(re.findall(r"{(\w+)", chinese)) <= set(re.findall(r"{(\w+)", english)) and english != chinese
     headers = {
         "zh-CN,zh;q=0.9,en;q=0.8": "zh",
         "fr-FR,en;q=0.5,zh;q=0.4": "en",

@@ -14,9 +14,10 @@ import pytest
 from conftest import TRAIN
 from PIL import Image
 
-from mobilenetv2.calibration import reliability
+from mobilenetv2.calibration import Calibration, reliability
 from mobilenetv2.errors import UserError
-from mobilenetv2.report import FINDINGS, Answer, Calibration, Refusals, Remark, Report, render, write
+from mobilenetv2.neither import Rejections
+from mobilenetv2.report import FINDINGS, Answer, Remark, Report, render, write
 from mobilenetv2.report_charts import Axis, axis
 from mobilenetv2.report_texts import LANGUAGES, PAIRS, texts
 
@@ -56,7 +57,7 @@ def content(classes: Tuple[str, ...] = HOSTILE) -> Report:
         "val": np.linspace(-1, -0.6, 40),
         "strangers": np.linspace(-0.6, 0.2, 20),
     }
-    kinds = ("conflict", "leak", "copy", "never heard of")
+    kinds = ("conflict", "leak", "copy", "empty")
     return Report(
         classes=classes,
         val=val,
@@ -68,7 +69,7 @@ def content(classes: Tuple[str, ...] = HOSTILE) -> Report:
             for number, name in enumerate(("teacher", "student"))
         },
         calibration=Calibration(0.731, reliability(logits, labels), reliability(logits, labels, 0.731)),
-        neither=Refusals(-0.508, {name: values.astype(np.float32) for name, values in scores.items()}),
+        neither=Rejections(-0.508, {name: values.astype(np.float32) for name, values in scores.items()}),
         answers=(
             Answer(f"val/{classes[0]}/<b>1</b>.jpg", classes[0], classes[1], 0.876, picture(1), picture(2)),
             Answer("val/b/2.jpg", classes[1], classes[1], 0.512, picture(3, 900)),
@@ -159,7 +160,7 @@ def test_numbers_are_there():
         "wrong 87.6 %",
         "right 51.2 %",
         "and 7 more in check.json",
-        "never heard of 14",
+        "nothing to see 14",
         "2371 MiB",
         "fine-tuning, seconds 20.0",
         "elsewhere, seconds 0.0",
@@ -211,7 +212,7 @@ def test_what_is_missing_is_left_out():
     assert "6 of 6" in page.said() and "few" in page.said() and "always answering a" not in page.said()
     poor = Page(render(replace(least, val=np.array([[3, 1], [2, 1]]), findings=()), "en")).said()
     assert "always answering a, which would be right for 57 %" in poor and "Nothing suspicious" in poor
-    nothing = replace(least, val=np.zeros((2, 2), int), history={"head": []}, neither=Refusals(0.0, {}))
+    nothing = replace(least, val=np.zeros((2, 2), int), history={"head": []}, neither=Rejections(0.0, {}))
     assert Page(render(nothing, "zh")).sections() == ["verdict", "run"]
     never = Page(render(replace(least, val=np.array([[3, 0], [3, 0]])), "en")).said()
     assert "never answered" in never
@@ -235,10 +236,10 @@ def test_a_loss_that_ran_away_is_not_drawn():
 
 def test_a_score_at_the_threshold_is_not_refused():
     scores = np.float32([-0.9, -0.7, -0.5])
-    page = render(replace(content(), neither=Refusals(float(scores[2]), {"train": scores})), "en")
+    page = render(replace(content(), neither=Rejections(float(scores[2]), {"train": scores})), "en")
     assert 'class="bar "' in page and 'class="bar refused"' not in page and "0 of 3 refused" in page
     above = np.append(scores, np.nextafter(scores[2], np.float32(0)))
-    page = render(replace(content(), neither=Refusals(float(scores[2]), {"train": above})), "en")
+    page = render(replace(content(), neither=Rejections(float(scores[2]), {"train": above})), "en")
     assert page.count('class="bar refused"') == 1 and "1 of 4 refused" in page
 
 

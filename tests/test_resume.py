@@ -18,10 +18,10 @@ from conftest import ROOT, TRAIN
 from mindspore import nn
 from PIL import Image
 
+from mobilenetv2.config import Settings, resolve
 from mobilenetv2.folder import Photo, PhotoSet
 from mobilenetv2.network import Architecture, MobileNetV2, assign, values
 from mobilenetv2.resume import FILES, WORDS, Position, States, clear, conditions
-from mobilenetv2.settings import Settings
 
 KILLS = int(os.environ.get("KILLS", "4"))
 MODES = {
@@ -129,19 +129,20 @@ def test_a_state_of_another_training_is_refused_in_words(what, training, caplog)
 def test_whatever_decides_the_training_is_among_the_conditions():
     photos = [Photo(Path(name), name, label, "train", name) for name, label in (("a", 0), ("b", 1))]
     data, network = PhotoSet(("cat", "dog"), tuple(photos), ()), MobileNetV2(Architecture(width=0.25), 2)
-    before = conditions("finetune", Settings(), data, network)
+    plain, seeded = resolve(Settings(), None).recorded, resolve(Settings(seed=1), None).recorded
+    before = conditions("finetune", plain, data, network)
 
     def differing(*arguments):
         return {name for name, value in conditions(*arguments).items() if value != before[name]}
 
-    assert differing("finetune", Settings(workers=7, language="zh"), data, network) == set()
-    assert differing("distill", Settings(seed=1), data, network) == {"stage", "settings"}
+    assert differing("finetune", resolve(Settings(workers=7, language="zh"), None).recorded, data, network) == set()
+    assert differing("distill", seeded, data, network) == {"stage", "settings"}
     other = replace(data, photos=(photos[0], replace(photos[1], sha256="c")))
-    assert differing("finetune", Settings(), other, network) == {"photos"}
+    assert differing("finetune", plain, other, network) == {"photos"}
     renamed = replace(data, photos=(photos[1], photos[0]))  # in another order they make other batches
-    assert differing("finetune", Settings(), renamed, network) == {"photos"}
+    assert differing("finetune", plain, renamed, network) == {"photos"}
     network.classifier.bias.set_data(ms.Tensor(np.ones(2, np.float32)))
-    assert differing("finetune", Settings(), data, network) == {"weights"}
+    assert differing("finetune", plain, data, network) == {"weights"}
 
 
 def test_a_state_that_cannot_be_written_is_a_warning(training, tmp_path, caplog):

@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 
 import mindspore as ms
 import numpy as np
@@ -16,15 +15,16 @@ from conftest import TRAIN, Run, metrics
 
 from mobilenetv2 import checkpoint, folder, weights
 from mobilenetv2.cache import PhotoCache
-from mobilenetv2.check import check
+from mobilenetv2.check import check_photos
+from mobilenetv2.config import Settings, resolve
 from mobilenetv2.errors import UserError
-from mobilenetv2.finetune import finetune
+from mobilenetv2.finetune import finetune_network
 from mobilenetv2.fit import shuffled
 from mobilenetv2.forward import pooled
 from mobilenetv2.head import classify
 from mobilenetv2.network import Architecture, MobileNetV2, assign
 from mobilenetv2.pixels import Preprocessing
-from mobilenetv2.settings import Settings
+from mobilenetv2.resume import States
 
 # What a platform's visual log reads: no scientific notation, " ms" after the time, no space after "lr:"; in the second form
 # decimals with a digit other than 0.
@@ -134,14 +134,13 @@ def test_loaded_checkpoint_gives_trainings_own_logits(run, request, few):
     output = request.getfixturevalue(run)
     network, description, _ = checkpoint.load(str(output / "mobilenetv2.ckpt"))
     root = output / "sample" if run == "drawn" else few
-    settings = replace(Settings(), workers=2)
-    found = check(folder.scan(str(root), 0), description.preprocessing, PhotoCache(str(output / "none")), settings)
-    found = found.data.split("val")
+    store, found = PhotoCache(str(output / "none")), folder.scan(str(root), 0)
+    found = check_photos(found, description.preprocessing, store, workers=2).data.split("val")
     with open(output / "validation.csv", encoding="utf-8") as stream:
         rows = {row["photo"]: row for row in csv.DictReader(stream)}
     assert set(rows) == {photo.name for photo in found}
     expected = np.array([[float(rows[photo.name][f"logit {name}"]) for name in description.classes] for photo in found])
-    answers = classify(network.classifier, pooled(network, found, description.preprocessing, 2).whole[:, 0])
+    answers = classify(network.classifier, pooled(network, found, description.preprocessing, 2).pooled[:, 0])
     np.testing.assert_allclose(answers, expected, atol=1e-5)
     correct = sum(row["class"] == row["answer"] for row in rows.values())
     assert correct == metrics(output)["val"]["correct"]
@@ -179,9 +178,21 @@ def test_unfreeze_trains_the_last_blocks_only(few, drawn, tmp_path):
         network, {"classifier.weight": np.zeros((2, 384), np.float32)}
     )  # so that every epoch is better than the start
     before = {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
-    settings = Settings(unfreeze=2, epochs=6, lr=0.003, batch_size=8, workers=2)
-    data = check(folder.scan(str(few), 0), description.preprocessing, PhotoCache(str(tmp_path)), settings).data
-    rows = finetune(network, data, description.preprocessing, settings, True, tmp_path, lambda row: None)
+    plan = resolve(Settings(unfreeze=2, epochs=6, lr=0.003, batch_size=8), None).training
+    found, store, states = folder.scan(str(few), 0), PhotoCache(str(tmp_path)), States(tmp_path, {})
+    data = check_photos(found, description.preprocessing, store, workers=2).data
+    rows = finetune_network(
+        network,
+        data,
+        description.preprocessing,
+        plan,
+        2,
+        True,
+        seed=0,
+        workers=2,
+        states=states,
+        record=lambda row: None,
+    )
     assert len(rows) == 6 and max(row["val"]["correct"] for row in rows) > 5
     changed = [p.name for p in network.get_parameters() if not np.array_equal(before[p.name], p.asnumpy())]
     assert {name.split(".")[1] for name in changed if name.startswith("features")} == {"17", "18"}

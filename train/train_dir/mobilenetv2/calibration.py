@@ -1,7 +1,8 @@
 """Confidences that mean what they say: one temperature for all logits (Guo et al., On Calibration of Modern Neural Networks,
 ICML 2017)."""
 
-from typing import Dict, List
+from dataclasses import dataclass
+from typing import Dict, List, NamedTuple
 
 import numpy as np
 
@@ -31,11 +32,25 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(found.x))
 
 
-def reliability(
-    logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0, bins: int = BINS
-) -> List[Dict[str, float]]:
-    """logits f32 [N, C], labels i32 [N] -> of each bin of equal width: low and high (confidence, 0-1), count, confidence and
-    accuracy (means, 0-1; 0 where the bin is empty)."""
+class Reliability(NamedTuple):
+    """bins: of equal width, each with low and high (confidence, 0-1), count, confidence and accuracy (means, 0-1; 0 where the
+    bin is empty). ece: expected calibration error, 0-1: |accuracy - confidence| in the mean over the photos."""
+
+    bins: List[Dict[str, float]]
+    ece: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """temperature: logits are divided by it. before, after: with the temperature 1 and with this one."""
+
+    temperature: float
+    before: Reliability
+    after: Reliability
+
+
+def reliability(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0, bins: int = BINS) -> Reliability:
+    """logits f32 [N, C], labels i32 [N] -> how often answers of similar confidence are right."""
     confidence = np.exp(log_softmax(logits / np.float32(temperature)).max(1))
     right = logits.argmax(1) == labels
     number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # the upper end belongs to a bin
@@ -51,10 +66,6 @@ def reliability(
                 "accuracy": float(right[inside].mean()) if inside.any() else 0.0,
             }
         )
-    return rows
-
-
-def ece(rows: List[Dict[str, float]]) -> float:
-    """Expected calibration error of `reliability`, 0-1: |accuracy - confidence| in the mean over the photos."""
     total = sum(row["count"] for row in rows)
-    return sum(row["count"] * abs(row["accuracy"] - row["confidence"]) for row in rows) / total if total else 0.0
+    gaps = sum(row["count"] * abs(row["accuracy"] - row["confidence"]) for row in rows)
+    return Reliability(rows, gaps / total if total else 0.0)

@@ -8,86 +8,85 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
-from . import distributed, duplicates, quality
+from . import copy_search, distributed
 from .cache import PhotoCache
 from .decoded import Decoded
-from .duplicates import Pair
 from .errors import UserError
 from .folder import Finding, Photo, PhotoSet
 from .glance import Glance, cached_look
-from .pixels import PictureError, Preprocessing
+from .inspection import Inspection
+from .issues import ISSUES, OPTIONS, find_issues
+from .picture_errors import PictureError
+from .pixels import Preprocessing
 from .progress import parallel, progress
-from .settings import Settings
-from .words import PROBLEMS_ZH, Words
+from .words import Words
 
 log = logging.getLogger(__name__)
-LEAST = {"train": 2, "val": 1}  # photos per class
 
 
 class Checked(NamedTuple):
-    """data: the photos that can be used, with the SHA-256 of their bytes, and all findings. groups: i64 [N], copies of one
-    another have one number (duplicates.groups). decoded: some of the photos."""
+    """data: the photos that can be used, with the SHA-256 of their bytes, and all findings. groups: i64 [N], of the training
+    photos: copies have one number (copy_search.groups), but where all are copies of one picture. decoded: some of the
+    photos."""
 
     data: PhotoSet
     groups: np.ndarray
     decoded: Decoded
 
 
-def check(data: PhotoSet, preprocessing: Preprocessing, cache: PhotoCache, settings: Settings) -> Checked:
-    """Read all photos, as the network will see them, and look for whatever could spoil the result."""
+def check_photos(
+    data: PhotoSet, preprocessing: Preprocessing, cache: PhotoCache, workers: int, drop_leaks: bool = False
+) -> Checked:
+    """Read all photos, as the network will see them, and look for whatever could spoil the result.
+
+    drop_leaks: leave out pictures that are in two classes, and training photos of which a copy is in validation.
+    """
     decoded = Decoded(preprocessing)
     for share in distributed.shares(data.photos):
-        reading = parallel(lambda photo: _read(photo, decoded, cache), share, settings.workers)
+        reading = parallel(lambda photo: _read(photo, decoded, cache), share, workers)
         results = list(progress(reading, len(share), "Reading photos"))
-    photos, looks = [photo for photo, look, _ in results if look], [look for _, look, _ in results if look]
+    photos, stats = [photo for photo, look, _ in results if look], [look for _, look, _ in results if look]
     findings = [*data.findings, *(finding for *_, finding in results if finding)]
-    pairs = duplicates.duplicates(photos, [look.thumbnail for look in looks])
-    findings += duplicates.findings(photos, pairs)
-    groups = duplicates.groups(len(photos), pairs)
-    if settings.leaks == "drop":
-        kept = _without_leaks(photos, pairs)
-        photos, looks, groups = [photos[index] for index in kept], [looks[index] for index in kept], groups[kept]
-    data = replace(data, photos=tuple(photos))
-    findings += _too_few(data) + quality.empty_pictures(photos, looks)
-    if not any(finding.kind == "error" for finding in findings):
-        trained = [look for photo, look in zip(photos, looks) if photo.split == "train"]
-        findings += quality.imbalance(data)
-        findings += quality.giveaway_findings(data.classes, data.labels("train"), trained)
+    pairs = copy_search.duplicates(photos, [look.thumbnail for look in stats])
+    groups, kept = copy_search.groups(len(photos), pairs), list(range(len(photos)))
+    if drop_leaks:
+        kept = _without_leaks(photos, groups)
+    used = replace(data, photos=tuple(photos[index] for index in kept))
+    findings += find_issues(Inspection(used, [stats[index] for index in kept], tuple(photos), pairs))
     distributed.agree(
-        np.frombuffer(bytes.fromhex(data.fingerprint()), np.uint8).astype(np.float32),
+        np.frombuffer(bytes.fromhex(used.fingerprint()), np.uint8).astype(np.float32),
         "the workers found different photos; give all of them the same folder, in which nothing changes",
     )
-    return Checked(replace(data, findings=tuple(findings)), groups, decoded)
+    trained = groups[kept][[photo.split == "train" for photo in used.photos]]
+    if len(np.unique(trained)) == 1:  # folds could not keep such copies together
+        trained = np.arange(len(trained))
+    return Checked(replace(used, findings=tuple(findings)), trained, decoded)
 
 
-def judge(findings: Sequence[Finding], settings: Settings) -> None:
-    """Log what does not stop the run. Raises UserError that lists all that does: errors, bad files unless --bad_files=skip,
-    leaks unless --leaks=drop or allow."""
-    stopping = {"error": ""}
-    if settings.bad_files == "stop":
-        stopping["bad"] = "what cannot be read with --bad_files skip"
-    if settings.leaks == "stop":
-        stopping["conflict"] = stopping["leak"] = "copies with --leaks drop"
-    dropped = "; left out of training" if settings.leaks == "drop" else ""
-    handled = {"bad": "; left out", "conflict": dropped, "leak": dropped}
+def judge(findings: Sequence[Finding], **options: str) -> None:
+    """Log what does not stop the run. options: the values of the settings that decide about it (issues.OPTIONS).
+
+    Raises UserError that lists everything that stops it."""
+    stops, ways = [], set()
     for finding in findings:
-        if finding.kind not in stopping:
-            level = logging.INFO if finding.kind == "note" else logging.WARNING
-            log.log(level, "%s: %s%s", finding.name, finding.text, handled.get(finding.kind, ""))
-    stops = [finding for finding in findings if finding.kind in stopping]
+        issue = ISSUES[finding.kind]
+        chosen = options.get(issue.option, "stop")
+        if issue.severity == "error" and chosen == "stop":
+            stops.append(f"{finding.name}: {finding.text}")
+            ways |= {OPTIONS[issue.option].advice} if issue.option else set()
+        else:
+            level = logging.INFO if issue.severity == "note" else logging.WARNING
+            handled = OPTIONS[issue.option].handled.get(chosen, "") if issue.option else ""
+            log.log(level, "%s: %s%s", finding.name, finding.text, handled)
     if stops:
-        ways = sorted({stopping[finding.kind] for finding in stops} - {""})
-        advice = f"; or leave out {' and '.join(reversed(ways))}" if ways else ""
-        lines = [f"{finding.name}: {finding.text}" for finding in stops]
-        raise UserError(
-            "\n  ".join([f"the data set has {len(stops)} problem{'s' * (len(stops) > 1)}; mend them{advice}:", *lines])
-        )
+        advice = f"; or leave out {' and '.join(sorted(ways, reverse=True))}" if ways else ""
+        problems = f"{len(stops)} problem{'s' * (len(stops) > 1)}"
+        raise UserError("\n  ".join([f"the data set has {problems}; mend them{advice}:", *stops]))
 
 
-def _without_leaks(photos: List[Photo], pairs: List[Pair]) -> List[int]:
-    """Indices of all photos but the training photos of which a copy is in validation, and all copies of a picture that is in two
-    classes."""
-    groups = duplicates.groups(len(photos), pairs)
+def _without_leaks(photos: List[Photo], groups: np.ndarray) -> List[int]:
+    """Indices of all photos but the training photos of which a copy is in validation, and all copies of a picture that is in
+    two classes."""
     members = [np.flatnonzero(groups == group).tolist() for group in np.unique(groups)]
     kept = []
     for group in members:
@@ -104,13 +103,9 @@ def _read(photo: Photo, decoded: Decoded, cache: PhotoCache) -> Tuple[Photo, Opt
         digest = hashlib.sha256(data).hexdigest()
         look = cached_look(data, digest, decoded, cache)
     except OSError as error:
-        return (
-            photo,
-            None,
-            Finding("bad", photo.name, Words(f"cannot be read ({error.strerror})", f"无法读取（{error.strerror}）")),
-        )
+        return photo, None, Finding("bad", photo.name, PictureError("unreadable", reason=error.strerror).words)
     except PictureError as error:
-        return photo, None, Finding("bad", photo.name, Words(str(error), PROBLEMS_ZH[error.kind]))
+        return photo, None, Finding("bad", photo.name, error.words)
     finding = None
     if Image.registered_extensions().get(photo.file.suffix.lower()) != look.format:
         text = Words(
@@ -119,25 +114,3 @@ def _read(photo: Photo, decoded: Decoded, cache: PhotoCache) -> Tuple[Photo, Opt
         )
         finding = Finding("note", photo.name, text)
     return replace(photo, sha256=digest), look, finding
-
-
-def _too_few(data: PhotoSet) -> List[Finding]:
-    findings = []
-    if len(data.classes) < 2:
-        names = ", ".join(data.classes)
-        text = Words(
-            f"found {names or 'none'}; two or more are needed, each with the photos of one class",
-            f"只有 {names or '零个'}；需要两个以上的类别文件夹，每个放一类照片",
-        )
-        findings.append(Finding("error", "class folders", text))
-    said = {finding.name for finding in data.findings}
-    whole = all(photo.name.startswith("train/") == (photo.split != "val") for photo in data.photos)  # not split by us
-    for split, least in LEAST.items():
-        for class_, count in data.counts(split).items():
-            name = f"{split}/{class_}" if whole else class_
-            if count < least and name not in said:
-                said.add(name)
-                photos = f"{count or 'no'} readable photo{'s' * (count != 1)}" + ("" if whole else f" for {split}")
-                chinese = f"{'' if whole else split + ' '}只有 {count} 张可读的照片，至少需要 {least} 张"
-                findings.append(Finding("error", name, Words(f"{photos}, at least {least} needed", chinese)))
-    return findings

@@ -62,7 +62,8 @@ def unpack(network: MobileNetV2, packed: Dict[str, np.ndarray]) -> Dict[str, np.
 
 
 def _layers(network: MobileNetV2) -> Iterator[Tuple[str, float]]:
-    """(name, epsilon of the batch normalisation that follows) of all convolutions, then of the classifier, which has none: 0."""
+    """(name, epsilon of the batch normalisation that follows) of all convolutions, then of the classifier, which has none:
+    0."""
     for name in network.parameters_dict():
         if name.endswith(".0.weight"):
             yield name[: -len(".weight")], network.architecture.epsilon

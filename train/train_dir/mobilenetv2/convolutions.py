@@ -1,8 +1,8 @@
 """Convolutions with a shift, ReLU6 and a residual, for inference on a CPU, compiled by Numba. Feature maps are f32 [channels,
 pixels].
 
-The matrices of MobileNetV2's 1x1 convolutions are flat: 16 to 960 rows and columns, thousands of pixels. A general matrix product
-first copies them into another order, which takes as long as the arithmetic. This one reads them where they are.
+The matrices of MobileNetV2's 1x1 convolutions are flat: 16 to 960 rows and columns, thousands of pixels. A general matrix
+product first copies them into another order, which takes as long as the arithmetic. This one reads them where they are.
 
 All kernels are in this file, because Numba compiles one anew when the file that it is in has changed, and no other.
 """
@@ -125,9 +125,8 @@ def windows(x, side, before, outputs, out):
 def expanded(x, matrix, shift_in, weight, shift, side, stride, before, outputs, out):
     """out f32 [C, P] = relu6(depthwise(relu6(matrix @ x + shift_in)) + shift).
 
-    x: planes of side * side numbers. matrix f32 [C, K], without rows where x is convolved as it is. weight f32 [C, 9]. shift_in,
-    shift f32 [C]. before: rows and columns of zeros before a plane. outputs: side of a plane of out.
-    """
+    x: planes of side * side numbers. matrix f32 [C, K], without rows where x is convolved as it is. weight f32 [C, 9].
+    shift_in, shift f32 [C]. before: rows and columns of zeros before a plane. outputs: side of a plane of out."""
     group = np.empty((GROUP, x.shape[1]), np.float32)
     pitch = (side + 2) // stride + stride - 1
     lines = np.zeros((stride * stride, ((side + 2) // stride + 2) * pitch + 2), np.float32)

@@ -1,12 +1,11 @@
 """Batch normalisation, ReLU6, depthwise 3x3 convolution and again both, as one operator, for training on a CPU.
 
-Every channel goes through this chain on its own and fits into a processor's cache, so one pass over memory does what MindSpore's
-operators need a dozen for. Compiled by Numba; the backward pass computes the chain anew instead of keeping it.
+Every channel goes through this chain on its own and fits into a processor's cache, so one pass over memory does what
+MindSpore's operators need a dozen for. Compiled by Numba; the backward pass computes the chain anew instead of keeping it.
 
-Several padded pictures of one channel are one long line, in which the 3x3 neighbours of a number are at nine fixed offsets: loops
-over such lines become vector instructions even where pictures are three numbers wide. What they compute between the rows is
-not used.
-"""
+Several padded pictures of one channel are one long line, in which the 3x3 neighbours of a number are at nine fixed offsets:
+loops over such lines become vector instructions even where pictures are three numbers wide. What they compute between the rows
+is not used."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, NamedTuple, Tuple
@@ -82,8 +81,8 @@ def _copy_rows(source, i, step, target, j, stride, rows, columns):
 
 @part
 def _spread(x, c, s, line):
-    """Channel c of x f32 [N, C, H * W] -> line f32 [N * plane]. Between the pixels, anything may be left: whoever reads the line
-    multiplies that by 0."""
+    """Channel c of x f32 [N, C, H * W] -> line f32 [N * plane]. Between the pixels, anything may be left: whoever reads the
+    line multiplies that by 0."""
     for n in range(s.count):
         _copy_rows(x[n, c], 0, s.width, line, n * s.plane + s.first, s.pitch, s.height, s.width)
 

@@ -156,9 +156,8 @@ def compiled_step(
     """(a batch's tensors) -> loss: one step, compiled.
 
     gradients: (a batch's tensors) -> loss, and its gradients of the trained parameters. update: what is done with these.
-    distribute: the batch is this worker's share of it, and loss and gradients shall be those of all of it; where the moving means
-    and variances of normalisation move, all workers then have the same ones, too.
-    """
+    distribute: the batch is this worker's share of it, and loss and gradients shall be those of all of it; where the moving
+    means and variances of normalisation move, all workers then have the same ones, too."""
     if _count == 1 or not distribute:
 
         @ms.jit

@@ -25,7 +25,8 @@ SUFFIXES = (".ckpt", ".npz", ".safetensors")
 
 
 def user_path(text: str) -> Path:
-    """A path as typed, ~ included. Raises UserError where the home that ~ means is not known, or no file can have such a name."""
+    """A path as typed, ~ included. Raises UserError where the home that ~ means is not known, or no file can have such a
+    name."""
     try:
         path = Path(text).expanduser()
         path.exists()  # OSError: a name that is too long, for instance; absent files are none

@@ -1,6 +1,7 @@
 """One epoch of training, and the loop that keeps the best: for a classifier on cached features as for whole networks."""
 
 import logging
+import math
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from mindspore import nn, ops
 
 from . import distributed
 from .device import LOSS_SCALE, mixed_precision, on_cpu
+from .errors import UserError
 from .metrics import summary
 from .network import assign, values
 from .progress import SECONDS, bar
@@ -20,73 +22,107 @@ from .stopping import uninterrupted
 
 log = logging.getLogger(__name__)
 Batches = Callable[[int, int], Iterable[Tuple[np.ndarray, ...]]]
+Record = Callable[[Dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """epochs: at most. steps: of one epoch. lr: the highest. warmup: share of all steps in which the rate rises to it, before it
-    falls along a cosine. weight_decay: of matrices and kernels only. patience: epochs without a better validation result."""
+    """Hyper-parameters of one training.
+
+    epochs: at most. lr: the highest learning rate. weight_decay: of matrices and kernels only. warmup: share of all steps in
+    which the rate rises, before it falls along a cosine. patience: epochs without a better validation result before it stops
+    early."""
 
     epochs: int
-    steps: int
+    batch_size: int
     lr: float
     weight_decay: float
+    warmup: float
+    label_smoothing: float
     patience: int
-    warmup: float = 0.1
-    label_smoothing: float = 0.1
 
 
 def fit(
     model: nn.Cell,
     parameters: Sequence[ms.Parameter],
     batches: Batches,
+    steps: int,
     validate: Callable[[], np.ndarray],
     val_labels: np.ndarray,
     plan: Plan,
-    record: Callable[[Dict[str, Any]], None],
+    record: Record,
     states: Optional[States] = None,
     distribute: bool = False,
 ) -> List[Dict[str, Any]]:
-    """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) and leave it as after its best epoch.
+    """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) on labels, and leave it as after its best epoch.
 
-    batches(epoch, first): pairs of inputs and labels i32 [N], all of one shape, from the step `first` of the epoch on.
-    validate(): logits f32 [M, C] of the validation photos; more right ones are better, among equals a lower loss. record: is
-    given each epoch's row. states: where a stopped training goes on; None for one that is over in seconds. distribute: the
-    batches are this worker's share of them. Returns all rows; "kept" is true of the best epoch's, unless none was better than the
-    state before.
+    batches(epoch, first): pairs of inputs and labels i32 [N]. The rest is as in `train_epochs`, whose rows it returns.
     """
-    schedule = rates(plan.lr, plan.epochs * plan.steps, plan.warmup)
+    schedule = rates(plan.lr, plan.epochs * steps, plan.warmup)
     optimizer = nn.Adam(by_decay(parameters, plan.weight_decay), schedule)
     step = _step(model, optimizer, plan.label_smoothing, distribute)
+    saved = [*model.get_parameters(), *optimizer.get_parameters()]
+    return train_epochs(
+        model, step, schedule, saved, batches, validate, val_labels, plan, record, states, distribute=distribute
+    )
+
+
+def train_epochs(
+    model: nn.Cell,
+    step: Callable[..., ms.Tensor],
+    schedule: Sequence[float],
+    saved: Sequence[ms.Parameter],
+    batches: Batches,
+    validate: Callable[[], np.ndarray],
+    val_labels: np.ndarray,
+    plan: Plan,
+    record: Record,
+    states: Optional[States] = None,
+    keep_best: bool = True,
+    distribute: bool = False,
+) -> List[Dict[str, Any]]:
+    """The one loop over epochs. Returns a row for each; "kept" is true of the one whose parameters the model is left with.
+
+    step: a batch's arrays -> loss. schedule: learning rate of each step of all epochs. saved: parameters that a stopped
+    training needs to go on. batches(epoch, first): arrays, all of one shape, from the step `first` of the epoch on. validate():
+    logits f32 [M, C] of the validation photos. record: is given each row. states: where a stopped training goes on; None for
+    one that is over in seconds. distribute: the batches are this worker's share of them. keep_best: keep the epoch with the
+    most right validation answers, among equals that with the lowest loss, or what was there before, and stop early where none
+    gets better; otherwise the last epoch is kept, and UserError is raised where its loss is not finite."""
 
     def measure() -> Dict[str, Any]:
         # All workers have to find the same epoch the best.
         logits = distributed.of_first(validate()) if distribute else validate()
         return summary(logits, val_labels, plan.label_smoothing)
 
-    position = states.load([*model.get_parameters(), *optimizer.get_parameters()]) if states else Position()
-    if position.best is None:
+    position = states.load(saved) if states else Position()
+    if keep_best and position.best is None:
         position.best, position.kept = _score(measure()), values(model)
     together = distributed.stopped_together() if distribute else nullcontext()
     with together, states.saved_when_stopped(position) if states else nullcontext():
-        while len(position.history) < min(plan.epochs, position.best_epoch + 1 + plan.patience):
+        while len(position.history) < plan.epochs and not (keep_best and position.idle() >= plan.patience):
             row = run_epoch(model, step, batches, measure, position, plan.epochs, schedule, states)
+            if not keep_best and not math.isfinite(row["loss"]):
+                raise UserError(
+                    f"--lr={plan.lr:g}: the training ran away, its loss is no number any more; start with a lower one"
+                )
             record(row)
             with uninterrupted():
-                if _score(row["val"]) > position.best:
+                if keep_best and _score(row["val"]) > position.best:
                     position.best, position.kept = _score(row["val"]), values(model)
                     position.best_epoch = row["epoch"]
                 position.end_epoch(row)
                 if states:
                     states.save(position)
-    history, best_epoch = position.history, position.best_epoch
-    if len(history) < plan.epochs:
-        log.info("No better validation result in %d epochs: stopped early.", plan.patience)
+    history, kept = position.history, position.best_epoch if keep_best else plan.epochs - 1
     for row in history:
-        row["kept"] = row["epoch"] == best_epoch
-    assign(model, position.kept)
-    kept_epoch = f"epoch {best_epoch}" if best_epoch >= 0 else "what was there before, no epoch was better"
-    log.info("Kept %s: %d of %d validation photos right.", kept_epoch, position.best[0], len(val_labels))
+        row["kept"] = row["epoch"] == kept
+    if keep_best:
+        if len(history) < plan.epochs:
+            log.info("No better validation result in %d epochs: stopped early.", plan.patience)
+        assign(model, position.kept)
+        kept_epoch = f"epoch {kept}" if kept >= 0 else "what was there before, no epoch was better"
+        log.info("Kept %s: %d of %d validation photos right.", kept_epoch, position.best[0], len(val_labels))
     return history
 
 

@@ -26,8 +26,8 @@ SUFFIXES = {suffix for suffix, name in Image.registered_extensions().items() if 
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture file. name: its path below the data set, for messages. label: index into the classes, -1 in the split "neither".
-    split: "train", "val", or "neither": pictures of no class. sha256: of its bytes."""
+    """A picture file. name: its path below the data set, for messages. label: index into the classes, -1 in the split
+    "neither". split: "train", "val", or "neither": pictures of no class. sha256: of its bytes."""
 
     file: Path
     name: str
@@ -47,9 +47,9 @@ class Photo:
 
 
 class Finding(NamedTuple):
-    """Something about one file or folder. kind: "error" stops the run; "bad" is a file that cannot be read; "conflict" a picture
-    that is in two classes; "leak" one that is in train and val; "copy", "label", "empty", "imbalance" and "giveaway" are worth a
-    look; "note" is harmless. other: a second file, or nothing."""
+    """Something about one file or folder. kind: "error" stops the run; "bad" is a file that cannot be read; "conflict" a
+    picture that is in two classes; "leak" one that is in train and val; "copy", "label", "empty", "imbalance" and "giveaway"
+    are worth a look; "note" is harmless. other: a second file, or nothing."""
 
     kind: str
     name: str

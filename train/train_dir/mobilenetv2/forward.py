@@ -1,10 +1,11 @@
 """Pictures through a network in batches: memory stays bounded."""
 
-from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
 from . import distributed
+from .features import Features
 from .folder import Photo
 from .head import classify
 from .inference import BATCH, feature_maps
@@ -31,18 +32,6 @@ def forward(
         yield from zip(names, function(batch[: len(names)]))
 
 
-class Pooled(NamedTuple):
-    """whole: f32 [N, views, channels], means over the picture, which the classifier works on; view 0 is the photo as the page
-    sees it. middle: f32 [N, channels], of view 0, which `Neither` works on."""
-
-    whole: np.ndarray
-    middle: np.ndarray
-
-    @classmethod
-    def empty(cls, count: int, views: int, channels: int) -> "Pooled":
-        return cls(np.empty((count, views, channels), np.float32), np.empty((count, channels), np.float32))
-
-
 def both(network: MobileNetV2) -> Function:
     """Pictures f32 [N, 3, S, S] -> f32 [N, 2, channels]: mean over the picture, and over its middle."""
     maps = feature_maps(network)
@@ -56,15 +45,15 @@ def both(network: MobileNetV2) -> Function:
 
 def answered(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> np.ndarray:
     """Logits f32 [N, classes] of view 0 of each photo."""
-    return classify(network.classifier, pooled(network, photos, preprocessing, workers).whole[:, 0])
+    return classify(network.classifier, pooled(network, photos, preprocessing, workers).pooled[:, 0])
 
 
-def pooled(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> Pooled:
+def pooled(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> Features:
     """Of view 0 of each photo."""
     own = distributed.share(photos)
     pictures = parallel(lambda photo: (photo.name, pixels(photo.read(), preprocessing)), own, workers)
     rows = forward(both(network), pictures, preprocessing.size)
-    out = Pooled.empty(len(own), 1, network.classifier.in_channels)
+    out = Features.empty(len(own), 1, network.classifier.in_channels)
     for number, (_, row) in enumerate(progress(rows, len(own), "Answering")):
-        out.whole[number, 0], out.middle[number] = row
-    return Pooled(*(distributed.gather(part, len(photos)) for part in out))
+        out.pooled[number, 0], out.center[number] = row
+    return Features(*(distributed.gather(part, len(photos)) for part in out))

@@ -1,4 +1,5 @@
-"""What one look at a photo tells without a network: a thumbnail and a few measures. Made in the pass in which check.py reads."""
+"""What one look at a photo tells without a network: a thumbnail and a few measures. Made in the pass in which check.py
+reads."""
 
 import struct
 import sys

@@ -1,51 +1,47 @@
 """Cached features -> classifier."""
 
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import mindspore as ms
 import numpy as np
 from mindspore import nn
 
 from . import distributed
-from .fit import Plan, fit, shuffled
-from .folder import PhotoSet
+from .fit import Plan, Record, fit, shuffled
 from .metrics import spread
-from .settings import Settings
-
-BATCH = 64
-WEIGHT_DECAY = 6e-3
 
 
-def train_head(
+def train_classifier(
     classifier: nn.Dense,
     train: np.ndarray,
     val: np.ndarray,
-    data: PhotoSet,
-    settings: Settings,
-    record: Callable[[Dict[str, Any]], None],
+    train_labels: np.ndarray,
+    val_labels: np.ndarray,
+    plan: Plan,
+    seed: int,
+    record: Record,
 ) -> List[Dict[str, Any]]:
     """Train `classifier`, from what it holds, on features that stay as they are; returns the rows of `fit`.
 
-    train: f32 [N, views, channels]; val: f32 [M, channels]. It learns on features moved and scaled to mean 0 and standard
-    deviation 1, which converges several times faster; this is then folded into its weights.
-    """
+    train: f32 [N, views, channels]; val: f32 [M, channels]; their labels: i32 [N] and [M]. It learns on features moved and
+    scaled to mean 0 and standard deviation 1, which converges several times faster; this is then folded into its weights."""
     inputs = train.reshape(-1, train.shape[-1])
     mean, deviation = spread(inputs)
-    targets = np.repeat(data.labels("train"), train.shape[1])
+    targets = np.repeat(train_labels, train.shape[1])
     val_inputs = (val - mean) / deviation
     weight, bias = classifier.weight.asnumpy(), classifier.bias.asnumpy()
     _set(classifier, weight * deviation, bias + weight @ mean)
-    batch = min(BATCH, len(inputs))
+    batch = min(plan.batch_size, len(inputs))
 
     def batches(epoch: int, first: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
-        order = shuffled(len(inputs), batch, settings.seed, epoch)[first:]
+        order = shuffled(len(inputs), batch, seed, epoch)[first:]
         return (((inputs[rows] - mean) / deviation, targets[rows]) for rows in order)
 
     def validate() -> np.ndarray:
         return classify(classifier, val_inputs)
 
-    plan = Plan(settings.epochs, -(-len(inputs) // batch), settings.lr, WEIGHT_DECAY, settings.patience)
-    history = fit(classifier, classifier.trainable_params(), batches, validate, data.labels("val"), plan, record)
+    steps, parameters = -(-len(inputs) // batch), classifier.trainable_params()
+    history = fit(classifier, parameters, batches, steps, validate, val_labels, plan, record)
     weight = classifier.weight.asnumpy() / deviation
     bias = classifier.bias.asnumpy() - weight @ mean
     # Other machines may have trained another one: all go on with the first worker's.

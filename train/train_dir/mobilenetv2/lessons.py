@@ -16,7 +16,7 @@ from PIL import Image
 from . import distributed, inference, pixels, views
 from . import network as network_module
 from .cache import PhotoCache, source
-from .folder import PhotoSet
+from .folder import Photo
 from .forward import forward
 from .head import classify
 from .inference import feature_maps
@@ -24,10 +24,7 @@ from .metrics import log_softmax
 from .network import MobileNetV2, fingerprint, pool
 from .pixels import Preprocessing, decode, normalise
 from .progress import parallel, progress
-from .settings import Settings
 
-VIEWS = 30  # of each photo, at most
-BYTES = 1_550_000_000  # of all of them, about: they are kept in memory
 LARGE = 4  # the shorter side of a photo is kept in memory at this many times the teacher's input, at most
 MOSAIC = (
     0.5  # share of the views that are made of two or four photos; in these, pictures of low resolution are sharp, too
@@ -52,11 +49,21 @@ class Lessons(NamedTuple):
     confidences: np.ndarray
 
 
-def prepare(teacher: Teacher, data: PhotoSet, side: int, settings: Settings, cache: PhotoCache) -> Lessons:
-    """VIEWS views of each training photo, side x side, and what the teacher makes of them at its own size."""
-    photos, size = data.split("train"), teacher.preprocessing.size
-    images = list(parallel(lambda photo: _bounded(decode(photo.read(), size), LARGE * size), photos, settings.workers))
-    count = min(VIEWS, max(1, BYTES // (3 * side**2 * len(photos)))) * len(photos)
+def prepare(
+    teacher: Teacher,
+    photos: Sequence[Photo],
+    side: int,
+    most: int,
+    most_bytes: int,
+    seed: int,
+    workers: int,
+    cache: PhotoCache,
+) -> Lessons:
+    """`most` views of each photo, or as many as take `most_bytes` in all, side x side, and what the teacher makes of them at
+    its own size."""
+    size = teacher.preprocessing.size
+    images = list(parallel(lambda photo: _bounded(decode(photo.read(), size), LARGE * size), photos, workers))
+    count = min(most, max(1, most_bytes // (3 * side**2 * len(photos)))) * len(photos)
     channels = teacher.network.classifier.in_channels
     pictures, features = np.empty((count, side, side, 3), np.uint8), np.empty((count, 5, channels), np.float16)
     context = {
@@ -66,19 +73,19 @@ def prepare(teacher: Teacher, data: PhotoSet, side: int, settings: Settings, cac
         "photos": hashlib.sha256("".join(photo.sha256 for photo in photos).encode()).hexdigest(),
         "backbone": fingerprint(teacher.network.features),
         "preprocessing": repr(teacher.preprocessing),
-        "seed": settings.seed,
+        "seed": seed,
         "packages": [ms.__version__, Image.__version__, np.__version__],
         "device": ms.get_context("device_target"),
     }
 
     def view(number: int) -> Tuple[int, Any, Any]:
-        image = _view(images, number % len(images), size, np.random.default_rng([settings.seed, number]))
+        image = _view(images, number % len(images), size, np.random.default_rng([seed, number]))
         known = cache.get({**context, "number": number})
         small = np.asarray(image.resize((side, side), Image.BICUBIC))
         return number, small, known if known else normalise(image, teacher.preprocessing)
 
     def unknown(numbers: Sequence[int]) -> Iterator[Tuple[int, np.ndarray]]:
-        seen = parallel(view, numbers, settings.workers)
+        seen = parallel(view, numbers, workers)
         for number, small, rest in progress(seen, len(numbers), "Asking the teacher"):
             pictures[number] = small
             if isinstance(rest, bytes):

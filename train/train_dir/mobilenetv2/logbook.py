@@ -41,8 +41,8 @@ class _File(logging.FileHandler):
 
 
 def start(folder: Optional[Path], anew: bool = True) -> None:
-    """Make `folder` and begin its train.log, or go on with it where not anew; without a folder, there is only the console. Raises
-    UserError where that is not possible, or another run is at it."""
+    """Make `folder` and begin its train.log, or go on with it where not anew; without a folder, there is only the console.
+    Raises UserError where that is not possible, or another run is at it."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a console that cannot show Chinese must not end the run
     log = logging.getLogger(NAME)

@@ -44,8 +44,8 @@ def blocks(count: int) -> List[slice]:
 
 
 def spread(rows: np.ndarray, share: Optional[np.ndarray] = None) -> Tuple[np.ndarray, np.float32]:
-    """rows f32 [N, D], share f32 [N, 1] of each in the whole, None: all the same -> the mean f32 [D], and how far the numbers are
-    from the mean of all of them: their standard deviation."""
+    """rows f32 [N, D], share f32 [N, 1] of each in the whole, None: all the same -> the mean f32 [D], and how far the numbers
+    are from the mean of all of them: their standard deviation."""
     share = np.full((len(rows), 1), 1 / len(rows), np.float32) if share is None else share
     mean = share[:, 0] @ rows
     centre = mean.mean()

@@ -18,17 +18,16 @@ REFERENCES = 1000  # training photos that are kept, at most
 NEIGHBOURS = 8  # training photos of a class that count for a picture, at most a quarter of the smallest class
 STRANGERS = 4  # the same of pictures in the folder `neither`
 PULL = 0.7  # weight of their similarity against that of the training photos
-REFUSED = 0.02  # share of the training photos, held out, that may be refused
 PREFIX = "neither."  # of the tensors' names in a checkpoint
 NAMES = ("projection", "centre", "references", "labels", "usual")
 
 
 @dataclass(frozen=True)
 class Neither:
-    """projection: f32 [channels, D]; centre: f32 [D], what is subtracted after it. references, strangers: f16 [R, D] and [S, D],
-    of length 1: training photos, and pictures that are neither (S may be 0). labels: i32 [R], of the references. usual: f32
-    [classes], how far training photos that resemble a class are, on average. neighbours: how many references count.
-    threshold: a picture with a higher score is refused."""
+    """projection: f32 [channels, D]; centre: f32 [D], what is subtracted after it. references, strangers: f16 [R, D] and [S,
+    D], of length 1: training photos, and pictures that are neither (S may be 0). labels: i32 [R], of the references. usual: f32
+    [classes], how far training photos that resemble a class are, on average. neighbours: how many references count. threshold:
+    a picture with a higher score is refused."""
 
     projection: np.ndarray
     centre: np.ndarray
@@ -98,13 +97,27 @@ class Neither:
         return cls(projection, centre, references, labels, usual, strangers, int(numbers[0]), float(numbers[1]))
 
 
+@dataclass(frozen=True)
+class Rejections:
+    """threshold: a picture with a higher score is rejected. scores: f32 [N] by split; what there is none of is missing or
+    empty."""
+
+    threshold: float
+    scores: Dict[str, np.ndarray]
+
+    def count(self, split: str) -> Tuple[int, int]:
+        """Pictures of a split that are rejected, and all of them."""
+        scores = np.asarray(self.scores.get(split, ()), np.float64)
+        return int((scores > self.threshold).sum()), len(scores)
+
+
 def learn(
     features: np.ndarray,
     labels: np.ndarray,
     fold: np.ndarray,
     projection: np.ndarray,
-    strangers: Optional[np.ndarray] = None,
-    refused: float = REFUSED,
+    strangers: Optional[np.ndarray],
+    refused: float,
     seed: int = 0,
 ) -> Tuple[Neither, np.ndarray]:
     """features f32 [N, channels] of the training photos (`forward.Pooled.middle`), labels i32 [N], fold i64 [N]

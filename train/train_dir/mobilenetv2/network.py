@@ -24,10 +24,9 @@ STAGES = 2 + sum(n for _, _, n, _ in BLOCKS)  # 19: the stem, 17 blocks, the las
 class Architecture:
     """What defines the network besides its weights; travels inside the checkpoint.
 
-    width: multiplier of all channel counts. padding: of 3x3 convolutions, "symmetric" (1 on each side, as in PyTorch and MindCV)
-    or "same" (as in TensorFlow; differs where the stride is 2). epsilon: added to the variance in batch normalisation.
-    last: channels of the last 1x1 convolution, which are the classifier's features; wider networks multiply it too.
-    """
+    width: multiplier of all channel counts. padding: of 3x3 convolutions, "symmetric" (1 on each side, as in PyTorch and
+    MindCV) or "same" (as in TensorFlow; differs where the stride is 2). epsilon: added to the variance in batch normalisation.
+    last: channels of the last 1x1 convolution, which are the classifier's features; wider networks multiply it too."""
 
     width: float = 1.0
     padding: str = "symmetric"
@@ -157,8 +156,8 @@ def pool(feature_map: Tensor) -> Tensor:
 
 
 def middle(feature_map: Tensor) -> Tensor:
-    """f32 [N, C, S, S], as a tensor or an array -> f32 [N, C], the mean without the outer seventh on each side: what a picture is
-    of, rather than where it was taken."""
+    """f32 [N, C, S, S], as a tensor or an array -> f32 [N, C], the mean without the outer seventh on each side: what a picture
+    is of, rather than where it was taken."""
     border = feature_map.shape[2] // 7
     inner = slice(border, feature_map.shape[2] - border)
     return feature_map[:, :, inner, inner].mean((2, 3))

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from .errors import UserError
+from .picture_errors import PictureError
 
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 128 * 10**6  # of the file: a 108-megapixel phone photo passes
@@ -42,15 +43,6 @@ _TURNS = {  # by EXIF orientation, which may be any value: those that turn or mi
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 # It also warns of every small defect, once a file in the middle of everything else; what matters becomes a PictureError.
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
-
-
-class PictureError(UserError):
-    """kind: what is wrong in a word, to say it in another language: empty, big, pixels, slow, broken, heic, lfs, unknown or
-    lab."""
-
-    def __init__(self, kind: str, message: str):
-        super().__init__(message)
-        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -94,38 +86,30 @@ def decode(data: bytes, size: int) -> Image.Image:
     Only the first frame of an animation counts. Raises PictureError as `pixels` does.
     """
     if not data:
-        raise PictureError("empty", "the file is empty")
+        raise PictureError("empty")
     if len(data) > MAX_BYTES:
-        raise PictureError(
-            "big",
-            f"the file has {len(data) / 2**20:.0f} MiB, more than the limit of {MAX_BYTES // 2**20} MiB; make it smaller",
-        )
+        raise PictureError("big", size=len(data) / 2**20, limit=MAX_BYTES // 2**20)
     try:
         source = _Source(data)
         image = Image.open(source, formats=FORMATS)
         shorter = round(2 * size / CROP)
         _check(image, data, shorter)
         source.reads = PIECES
-        source.bytes = (
-            2 * len(data) + min(len(image.tile) + 16, 2**14) * ImageFile.MAXBLOCK
-        )  # they read beyond each strip
+        # Decoders read beyond each strip.
+        source.bytes = 2 * len(data) + min(len(image.tile) + 16, 2**14) * ImageFile.MAXBLOCK
         image.load()
         image = _upright(image)
         return _rgb(image)
     except UserError:
         raise
     except Image.DecompressionBombError as error:
-        raise PictureError(
-            "pixels",
-            f"too many pixels to decode safely ({error}); the limit is {MAX_PIXELS // 10**6} megapixels, of what is not JPEG "
-            f"{MAX_DECODED // 10**6}, and {MAX_SIDE} pixels a side",
-        ) from None
+        limits = {"jpeg": MAX_PIXELS // 10**6, "others": MAX_DECODED // 10**6, "side": MAX_SIDE}
+        raise PictureError("pixels", reason=error, **limits) from None
     except UnidentifiedImageError:
         raise _unidentified(data) from None
-    except (
-        Exception
-    ) as error:  # besides OSError, Pillow's decoders raise RuntimeError, TypeError, struct.error and more
-        raise PictureError("broken", f"the picture is broken or cut off ({error}); replace it") from None
+    except Exception as error:
+        # Besides OSError, Pillow's decoders raise RuntimeError, TypeError, struct.error and more.
+        raise PictureError("broken", reason=error) from None
 
 
 class Header(NamedTuple):
@@ -146,8 +130,8 @@ def header(data: bytes) -> Header:
 
 
 class _Source(BytesIO):
-    """The bytes of a picture file, for Pillow, whose parsers read them piece by piece, in Python. Raises PictureError where they
-    come back more often, or for more, than any sound picture makes them: some files would keep them busy for hours, others
+    """The bytes of a picture file, for Pillow, whose parsers read them piece by piece, in Python. Raises PictureError where
+    they come back more often, or for more, than any sound picture makes them: some files would keep them busy for hours, others
     have them copy everything thousands of times."""
 
     def __init__(self, data: bytes):
@@ -166,7 +150,7 @@ class _Source(BytesIO):
 
 
 def _slow(why: str) -> PictureError:
-    return PictureError("slow", f"it would take too long to read ({why}); save it as JPEG or PNG")
+    return PictureError("slow", reason=why)
 
 
 def _check(image: Image.Image, data: bytes, shorter: int) -> None:
@@ -192,10 +176,10 @@ def _check(image: Image.Image, data: bytes, shorter: int) -> None:
 
 def _unidentified(data: bytes) -> PictureError:
     if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"):
-        return PictureError("heic", "a HEIC/HEIF picture, which this program does not read; save it as JPEG")
+        return PictureError("heic")
     if data.startswith(b"version https://git-lfs"):
-        return PictureError("lfs", "a Git LFS pointer, not the picture itself; fetch it with 'git lfs pull'")
-    return PictureError("unknown", "not a picture, or a broken one (readable: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)")
+        return PictureError("lfs")
+    return PictureError("unknown")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -235,5 +219,5 @@ def _band_to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     if mode == "LAB":
-        raise PictureError("lab", "a picture in CIE LAB colours, which this program does not read; save it as RGB")
+        raise PictureError("lab")
     return image.convert("RGB")

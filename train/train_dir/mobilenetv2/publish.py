@@ -11,80 +11,68 @@ from PIL import Image
 
 from . import report
 from .activation import class_activation_map, overlay
-from .calibration import reliability
 from .checkpoint import Description
-from .evidence import Evidence
+from .environment import peak_memory, versions
+from .evaluate import Evaluation
 from .folder import Finding, Photo, PhotoSet
 from .forward import forward
 from .inference import feature_maps
-from .metrics import confusion, log_softmax
+from .issues import sort_findings
+from .metrics import log_softmax
 from .network import MobileNetV2
 from .pixels import decode, pixels
-from .results import peak_memory, versions
-from .settings import Settings
 from .words import in_language
 
-ORDER = (
-    "error",
-    "bad",
-    "conflict",
-    "leak",
-    "label",
-    "giveaway",
-    "imbalance",
-    "copy",
-    "empty",
-    "note",
-)  # what harms first
 
-
-def publish_check(folder: Path, data: PhotoSet, findings: Sequence[Finding], settings: Settings) -> None:
-    """The report of a run that ends with the check of its data set."""
-    nothing = np.zeros((len(data.classes), len(data.classes)), np.int64)
+def publish_check(
+    file: Path, data: PhotoSet, findings: Sequence[Finding], recorded: Dict[str, Any], language: str
+) -> None:
+    """The report of a run that ends with the check of its data set. recorded: settings."""
     content = report.Report(
-        data.classes, nothing, findings=remarks(data, findings, settings.language), **_circumstances(data, settings)
+        data.classes,
+        np.zeros((len(data.classes), len(data.classes)), np.int64),
+        findings=remarks(data, findings, language),
+        **_circumstances(data, recorded),
     )
-    report.write(folder / "report.html", content, settings.language)
+    report.write(file, content, language)
 
 
 def publish(
-    folder: Path,
+    file: Path,
     network: MobileNetV2,
     description: Description,
     data: PhotoSet,
     findings: Sequence[Finding],
-    evidence: Evidence,
+    evaluation: Evaluation,
     answers: np.ndarray,
     history: Dict[str, List[Dict[str, Any]]],
     comparison: Dict[str, Dict[str, Any]],
     seconds: Dict[str, float],
-    settings: Settings,
+    language: str,
 ) -> None:
     """answers: logits f32 [N, C] of the validation photos. history, comparison, seconds: as in `results.write`."""
-    labels, scale = data.labels("val"), description.temperature
-    rows = tuple(reliability(answers, labels, temperature) for temperature in (1.0, scale))
+    shown = _shown(network, description, data.split("val"), answers / np.float32(description.temperature))
     content = report.Report(
         classes=data.classes,
-        val=confusion(answers, labels),
-        held_out=confusion(evidence.folds, data.labels("train")) if evidence.fresh else None,
+        val=evaluation.confusion,
+        held_out=evaluation.held_out_confusion,
         history=history,
         comparison=comparison,
-        calibration=report.Calibration(scale, *rows),
-        neither=report.Refusals(evidence.neither.threshold, evidence.scores) if evidence.neither else None,
-        answers=_shown(network, description, data.split("val"), answers / np.float32(scale)),
-        findings=remarks(data, findings, settings.language),
+        calibration=evaluation.calibration,
+        neither=evaluation.rejections,
+        answers=shown,
+        findings=remarks(data, findings, language),
         seconds=seconds,
-        **_circumstances(data, settings),
+        **_circumstances(data, description.settings),
     )
-    report.write(folder / "report.html", content, settings.language)
+    report.write(file, content, language)
 
 
 def remarks(data: PhotoSet, findings: Sequence[Finding], language: str) -> Tuple[report.Remark, ...]:
     """What harms first; with pictures of the photos that can be read, as far as the report shows them."""
     photos = {photo.name: photo for photo in data.photos}
-    ordered = sorted(findings, key=lambda finding: ORDER.index(finding.kind))
     made = []
-    for number, finding in enumerate(ordered):
+    for number, finding in enumerate(sort_findings(findings)):
         names = tuple(name for name in (finding.name, finding.other) if name)
         known = [photos[name] for name in names if name in photos] if number < report.FINDINGS else []
         text = in_language(finding.text, language)
@@ -120,9 +108,9 @@ def _shown(
     return tuple(shown)
 
 
-def _circumstances(data: PhotoSet, settings: Settings) -> Dict[str, Any]:
+def _circumstances(data: PhotoSet, recorded: Dict[str, Any]) -> Dict[str, Any]:
     return {
-        "settings": settings.recorded(),
+        "settings": recorded,
         "versions": versions(),
         "device": ms.get_context("device_target"),
         "memory": peak_memory(),

@@ -17,10 +17,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from .calibration import Calibration
 from .files import atomic
 from .intervals import interval, percent, proven
-from .report_charts import Calibration, Refusals, curves, dials, histograms
-from .report_texts import texts
+from .issues import ISSUES
+from .neither import Rejections
+from .report_charts import curves, dials, histograms
+from .report_texts import LANGUAGES, texts
 
 PHOTOS = 12  # wrong and least sure answers that are shown, at most
 FINDINGS = 50  # likewise
@@ -45,8 +48,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Remark:
-    """A finding. kind: one that report_texts has a word for ("leak", "copy", "bad", ...) or any other word. names: of the
-    files or classes. text: the sentence. pictures: up to 2, of the same files."""
+    """A finding. kind: a key of ISSUES. names: of the files or classes. text: the sentence. pictures: up to 2, of the same
+    files."""
 
     kind: str
     names: Tuple[str, ...]
@@ -58,12 +61,11 @@ class Remark:
 class Report:
     """All that the page shows; what is None or empty is left out.
 
-    classes: names, in the order of the logits. val: `metrics.confusion` of the validation photos, i64 [C, C]. held_out: the same
-    of training photos, each by a classifier that did not learn from it. history: rows of `fit` by stage. comparison:
+    classes: names, in the order of the logits. val: `metrics.confusion` of the validation photos, i64 [C, C]. held_out: the
+    same of training photos, each by a classifier that did not learn from it. history: rows of `fit` by stage. comparison:
     `compare.figures` of "teacher" and "student". answers: wrong ones first, then the least sure. findings: what matters most
     first; None: nothing was checked, empty: nothing was found. settings, versions, seconds: by name. memory: the most at once,
-    MiB. counts: photos by class, by "train" and "val". fingerprint: of the data. command: as typed.
-    """
+    MiB. counts: photos by class, by "train" and "val". fingerprint: of the data. command: as typed."""
 
     classes: Tuple[str, ...]
     val: np.ndarray
@@ -71,7 +73,7 @@ class Report:
     history: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
     comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)
     calibration: Optional[Calibration] = None
-    neither: Optional[Refusals] = None
+    neither: Optional[Rejections] = None
     answers: Tuple[Answer, ...] = ()
     findings: Optional[Tuple[Remark, ...]] = None
     settings: Dict[str, Any] = field(default_factory=dict)
@@ -120,6 +122,8 @@ def render(content: Report, language: str) -> str:
         photos=content.answers[:PHOTOS],
         remarks=(content.findings or ())[:FINDINGS],
         more=max(0, len(content.findings or ()) - FINDINGS),
+        issues=ISSUES,
+        number=LANGUAGES.index(language),
         kinds=Counter(remark.kind for remark in content.findings or ()),
         slowest=max(content.seconds.values(), default=0) or 1,
     )
@@ -167,20 +171,12 @@ def _totals(matrix: np.ndarray) -> Tuple[int, int]:
     return int(np.trace(matrix)), int(matrix.sum())
 
 
-def _refused(content: Report, split: str) -> Tuple[int, int]:
-    """Pictures of a split that are refused, and all of them."""
-    if not content.neither:
-        return 0, 0
-    scores = np.asarray(content.neither.scores.get(split, ()), np.float64)
-    return int((scores > content.neither.threshold).sum()), len(scores)
-
-
 def _tiles(content: Report, words: Dict[str, str]) -> List[Dict[str, Any]]:
     """The few numbers at the top: number, label, and what it proves."""
     counts = {"val": _totals(content.val)}
     if content.held_out is not None:
         counts["held_out"] = _totals(content.held_out)
-    counts["strangers"] = _refused(content, "strangers")
+    counts["strangers"] = content.neither.count("strangers") if content.neither else (0, 0)
     tiles = [
         {
             "number": _say(words, "of", correct=correct, count=count),
@@ -219,7 +215,7 @@ def _verdict(content: Report, words: Dict[str, str]) -> List[Tuple[Markup, bool]
     if mistake:
         true, answer, times = mistake
         sentences.append((say("verdict.mistake", true=_name(true), answer=_name(answer), count=times), False))
-    refused, strangers = _refused(content, "strangers")
+    refused, strangers = content.neither.count("strangers") if content.neither else (0, 0)
     if strangers:
         sentences.append((say("verdict.strangers", refused=refused, count=strangers), False))
     leaks = sum(remark.kind == "leak" for remark in content.findings or ())

@@ -1,34 +1,15 @@
 """The drawings of report.html, as numbers: where axes, curves, points and bars are, in pixels."""
 
 import math
-from dataclasses import dataclass
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from .calibration import ece
+from .calibration import Calibration
 from .intervals import interval, proven
+from .neither import Rejections
 
 BARS = 28  # of a histogram, about
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """temperature: logits are divided by it. before, after: rows of `calibration.reliability` of the validation photos
-    with the temperature 1 and this one."""
-
-    temperature: float
-    before: Sequence[Dict[str, float]]
-    after: Sequence[Dict[str, float]]
-
-
-@dataclass(frozen=True)
-class Refusals:
-    """threshold: a picture with a higher score is refused. scores: f32 [N] of "train" (out of fold), "val" and "strangers";
-    what there is none of is missing or empty."""
-
-    threshold: float
-    scores: Dict[str, np.ndarray]
 
 
 class Axis(NamedTuple):
@@ -93,42 +74,44 @@ def dials(calibration: Calibration) -> List[Dict[str, Any]]:
     quarters = (0, 0.25, 0.5, 0.75, 1)
     across, up = Axis(0, 1, 44, 336, quarters), Axis(0, 1, 170, 12, quarters)
     dials = []
-    for name, rows in (("before", calibration.before), ("after", calibration.after)):
-        most = max((row["count"] for row in rows), default=0)
+    for name, reliability in (("before", calibration.before), ("after", calibration.after)):
+        most = max((row["count"] for row in reliability.bins), default=0)
         points = []
-        for row in rows:
+        for row in reliability.bins:
             if row["count"]:
                 low, high = interval(round(row["accuracy"] * row["count"]), row["count"])
                 radius = round(2.5 + 5.5 * math.sqrt(row["count"] / most), 1)
                 points.append({**row, "radius": radius, "from": low, "to": high})
-        dials.append({"name": name, "ece": f"{ece(list(rows)):.3f}", "points": points, "x": across, "y": up})
+        dials.append({"name": name, "ece": f"{reliability.ece:.3f}", "points": points, "x": across, "y": up})
     return dials
 
 
-def histograms(neither: Refusals) -> List[Dict[str, Any]]:
+def histograms(rejections: Rejections) -> List[Dict[str, Any]]:
     """Of the scores by split, all with one axis; the threshold lies between two bars, so that a bar has one colour."""
-    scores = {split: np.asarray(neither.scores.get(split, ()), np.float64) for split in ("train", "val", "strangers")}
+    scores = {
+        split: np.asarray(rejections.scores.get(split, ()), np.float64) for split in ("train", "val", "strangers")
+    }
     scores = {split: values for split, values in scores.items() if len(values)}
     if not scores:
         return []
-    every = np.concatenate([*scores.values(), [neither.threshold]])
+    every = np.concatenate([*scores.values(), [rejections.threshold]])
     low, high = float(every.min()), float(every.max())
     width = max(high - low, 1e-3) / BARS
     across = _cut(axis(low, high, 40, 272), low - width, high + width)
     out = []
     for split, values in scores.items():
         # A score equal to the threshold is not refused: a bar has its upper end.
-        number = np.ceil((values - neither.threshold) / width).astype(int) - 1
+        number = np.ceil((values - rejections.threshold) / width).astype(int) - 1
         bars = [
             {
-                "low": max(across.low, neither.threshold + index * width),
-                "high": min(across.high, neither.threshold + (index + 1) * width),
+                "low": max(across.low, rejections.threshold + index * width),
+                "high": min(across.high, rejections.threshold + (index + 1) * width),
                 "count": int((number == index).sum()),
                 "refused": index >= 0,
             }
             for index in np.unique(number).tolist()
         ]
         highest = max(bar["count"] for bar in bars)
-        rate = proven((values > neither.threshold).sum(), len(values))
+        rate = proven(*rejections.count(split))
         out.append({"split": split, "x": across, "y": axis(0, highest, 150, 12, 4, True), "bars": bars, "rate": rate})
     return out

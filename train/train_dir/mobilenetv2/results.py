@@ -3,16 +3,14 @@
 import csv
 import json
 import logging
-import platform
-import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import mindspore as ms
 import numpy as np
-import PIL
 
 from .checkpoint import Description
+from .environment import peak_memory
 from .files import atomic
 from .folder import Finding, Photo, PhotoSet
 from .intervals import words
@@ -21,16 +19,6 @@ from .words import cell
 
 log = logging.getLogger(__name__)
 SHOWN = 10  # wrong answers named in the log
-
-
-def versions() -> Dict[str, str]:
-    """Of Python and the packages that do the arithmetic."""
-    return {
-        "python": platform.python_version(),
-        "mindspore": ms.__version__,
-        "numpy": np.__version__,
-        "pillow": PIL.__version__,
-    }
 
 
 def write(
@@ -135,15 +123,3 @@ def _write_table(
             numbers = [repr(float(value)) for value in (*logits, *shares)]
             names = (photo.name, classes[photo.label], classes[logits.argmax()])
             table.writerow([*map(cell, names), score, *numbers])
-
-
-def peak_memory() -> float:
-    """The most memory that this process has had at once, MiB."""
-    if sys.platform == "win32":
-        import psutil
-
-        return psutil.Process().memory_info().peak_wset / 2**20
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, KiB elsewhere

@@ -1,9 +1,8 @@
 """A training that was stopped, in whatever way, goes on where it was: its last two states lie in the output folder until all is
 done.
 
-A state holds all that the rest of the training depends on. The batches of an epoch do not belong to it: they follow from the seed
-and the number of the epoch.
-"""
+A state holds all that the rest of the training depends on. The batches of an epoch do not belong to it: they follow from the
+seed and the number of the epoch."""
 
 import hashlib
 import io
@@ -20,12 +19,11 @@ import mindspore as ms
 import numpy as np
 
 from . import distributed
+from .environment import versions
 from .errors import UserError, WorkerLost
 from .files import atomic
 from .folder import PhotoSet
 from .network import MobileNetV2, fingerprint
-from .results import versions
-from .settings import Settings
 from .stopping import uninterrupted
 
 log = logging.getLogger(__name__)
@@ -59,20 +57,24 @@ class Position:
     best_epoch: int = -1
     kept: Dict[str, np.ndarray] = field(default_factory=dict)
 
+    def idle(self) -> int:
+        """How many epochs there were since the best one."""
+        return len(self.history) - 1 - self.best_epoch
+
     def end_epoch(self, row: Dict[str, Any]) -> None:
         self.history.append(row)
         self.losses.clear()
         self.milliseconds.clear()
 
 
-def conditions(stage: str, settings: Settings, data: PhotoSet, network: MobileNetV2) -> Dict[str, Any]:
-    """All that decides how a training goes, as JSON: only a state of the same conditions is gone on from. network: what it starts
-    from, or learns from."""
+def conditions(stage: str, recorded: Dict[str, Any], data: PhotoSet, network: MobileNetV2) -> Dict[str, Any]:
+    """All that decides how a training goes, as JSON: only a state of the same conditions is gone on from. recorded: settings.
+    network: what it starts from, or learns from."""
     photos = [data.classes, [[photo.split, photo.label, photo.sha256] for photo in data.photos]]  # in this order
-    package = sorted(Path(__file__).parent.glob("*.py"))
+    package = sorted(Path(__file__).parent.rglob("*.py"))
     return {
         "stage": stage,
-        "settings": settings.recorded(),
+        "settings": recorded,
         "photos": hashlib.sha256(json.dumps(photos).encode()).hexdigest(),
         "weights": fingerprint(network),
         "code": hashlib.sha256(b"".join(file.read_bytes() for file in package)).hexdigest(),

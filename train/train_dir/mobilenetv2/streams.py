@@ -5,8 +5,8 @@ import sys
 
 
 def complete() -> None:
-    """Put nothing, as the system's null device, where one of the three is closed. Otherwise the next file to be opened would take
-    its number, and what is printed, by whatever library, would end up in that file."""
+    """Put nothing, as the system's null device, where one of the three is closed. Otherwise the next file to be opened would
+    take its number, and what is printed, by whatever library, would end up in that file."""
     while True:
         number = os.open(os.devnull, os.O_RDWR)
         if number > 2:

@@ -1,0 +1,135 @@
+"""Command line -> a dataclass of settings.
+
+Platforms allow names of at most 20 characters and pass every value as an HTML-escaped string, `--name=value`. They also add
+arguments of their own. An empty value means the default.
+"""
+
+import argparse
+import html
+import math
+import re
+from dataclasses import Field, field, fields
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, TypeVar
+
+from .errors import UserError
+
+SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+T = TypeVar("T")
+
+
+def setting(
+    default: Any,
+    text: str,
+    also: Sequence[str] = (),
+    low: float = -math.inf,
+    high: float = math.inf,
+    choices: Sequence[str] = (),
+    auto: str = "",
+    words: Optional[Dict[str, Any]] = None,
+) -> Any:
+    """A field of the dataclass. also: other names of it. low, high: limits of a number. choices: the values that a text may
+    have. auto: what None, written "auto" on the command line, comes to. words: other ways to write a value."""
+    known = {
+        "text": text,
+        "also": also,
+        "low": low,
+        "high": high,
+        "choices": choices,
+        "auto": auto,
+        "words": words or {},
+    }
+    return field(default=default, metadata=known)
+
+
+def parse_arguments(kind: Type[T], arguments: Sequence[str]) -> Tuple[T, List[str]]:
+    """Arguments -> settings of that dataclass, and the arguments that were ignored: unknown ones, and second values under
+    another name.
+
+    Raises UserError that lists every wrong value.
+    """
+    parser = argparse.ArgumentParser(
+        description="Fine-tune MobileNetV2 on folders of photos.",
+        allow_abbrev=False,
+        epilog="Unknown arguments are ignored with a warning.",
+    )
+    for one in fields(kind):
+        names = [f"--{name}" for name in (one.name, *one.metadata["also"])]
+        options = {"nargs": "?", "const": "yes"} if one.type is bool else {"metavar": _metavar(one)}
+        parser.add_argument(*names, default=[], action="append", help=_help(one), **options)
+    namespace, ignored = parser.parse_known_args(arguments)
+    values, problems = {}, []
+    for one in fields(kind):
+        texts = list(dict.fromkeys(filter(None, (_unescape(text).strip() for text in getattr(namespace, one.name)))))
+        ignored += [f"--{one.name}={text} (a second value)" for text in texts[1:]]
+        for text in texts[:1]:
+            try:
+                values[one.name] = _value(one, text)
+            except ValueError:
+                problems.append(f"--{one.name}={text}: expected {expected_values(one)}")
+    if problems:
+        raise UserError("\n".join(problems))
+    return kind(**values), ignored
+
+
+def value_type(one: Field) -> type:
+    """bool, str, int or float."""
+    return next(kind for kind in (bool, str, int, float) if one.type in (kind, Optional[kind]))
+
+
+def expected_values(one: Field) -> str:
+    """What may be written for a setting, in words."""
+    limits = one.metadata
+    if one.type is bool:
+        return "yes or no"
+    if limits["choices"]:
+        return "one of " + ", ".join(limits["choices"])
+    number = {int: "a whole number", float: "a number"}[value_type(one)]
+    words = [f"{number} from {limits['low']:g} to {limits['high']:.10g}"]
+    words += ["'auto'"] * bool(limits["auto"]) + [f"'{word}'" for word in limits["words"]]
+    return " or ".join(words)
+
+
+def default_value(one: Field) -> str:
+    """What a setting is where nothing is written, in words."""
+    if one.metadata["auto"]:
+        return f"auto: {one.metadata['auto']}"
+    return "no" if one.default is False else str(one.default) if one.default != "" else "none"
+
+
+def _unescape(text: str) -> str:
+    """Undo HTML escaping, and only that: "a&notes" is a name, not an entity."""
+    return re.sub(r"&(?:amp|lt|gt|quot|#39|#x27|#34);", lambda match: html.unescape(match.group()), text)
+
+
+def _value(one: Field, text: str) -> Any:
+    """Raises ValueError for a text that is no value of this setting."""
+    limits, kind = one.metadata, value_type(one)
+    if kind is bool:
+        if text.lower() not in SWITCH:
+            raise ValueError
+        return SWITCH[text.lower()]
+    if kind is str:
+        for choice in limits["choices"]:
+            if choice.lower() == text.lower():
+                return choice
+        if limits["choices"]:
+            raise ValueError
+        return text
+    if limits["auto"] and text.lower() == "auto":
+        return None
+    if text.lower() in limits["words"]:
+        return limits["words"][text.lower()]
+    number = kind(text)
+    if not limits["low"] <= number <= limits["high"]:
+        raise ValueError
+    return number
+
+
+def _metavar(one: Field) -> str:
+    return {str: "TEXT", int: "INTEGER", float: "NUMBER"}[value_type(one)]
+
+
+def _help(one: Field) -> str:
+    limits = one.metadata
+    range_ = "" if value_type(one) is str and not limits["choices"] else f"; {expected_values(one)}"
+    return f"{limits['text']}{range_} (default: {default_value(one)})".replace("%", "%%")

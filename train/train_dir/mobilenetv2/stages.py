@@ -1,0 +1,332 @@
+"""What a run does, step by step. `MODES` says which steps each mode has; config.py says which mode it is.
+
+A stage reads and writes `Run`. Its docstring says what it needs and what it leaves.
+"""
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from . import checkpoint, compact, device, distributed, results, resume, thumbnails, weights
+from .cache import PhotoCache
+from .calibration import fit_temperature
+from .check import check_photos, judge
+from .compare import figures
+from .config import Config, Settings, resolve
+from .cross_validation import CrossValidation, Head, cross_validate_features
+from .decoded import Decoded
+from .distill import Teacher, distill_network
+from .environment import versions
+from .errors import UserError
+from .evaluate import Evaluation, evaluate_answers
+from .extraction import features
+from .features import FeatureSets
+from .finetune import finetune_network
+from .folder import NEITHER, Finding, PhotoSet
+from .forward import answered, pooled
+from .head import classify, train_classifier
+from .inputs import BUILT_IN, read_inputs
+from .metrics import summary
+from .mislabelled import find_mislabelled, other_neighbours
+from .neither import references
+from .network import MobileNetV2, assign, fingerprint
+from .pixels import Preprocessing
+from .progress import Stopwatch
+from .publish import publish, publish_check
+from .tracking import Tracker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Run:
+    """What is known so far. `prepare` sets all but what names another stage.
+
+    output: folder of the results. data: the photos that can be used. groups: i64 [N] of the training photos; copies have one
+    number. decoded: pixels of some photos. head: the classifier that came with the weights. independent: these were not made by
+    this program, so they have not learned from these photos. network, preprocessing: as trained so far. origin: where its
+    weights come from. views: of each photo for the classifier; 0 until the photos are counted."""
+
+    config: Config
+    output: Path
+    watch: Stopwatch
+    cache: PhotoCache
+    data: PhotoSet
+    groups: np.ndarray
+    decoded: Decoded
+    findings: List[Finding]
+    head: Optional[Head]
+    independent: bool
+    views: int = 0
+    tracker: Tracker = field(init=False)
+    network: MobileNetV2 = field(init=False)
+    preprocessing: Preprocessing = field(init=False)
+    origin: Dict[str, Any] = field(init=False)
+    features: FeatureSets = field(init=False)  # by extract_features
+    history: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)  # by each training: its rows
+    held_out: CrossValidation = field(init=False)  # by cross_validate
+    changed: bool = False  # by finetune, distill and quantize: the features are of another network
+    comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)  # by distill: "teacher" and "student"
+    packed: Optional[Dict[str, np.ndarray]] = None  # by quantize: what the file is to hold of the network
+    answers: Dict[str, np.ndarray] = field(default_factory=dict)  # by evaluate: logits f32 [N, C] of "train" and "val"
+    evaluation: Evaluation = field(init=False)  # by evaluate
+
+    def recorded(self) -> Dict[str, Any]:
+        """What a checkpoint says of the settings."""
+        return {**self.config.recorded, **({"views": self.views} if self.views else {})}
+
+    def accuracy(self) -> float:
+        """Of the validation photos, 0-1; 1 where nothing was trained."""
+        return self.evaluation.metrics["val"]["accuracy"] if self.answers else 1.0
+
+
+def prepare(settings: Settings, output: Path) -> Run:
+    """Needs the command line. Leaves photos that are read and checked, and a network with its weights.
+
+    Raises UserError with all that is wrong with photos and weights; the findings are then written, too."""
+    watch = Stopwatch("read", "features", "head", "finetune", "distill", "evidence")
+    device.choose(settings.device_target, settings.seed)
+    with watch("read"):
+        found, start = read_inputs(settings, output)
+        config = resolve(settings, start)
+        log.info("Mode: %s.", config.mode)
+        cache = PhotoCache(config.cache_dir)
+        checked = check_photos(found, config.preprocessing, cache, config.workers, config.leaks == "drop")
+        data, findings = checked.data, list(checked.data.findings)
+        independent = start is not None and start.naming not in (weights.OWN, BUILT_IN)
+        head = start.head if start else None
+        run = Run(config, output, watch, cache, data, checked.groups, checked.decoded, findings, head, independent)
+        _report_findings(run, findings)
+        run.views = config.views_of_each(len(data.split("train")))
+    log.info("Photos to train: %s; to validate: %s.", data.counts("train"), data.counts("val"))
+    aim = config.aim_repo if distributed.first() and not settings.check else ""
+    run.tracker = Tracker(aim, run.recorded())
+    run.network, run.preprocessing = MobileNetV2(config.architecture, len(data.classes)), config.preprocessing
+    run.origin = {"weights": "random numbers"}
+    if start:
+        taken = weights.initialise(run.network, start, data.classes)
+        run.origin = {"weights": start.naming, "backbone": fingerprint(run.network.features), "head": taken}
+        log.info("Weights of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
+    else:
+        run.decoded.clear()
+    return run
+
+
+def extract_features(run: Run) -> None:
+    """Needs network and photos. Leaves features of all photos, several views of those to train on."""
+    with run.watch("features"):
+        compute = partial(features, run.network, decoded=run.decoded, cache=run.cache, workers=run.config.workers)
+        val, outliers = (compute(run.data.split(split)) for split in ("val", NEITHER))
+        train = compute(run.data.split("train"), count=run.views, seed=run.config.seed)
+        run.features = FeatureSets(train, val, outliers)
+    run.decoded.clear()
+
+
+def train_head(run: Run) -> None:
+    """Needs features. Leaves the network's classifier trained on them."""
+    labels = (run.data.labels(split) for split in ("train", "val"))
+    inputs = run.features.train.pooled, run.features.val.pooled[:, 0]
+    with run.watch("head"):
+        record = run.tracker.record("head")
+        run.history["head"] = train_classifier(
+            run.network.classifier, *inputs, *labels, run.config.head, run.config.seed, record
+        )
+
+
+def cross_validate(run: Run) -> None:
+    """Needs features. Leaves what classifiers say of photos that they did not learn from, and findings about labels."""
+    with run.watch("evidence"):
+        run.held_out = _held_out(run, run.head, run.independent)
+        suspects: List[Finding] = []
+        if run.independent:
+            labels, photos = run.data.labels("train"), run.data.split("train")
+            others = other_neighbours(run.features.train.pooled[:, 0], labels, run.groups)
+            logits = run.held_out.logits / np.float32(fit_temperature(run.held_out.logits, labels))
+            suspects = find_mislabelled(photos, run.data.classes, logits, others)
+        run.findings += suspects
+        _report_findings(run, suspects)
+
+
+def finish_check(run: Run) -> None:
+    """Needs findings. Leaves a word about them."""
+    said = "All findings" if run.findings else "Nothing was found"
+    log.info("%s, see %s.", said, run.output / "report.html")
+
+
+def finetune(run: Run) -> None:
+    """Needs the network. Leaves its last blocks trained with its classifier, or all of it."""
+    config = run.config
+    with run.watch("finetune"):
+        states = resume.States(run.output, resume.conditions(config.mode, run.recorded(), run.data, run.network))
+        run.history["finetune"] = finetune_network(
+            run.network,
+            run.data,
+            run.preprocessing,
+            config.training,
+            blocks=config.unfreeze,
+            pretrained=config.mode != "scratch",
+            seed=config.seed,
+            workers=config.workers,
+            states=states,
+            record=run.tracker.record("finetune"),
+        )
+    run.changed = True
+
+
+def distill(run: Run) -> None:
+    """Needs the network with a trained classifier. Leaves a small network that it has taught in its place."""
+    config = run.config
+    with run.watch("distill"):
+        result = summary(classify(run.network.classifier, run.features.val.pooled[:, 0]), run.data.labels("val"))
+        run.comparison["teacher"] = figures(run.network, run.preprocessing.size, result)
+        teacher = Teacher(run.network, run.preprocessing)
+        states = resume.States(run.output, resume.conditions(config.mode, run.recorded(), run.data, run.network))
+        run.origin = {"weights": "random numbers", "teacher": run.origin}
+        run.network, run.preprocessing = (
+            MobileNetV2(config.student, len(run.data.classes)),
+            config.student_preprocessing,
+        )
+        run.history["distill"] = distill_network(
+            run.network,
+            teacher,
+            run.data,
+            run.preprocessing,
+            config.training,
+            config.teaching,
+            seed=config.seed,
+            workers=config.workers,
+            cache=run.cache,
+            states=states,
+            record=run.tracker.record("distill"),
+        )
+    run.changed = True
+
+
+def quantize(run: Run) -> None:
+    """With --compact only: needs the network; leaves its weights rounded to 8 bits, and what goes into the file."""
+    if not run.config.compact:
+        return
+    right, run.packed = [], compact.pack(run.network)
+    try:
+        rounded = compact.unpack(run.network, run.packed)
+    except ValueError:
+        raise UserError(
+            "--compact: the weights are too large for it, as after a training that ran away; start with a lower --lr"
+        ) from None
+    for values in ({}, rounded):
+        assign(run.network, values)
+        answers = answered(run.network, run.data.split("val"), run.preprocessing, run.config.workers)
+        right.append(summary(answers, run.data.labels("val"))["correct"])
+    log.info("Compact: %d validation photos right; with weights of 32 bits, %d.", right[1], right[0])
+    run.changed = True
+
+
+def evaluate(run: Run) -> None:
+    """Needs the network in its last state. Leaves its answers, and what they are worth."""
+    if run.changed:
+        with run.watch("evidence"):
+            compute = partial(pooled, run.network, preprocessing=run.preprocessing, workers=run.config.workers)
+            run.features = FeatureSets(*(compute(run.data.split(split)) for split in ("train", "val", NEITHER)))
+            run.held_out = _held_out(run, None, False)
+    if run.packed:  # there is no room for it in the file
+        run.held_out = replace(run.held_out, detector=None, scores={})
+    for split, known in (("train", run.features.train), ("val", run.features.val)):
+        run.answers[split] = classify(run.network.classifier, known.pooled[:, 0])
+    labels = {split: run.data.labels(split) for split in run.answers}
+    if run.comparison:
+        result = summary(run.answers["val"], labels["val"])
+        run.comparison["student"] = figures(run.network, run.preprocessing.size, result, run.packed)
+    run.evaluation = evaluate_answers(run.answers, labels, run.data.classes, run.held_out)
+
+
+def save(run: Run) -> None:
+    """Needs everything. Leaves the files of README.md in the output folder, the checkpoint first."""
+    if not distributed.first():
+        return
+    file, evaluation, detector = run.output / "mobilenetv2.ckpt", run.evaluation, run.held_out.detector
+    description = checkpoint.Description(
+        classes=run.data.classes,
+        architecture=run.network.architecture,
+        preprocessing=run.preprocessing,
+        temperature=evaluation.calibration.temperature,
+        metrics=evaluation.metrics,
+        data={
+            **{split: run.data.counts(split) for split in ("train", "val")},
+            "fingerprint": run.data.fingerprint(),
+            "thumbnails": _write_thumbnails(run, run.config.thumbnails if detector else 0),
+        },
+        origin=run.origin,
+        settings=run.recorded(),
+        versions=versions(),
+    )
+    checkpoint.save(file, run.network, description, detector, run.packed)
+    resume.clear(run.output)
+    log.info("Wrote %s.", file)
+    seconds, answers, scores = run.watch.seconds(), run.answers["val"], run.held_out.scores.get("val")
+    results.write(run.output, description, run.data, answers, scores, run.history, run.comparison, seconds)
+    shown = (description, run.data, run.findings, evaluation, answers, run.history, run.comparison, seconds)
+    report = run.output / "report.html"
+    results.optional("report.html", publish, report, run.network, *shown, run.config.language)
+    run.tracker.close()
+
+
+FROZEN = (extract_features, train_head, cross_validate)
+FINISH = (quantize, evaluate, save)
+MODES: Dict[str, Tuple[Callable[[Run], None], ...]] = {
+    "check_files": (finish_check,),
+    "check": (extract_features, cross_validate, finish_check),
+    "head": (*FROZEN, *FINISH),
+    "finetune": (*FROZEN, finetune, *FINISH),
+    "scratch": (finetune, *FINISH),
+    "distill": (*FROZEN, distill, *FINISH),
+}
+
+
+def _report_findings(run: Run, new: List[Finding]) -> None:
+    """Write all findings so far: there is more to come only if none of the new ones stops the run. Raises UserError if one
+    does."""
+    if distributed.first():
+        with suppress(OSError):
+            (run.output / "report.html").unlink()  # of an earlier run
+        results.write_findings(run.output, run.findings)
+        if run.findings or run.config.mode in ("check", "check_files"):
+            known = (run.data, run.findings, run.recorded(), run.config.language)
+            results.optional("report.html", publish_check, run.output / "report.html", *known)
+    judge(new, bad_files=run.config.bad_files, leaks=run.config.leaks)
+
+
+def _held_out(run: Run, head: Optional[Head], independent: bool) -> CrossValidation:
+    """head: of the weights, where the features are of their backbone."""
+    config = run.config
+    return cross_validate_features(
+        run.features,
+        run.data.labels("train"),
+        run.groups,
+        head,
+        independent,
+        folds=config.folds,
+        penalty=config.fold_penalty,
+        label_smoothing=config.head.label_smoothing,
+        rejection_rate=config.rejection_rate,
+        seed=config.seed,
+    )
+
+
+def _write_thumbnails(run: Run, side: int) -> Dict[str, Any]:
+    """Of the photos that the checkpoint keeps as references; returns what the page needs to find them, or nothing.
+
+    side: in pixels, or 0 for none.
+    """
+    file, photos = run.output / f"mobilenetv2{thumbnails.SUFFIX}", run.data.split("train")
+    kept = [photos[index] for index in references(len(photos), run.config.seed)]
+    try:
+        file.unlink(missing_ok=True)  # of an earlier run
+        return thumbnails.write(file, kept, side, run.config.workers) if side else {}
+    except (OSError, UserError) as error:  # the training is done: this must not lose it
+        log.warning("%s was not written: %s", file.name, error)
+        return {}
