@@ -19,7 +19,7 @@ from PIL import Image
 
 from mobilenetv2 import checkpoint, device, thumbnails
 from mobilenetv2.activation import class_activation_map
-from mobilenetv2.errors import UserError, printable
+from mobilenetv2.errors import UserError
 from mobilenetv2.files import find_file
 from mobilenetv2.folder import NEITHER
 from mobilenetv2.forward import forward
@@ -29,6 +29,7 @@ from mobilenetv2.network import middle, pool
 from mobilenetv2.picture_errors import PictureError
 from mobilenetv2.pixels import header, pixels
 from mobilenetv2.progress import parallel
+from mobilenetv2.text import printable
 
 log = logging.getLogger(__name__)
 NAME = "mobilenetv2.ckpt"

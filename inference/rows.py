@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterable, Sequence, TextIO, Union
 from predictor import Answer
 
 from mobilenetv2.picture_errors import PictureError
-from mobilenetv2.words import cell
+from mobilenetv2.text import cell
 
 
 def record(result: Union[Answer, PictureError]) -> Dict[str, Any]:

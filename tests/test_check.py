@@ -9,7 +9,7 @@ import pytest
 from conftest import SHARED, Run, needs_shared
 from PIL import Image, ImageOps
 
-from mobilenetv2.report import FINDINGS
+from mobilenetv2.render import FINDINGS
 
 
 def findings(output):

@@ -10,8 +10,9 @@ import pytest
 
 from mobilenetv2 import checkpoint, compact, device
 from mobilenetv2.errors import UserError
-from mobilenetv2.network import Architecture, MobileNetV2, assign
+from mobilenetv2.network import Architecture, MobileNetV2
 from mobilenetv2.pixels import Preprocessing
+from mobilenetv2.state import assign
 
 ARCHITECTURE = Architecture(width=0.25, padding="same", epsilon=1e-3, last=64)
 

@@ -18,7 +18,8 @@ from mobilenetv2.check import check_photos
 from mobilenetv2.config import DEFAULTS, Settings, resolve
 from mobilenetv2.cross_validation import unit
 from mobilenetv2.extraction import features
-from mobilenetv2.head import classify, train_classifier
+from mobilenetv2.forward import classify
+from mobilenetv2.head import train_classifier
 from mobilenetv2.intervals import interval, words
 from mobilenetv2.metrics import confusion, per_class
 from mobilenetv2.neither import Neither, directions
@@ -39,8 +40,8 @@ def softmax_regression(features, labels, classes):
     return regression.softmax_regression(features, labels, classes, PENALTY, SMOOTHING)
 
 
-def learn(features, labels, fold, projection, strangers=None, refused=0.02):
-    return neither.learn(features, labels, fold, projection, strangers, refused)
+def learn(features, labels, fold, projection, strangers=None, rejection_rate=0.02):
+    return neither.learn(features, labels, fold, projection, strangers, rejection_rate)
 
 
 WEIGHTS = SHARED / "weights" / "mobilenetv2_imagenet.npz"
@@ -154,7 +155,7 @@ def test_neither_from_features_alone():
     known, strange = clouds(random, 40, 0.12)[0][:, 0], random.normal(1, 0.35, (40, 40)).astype(np.float32)
     fold = assign_folds(labels, np.arange(160), 0)
     model = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]))[0]
-    assert model.refused(known).mean() <= 0.075 and model.refused(strange).all()
+    assert model.rejects(known).mean() <= 0.075 and model.rejects(strange).all()
     again = Neither.from_tensors(model.tensors(), 40, 2)
     assert np.array_equal(again.score(known), model.score(known)) and again.threshold == pytest.approx(model.threshold)
     sharper = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]), strange[:20])[0]
@@ -167,8 +168,8 @@ def test_neither_refuses_the_stated_share_of_held_out_photos():
     fold = assign_folds(labels, np.arange(600), 0)
     fresh = clouds(np.random.default_rng(4), 2000, 0.5)[0][:, 0]
     for share in (0.02, 0.1):
-        model = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]), refused=share)[0]
-        assert 0.1 * share < model.refused(fresh).mean() < 1.5 * share  # fewer: the folds have fewer references
+        model = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]), rejection_rate=share)[0]
+        assert 0.1 * share < model.rejects(fresh).mean() < 1.5 * share  # fewer: the folds have fewer references
 
 
 def test_what_is_usual_differs_from_class_to_class():
@@ -180,10 +181,10 @@ def test_what_is_usual_differs_from_class_to_class():
     labels = np.repeat(np.int32([0, 1]), 100)
     photos = (centres[labels] + spread[:, None] * random.normal(size=(200, 40))).astype(np.float32)
     model = learn(photos, labels, assign_folds(labels, np.arange(200), 0), directions(photos))[0]
-    assert model.usual[0] > model.usual[1] + 0.1
+    assert model.class_baseline[0] > model.class_baseline[1] + 0.1
     out = (centres[1] + 0.15 * random.normal(size=(50, 40))).astype(np.float32)
-    assert model.refused(out).mean() > 0.9
-    same_for_all = replace(model, usual=np.full(2, model.usual.mean(), np.float32))
+    assert model.rejects(out).mean() > 0.9
+    same_for_all = replace(model, class_baseline=np.full(2, model.class_baseline.mean(), np.float32))
     assert same_for_all.score(out).max() < model.score(out).max()
 
 
@@ -208,7 +209,7 @@ def test_neither_tensors_that_do_not_fit(break_it, said):
 def test_neither_with_a_handful_of_photos():
     inputs, labels = clouds(np.random.default_rng(6), 2)
     model = learn(inputs[:, 0], labels, assign_folds(labels, np.arange(4), 0), directions(inputs[:, 0]))[0]
-    assert np.isfinite(model.score(inputs[:, 0])).all() and not model.refused(inputs[:, 0]).any()
+    assert np.isfinite(model.score(inputs[:, 0])).all() and not model.rejects(inputs[:, 0]).any()
 
 
 class Real(NamedTuple):
@@ -308,8 +309,8 @@ def test_neither_on_real_photos(real, seed):
     fold = assign_folds(real.labels, np.arange(len(real.labels)), seed)
     model = learn(photos, real.labels, fold, directions(photos, real.classifier))[0]
     assert auroc(model.score(val), model.score(strangers)) >= 0.94
-    assert model.refused(val).mean() <= 0.03
-    assert model.refused(strangers).mean() > 0.35
+    assert model.rejects(val).mean() <= 0.03
+    assert model.rejects(strangers).mean() > 0.35
     assert sum(tensor.nbytes for tensor in model.tensors().values()) < 3 * 2**20
 
 
@@ -319,7 +320,7 @@ def test_neither_without_the_many_classes_of_the_weights(real):
     fold = assign_folds(real.labels, np.arange(len(real.labels)), 0)
     model = learn(photos, real.labels, fold, directions(photos))[0]
     assert auroc(model.score(val), model.score(strangers)) >= 0.88
-    assert model.refused(val).mean() <= 0.03
+    assert model.rejects(val).mean() <= 0.03
 
 
 @needs_shared

@@ -23,7 +23,7 @@ from mobilenetv2 import folder
 from mobilenetv2.command_line import parse_arguments
 from mobilenetv2.config import Settings
 from mobilenetv2.errors import UserError
-from mobilenetv2.words import cell
+from mobilenetv2.text import cell
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CLASSES = ("<img src=x onerror=alert(1)>", "=cmd|' 'A0\"&quot;&lt;b&gt;\u202e")  # HTML, and a formula

@@ -6,9 +6,10 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from mobilenetv2 import checkpoint, device, inference, network
+from mobilenetv2 import checkpoint, device, inference, network, state
 from mobilenetv2.inference import feature_maps
-from mobilenetv2.network import STAGES, Architecture, MobileNetV2, assign, channels
+from mobilenetv2.network import STAGES, Architecture, MobileNetV2, channels
+from mobilenetv2.state import assign
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +117,7 @@ def test_a_trained_network_has_mindspores_logits_and_gradients(monkeypatch):
     fused = checkpoint.load(str(checkpoint.EMBEDDED)).network
     monkeypatch.setattr(network, "depthwise_training", None)
     plain = MobileNetV2(fused.architecture, classes=2)
-    assign(plain, network.values(fused))
+    assign(plain, state.values(fused))
     x = np.random.default_rng(0).standard_normal((8, 3, 128, 128)).astype(np.float32)
     pooled = network.pool(feature_maps(fused)(x))
     logits = pooled @ fused.classifier.weight.asnumpy().T + fused.classifier.bias.asnumpy()

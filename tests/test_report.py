@@ -15,9 +15,10 @@ from conftest import TRAIN
 from PIL import Image
 
 from mobilenetv2.calibration import Calibration, reliability
+from mobilenetv2.content import Answer, Remark, Report
 from mobilenetv2.errors import UserError
 from mobilenetv2.neither import Rejections
-from mobilenetv2.report import FINDINGS, Answer, Remark, Report, render, write
+from mobilenetv2.render import FINDINGS, render, write
 from mobilenetv2.report_charts import Axis, axis
 from mobilenetv2.report_texts import LANGUAGES, PAIRS, texts
 
@@ -55,7 +56,7 @@ def content(classes: Tuple[str, ...] = HOSTILE) -> Report:
     scores = {
         "train": np.linspace(-1, -0.5, 101),
         "val": np.linspace(-1, -0.6, 40),
-        "strangers": np.linspace(-0.6, 0.2, 20),
+        "outliers": np.linspace(-0.6, 0.2, 20),
     }
     kinds = ("conflict", "leak", "copy", "empty")
     return Report(

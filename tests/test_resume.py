@@ -20,8 +20,9 @@ from PIL import Image
 
 from mobilenetv2.config import Settings, resolve
 from mobilenetv2.folder import Photo, PhotoSet
-from mobilenetv2.network import Architecture, MobileNetV2, assign, values
+from mobilenetv2.network import Architecture, MobileNetV2
 from mobilenetv2.resume import FILES, WORDS, Position, States, clear, conditions
+from mobilenetv2.state import assign, values
 
 KILLS = int(os.environ.get("KILLS", "4"))
 MODES = {

@@ -20,11 +20,11 @@ from mobilenetv2.config import Settings, resolve
 from mobilenetv2.errors import UserError
 from mobilenetv2.finetune import finetune_network
 from mobilenetv2.fit import shuffled
-from mobilenetv2.forward import pooled
-from mobilenetv2.head import classify
-from mobilenetv2.network import Architecture, MobileNetV2, assign
+from mobilenetv2.forward import classify, pooled
+from mobilenetv2.network import Architecture, MobileNetV2
 from mobilenetv2.pixels import Preprocessing
 from mobilenetv2.resume import States
+from mobilenetv2.state import assign
 
 # What a platform's visual log reads: no scientific notation, " ms" after the time, no space after "lr:"; in the second form
 # decimals with a digit other than 0.

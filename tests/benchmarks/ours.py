@@ -11,7 +11,7 @@ from mindspore import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "train" / "train_dir"))
 
-from mobilenetv2 import device, fit, network, weights
+from mobilenetv2 import device, fit, network, state, weights
 from mobilenetv2.inference import feature_maps
 
 OURS = child.VARIANT == "ours"
@@ -25,7 +25,7 @@ def build() -> network.MobileNetV2:
     model = network.MobileNetV2(start.architecture, len(child.CLASSES))
     weights.initialise(model, start, [str(number) for number in child.CLASSES])
     head = {name.replace(".1.", "."): value for name, value in child.tensors().items() if "classifier" in name}
-    network.assign(model, head)
+    state.assign(model, head)
     return model.set_train(False)
 
 

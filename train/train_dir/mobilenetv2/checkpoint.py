@@ -16,11 +16,13 @@ import numpy as np
 from . import compact, thumbnails
 from .calibration import HIGHEST, LOWEST
 from .errors import UserError
-from .files import atomic, find_file, has_checksum, read_tensors, without_logging
+from .files import atomic, find_file
 from .folder import NEITHER
 from .neither import PREFIX, Neither
-from .network import Architecture, MobileNetV2, assign, values
+from .network import Architecture, MobileNetV2
 from .pixels import Preprocessing
+from .state import assign, values
+from .tensor_files import has_checksum, read_tensors, without_logging
 
 KEY = "description"
 FORMAT = "mobilenetv2-photos"

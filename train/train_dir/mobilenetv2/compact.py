@@ -8,7 +8,9 @@ from typing import Dict, Iterator, List, Tuple
 
 import numpy as np
 
-from .network import MobileNetV2, folded, values
+from .folding import folded
+from .network import MobileNetV2
+from .state import values
 
 NAMES = ("weights", "scales", "biases")
 LEVELS = 127  # weights become whole numbers from -127 to 127

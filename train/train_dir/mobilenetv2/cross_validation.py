@@ -51,7 +51,7 @@ def cross_validate_features(
     held_out = {
         "train": scores,
         "val": detector.score(features.val.center),
-        "strangers": _held_out(detector, outliers, folds),
+        "outliers": _held_out(detector, outliers, folds),
     }
     return CrossValidation(logits, fitted, detector, held_out, independent)
 
@@ -61,7 +61,7 @@ def _held_out(detector: Neither, outliers: np.ndarray, folds: int) -> np.ndarray
     fold = np.arange(len(outliers)) % folds
     scores = np.empty(len(outliers), np.float32)
     for number in np.unique(fold):
-        rest = replace(detector, strangers=detector.strangers[fold != number])
+        rest = replace(detector, outliers=detector.outliers[fold != number])
         scores[fold == number] = rest.score(outliers[fold == number])
     return scores
 

@@ -1,6 +1,5 @@
 """The one kind of error that a user can mend."""
 
-import unicodedata
 from typing import Any, Callable, List
 
 
@@ -20,17 +19,6 @@ def out_of_memory(error: Exception) -> bool:
         or "bad_alloc" in said
         or "allocate memory" in said
         or "memory not enough" in said
-    )
-
-
-def printable(text: str, keep: str = "") -> str:
-    """The text with control characters as escapes, except those in `keep`: no name of a file may move the cursor of a terminal,
-    or look like a line of its own."""
-    return "".join(
-        letter.encode("unicode_escape").decode()
-        if unicodedata.category(letter) == "Cc" and letter not in keep
-        else letter
-        for letter in text
     )
 
 

@@ -13,8 +13,9 @@ from .decoded import Decoded
 from .features import Features
 from .folder import Photo
 from .forward import both, forward
-from .network import MobileNetV2, fingerprint
+from .network import MobileNetV2
 from .progress import parallel, progress
+from .state import fingerprint
 
 
 def features(

@@ -15,9 +15,9 @@ from . import distributed
 from .device import LOSS_SCALE, mixed_precision, on_cpu
 from .errors import UserError
 from .metrics import summary
-from .network import assign, values
 from .progress import SECONDS, bar
 from .resume import Position, States
+from .state import assign, values
 from .stopping import uninterrupted
 
 log = logging.getLogger(__name__)

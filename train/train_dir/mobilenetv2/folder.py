@@ -8,9 +8,10 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 from PIL import Image
 
-from .errors import UserError, printable
+from .errors import UserError
 from .files import user_path
 from .pixels import FORMATS
+from .text import printable
 from .words import Words
 
 VALIDATION = ("val", "valid", "validation")  # names of the folder beside train/

@@ -2,12 +2,13 @@
 
 from typing import Any, Callable, Iterator, List, Sequence, Tuple
 
+import mindspore as ms
 import numpy as np
+from mindspore import nn
 
 from . import distributed
 from .features import Features
 from .folder import Photo
-from .head import classify
 from .inference import BATCH, feature_maps
 from .network import MobileNetV2, middle, pool
 from .pixels import Preprocessing, pixels
@@ -41,6 +42,11 @@ def both(network: MobileNetV2) -> Function:
         return np.stack((pool(feature_map), middle(feature_map)), 1)
 
     return function
+
+
+def classify(classifier: nn.Dense, features: np.ndarray) -> np.ndarray:
+    """f32 [N, channels] -> logits f32 [N, classes]."""
+    return classifier(ms.Tensor(features)).asnumpy()
 
 
 def answered(network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from mindspore import nn
 
 from . import distributed
 from .fit import Plan, Record, fit, shuffled
+from .forward import classify
 from .metrics import spread
 
 
@@ -47,11 +48,6 @@ def train_classifier(
     # Other machines may have trained another one: all go on with the first worker's.
     _set(classifier, distributed.of_first(weight), distributed.of_first(bias))
     return history
-
-
-def classify(classifier: nn.Dense, features: np.ndarray) -> np.ndarray:
-    """f32 [N, channels] -> logits f32 [N, classes]."""
-    return classifier(ms.Tensor(features)).asnumpy()
 
 
 def _set(classifier: nn.Dense, weight: np.ndarray, bias: np.ndarray) -> None:

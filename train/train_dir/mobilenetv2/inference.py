@@ -12,9 +12,10 @@ from typing import Callable, Dict, List, Tuple
 
 import mindspore as ms
 import numpy as np
+from mindspore import nn
 
 from .device import on_cpu, processors
-from .network import ConvNorm, InvertedResidual, MobileNetV2, folded
+from .folding import folded
 
 try:
     from . import convolutions
@@ -29,7 +30,7 @@ SHARED = 4  # parts of a layer, at most: each is handed over in 0.05 ms, 36 time
 NONE = np.zeros((0, 0), np.float32)
 
 
-def feature_maps(network: MobileNetV2) -> Callable[[np.ndarray], np.ndarray]:
+def feature_maps(network: nn.Cell) -> Callable[[np.ndarray], np.ndarray]:
     """Pictures f32 [N, 3, S, S] -> f32 [N, channels, S / 32, S / 32]; from any thread. The weights must not change
     meanwhile."""
     if KERNELS and on_cpu():
@@ -47,7 +48,7 @@ def feature_maps(network: MobileNetV2) -> Callable[[np.ndarray], np.ndarray]:
 class _Forward:
     """Of many pictures, each processor takes one at a time. A single one is shared, layer by layer, by output channels."""
 
-    def __init__(self, network: MobileNetV2):
+    def __init__(self, network: nn.Cell):
         first, *blocks, last = network.features
         same = network.architecture.padding == "same"
         self._layers = [_stem(first, same), *(_block(block, same) for block in blocks), _last(last)]
@@ -104,7 +105,7 @@ def _alone(work: Callable[[slice], None], count: int) -> None:
     work(slice(0, count))
 
 
-def _folded(layer: ConvNorm) -> Tuple[np.ndarray, np.ndarray]:
+def _folded(layer: nn.Cell) -> Tuple[np.ndarray, np.ndarray]:
     """Matrix f32 [outputs, inputs * kernel] and shift f32 [outputs]."""
     convolution, norm = layer[0], layer[1]
     parameters = (convolution.weight, norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
@@ -112,7 +113,7 @@ def _folded(layer: ConvNorm) -> Tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(weight.reshape(len(weight), -1)), shift
 
 
-def _stem(layer: ConvNorm, same: bool) -> Layer:
+def _stem(layer: nn.Cell, same: bool) -> Layer:
     """3x3 convolution with stride 2, normalisation and ReLU6."""
     matrix, shift = _folded(layer)
 
@@ -126,7 +127,7 @@ def _stem(layer: ConvNorm, same: bool) -> Layer:
     return run
 
 
-def _block(block: InvertedResidual, same: bool) -> Layer:
+def _block(block: nn.Cell, same: bool) -> Layer:
     """Inverted residual."""
     expand = _folded(block.conv[0]) if block.expands else (NONE, np.zeros(0, np.float32))
     (weight, shift), stride = _folded(block.conv[-2]), block.conv[-2][0].stride[0]
@@ -158,7 +159,7 @@ def _block(block: InvertedResidual, same: bool) -> Layer:
     return run
 
 
-def _last(layer: ConvNorm) -> Layer:
+def _last(layer: nn.Cell) -> Layer:
     """1x1 convolution, normalisation and ReLU6."""
     matrix, shift = _folded(layer)
 

@@ -17,13 +17,13 @@ from . import distributed, inference, pixels, views
 from . import network as network_module
 from .cache import PhotoCache, source
 from .folder import Photo
-from .forward import forward
-from .head import classify
+from .forward import classify, forward
 from .inference import feature_maps
 from .metrics import log_softmax
-from .network import MobileNetV2, fingerprint, pool
+from .network import MobileNetV2, pool
 from .pixels import Preprocessing, decode, normalise
 from .progress import parallel, progress
+from .state import fingerprint
 
 LARGE = 4  # the shorter side of a photo is kept in memory at this many times the teacher's input, at most
 MOSAIC = (

@@ -13,7 +13,8 @@ except ImportError:  # Windows
 
 from tqdm import tqdm
 
-from .errors import UserError, printable
+from .errors import UserError
+from .text import printable
 
 NAME = __package__  # the logger above all of this package's
 

@@ -2,9 +2,9 @@
 
 Nearest neighbours by cosine, in the directions that matter for telling things apart. Where the weights come with a classifier
 of many classes, its matrix says which these are; otherwise they are the directions in which the training photos differ most.
-Photos of one class may be more alike than those of another, so a picture is compared with what is usual in the class that it
-resembles. Of what was tried (plain features, Mahalanobis, energy, residuals and more), this refuses most strangers.
-"""
+Photos of one class may be more alike than those of another, so the distance of a picture is compared with the mean distance of
+training photos that resemble the same class, the class baseline. Of what was tried (plain features, Mahalanobis, energy,
+residuals and more), this rejects most outliers."""
 
 from dataclasses import dataclass, replace
 from typing import Dict, Optional, Tuple
@@ -13,45 +13,53 @@ import numpy as np
 
 from .metrics import unit_rows
 
-DIRECTIONS = 384  # of the features, at most; with 128, a quarter fewer strangers are refused
+DIRECTIONS = 384  # of the features, at most; with 128, a quarter fewer outliers are rejected
 REFERENCES = 1000  # training photos that are kept, at most
 NEIGHBOURS = 8  # training photos of a class that count for a picture, at most a quarter of the smallest class
-STRANGERS = 4  # the same of pictures in the folder `neither`
+OUTLIERS = 4  # the same of pictures in the folder `neither`
 PULL = 0.7  # weight of their similarity against that of the training photos
 PREFIX = "neither."  # of the tensors' names in a checkpoint
-NAMES = ("projection", "centre", "references", "labels", "usual")
+# Names in a checkpoint -> attributes of the detector.
+TENSORS = {
+    "projection": "projection",
+    "centre": "center",
+    "references": "references",
+    "labels": "labels",
+    "usual": "class_baseline",
+    "strangers": "outliers",
+}
 
 
 @dataclass(frozen=True)
 class Neither:
-    """projection: f32 [channels, D]; centre: f32 [D], what is subtracted after it. references, strangers: f16 [R, D] and [S,
-    D], of length 1: training photos, and pictures that are neither (S may be 0). labels: i32 [R], of the references. usual: f32
-    [classes], how far training photos that resemble a class are, on average. neighbours: how many references count. threshold:
-    a picture with a higher score is refused."""
+    """projection: f32 [channels, D]; center: f32 [D], what is subtracted after it. references, outliers: f16 [R, D] and [S, D],
+    of length 1: training photos, and pictures that are neither (S may be 0). labels: i32 [R], of the references.
+    class_baseline: f32 [classes], mean distance of the training photos that resemble a class. neighbours: how many references
+    count. threshold: a picture with a higher score is rejected."""
 
     projection: np.ndarray
-    centre: np.ndarray
+    center: np.ndarray
     references: np.ndarray
     labels: np.ndarray
-    usual: np.ndarray
-    strangers: np.ndarray
+    class_baseline: np.ndarray
+    outliers: np.ndarray
     neighbours: int
     threshold: float
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """f32 [N, channels] (`forward.Pooled.middle`) -> f32 [N]: 0 for a usual photo, about 0.3 for a stranger."""
+        """f32 [N, channels] (`Features.center`) -> f32 [N]: 0 for an average photo, about 0.3 for an outlier."""
         distance, resembled = self.compare(features)
-        return distance - self.usual[resembled]
+        return distance - self.class_baseline[resembled]
 
     def compare(self, features: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """f32 [N, channels] -> distance f32 [N], from -1 up, and the class that is resembled most, i64 [N]."""
         rows = self._rows(features)
         similar = rows @ self.references.astype(np.float32).T
-        classes = range(len(self.usual))
+        classes = range(len(self.class_baseline))
         near = np.stack([_highest(similar[:, self.labels == label], self.neighbours) for label in classes], 1)
         distance = -near.max(1)
-        if len(self.strangers):
-            distance += PULL * _highest(rows @ self.strangers.astype(np.float32).T, STRANGERS)
+        if len(self.outliers):
+            distance += PULL * _highest(rows @ self.outliers.astype(np.float32).T, OUTLIERS)
         return distance, near.argmax(1)
 
     def nearest(self, features: np.ndarray, count: int) -> np.ndarray:
@@ -60,16 +68,16 @@ class Neither:
         return np.argsort(-similar, axis=1, kind="stable")[:, :count]
 
     def _rows(self, features: np.ndarray) -> np.ndarray:
-        return unit_rows(features @ self.projection - self.centre)
+        return unit_rows(features @ self.projection - self.center)
 
-    def refused(self, features: np.ndarray) -> np.ndarray:
+    def rejects(self, features: np.ndarray) -> np.ndarray:
         """f32 [N, channels] -> bool [N]: a picture of neither class."""
         return self.score(features) > self.threshold
 
     def tensors(self) -> Dict[str, np.ndarray]:
         """What a checkpoint has to hold, by name; at most 4 MB, for 636 photos 2.4 MB."""
         numbers = np.array([self.neighbours, self.threshold], np.float32)
-        arrays = {name: getattr(self, name) for name in (*NAMES, "strangers")}
+        arrays = {name: getattr(self, attribute) for name, attribute in TENSORS.items()}
         arrays["labels"] = self.labels.astype(np.float32)  # checkpoints hold no integers
         # MindSpore stores no empty tensors.
         return {PREFIX + name: value for name, value in {**arrays, "numbers": numbers}.items() if value.size}
@@ -78,23 +86,25 @@ class Neither:
     def from_tensors(cls, tensors: Dict[str, np.ndarray], channels: int, classes: int) -> "Neither":
         """The inverse of `tensors`, for features f32 [N, channels]. Raises ValueError, in words, for what does not fit."""
         try:
-            projection, centre, references, labels, usual, numbers = (
-                tensors[PREFIX + name] for name in (*NAMES, "numbers")
+            projection, center, references, labels, class_baseline, numbers = (
+                tensors[PREFIX + name] for name in ("projection", "centre", "references", "labels", "usual", "numbers")
             )
         except KeyError as error:
             raise ValueError(f"the tensor {error.args[0]} is missing") from None
-        strangers = tensors.get(PREFIX + "strangers", np.zeros((0, len(centre)), np.float16))
+        outliers = tensors.get(PREFIX + "strangers", np.zeros((0, len(center)), np.float16))
         width = projection.shape[-1]
-        fits = projection.shape == (channels, width) and centre.shape == (width,) and numbers.shape == (2,)
-        fits = fits and all(rows.ndim == 2 and rows.shape[1] == width for rows in (references, strangers))
-        fits = fits and labels.shape == (len(references),) and usual.shape == (classes,)
+        fits = projection.shape == (channels, width) and center.shape == (width,) and numbers.shape == (2,)
+        fits = fits and all(rows.ndim == 2 and rows.shape[1] == width for rows in (references, outliers))
+        fits = fits and labels.shape == (len(references),) and class_baseline.shape == (classes,)
         if not fits or not np.isin(labels, np.arange(classes)).all() or not 1 <= numbers[0] <= len(references):
             raise ValueError("the tensors for the answer 'neither' do not fit together")
-        finite = all(np.isfinite(array).all() for array in (projection, centre, references, strangers, usual, numbers))
+        finite = all(
+            np.isfinite(array).all() for array in (projection, center, references, outliers, class_baseline, numbers)
+        )
         if not finite:
             raise ValueError("the tensors for the answer 'neither' are not finite numbers")
         labels = labels.astype(np.int32)
-        return cls(projection, centre, references, labels, usual, strangers, int(numbers[0]), float(numbers[1]))
+        return cls(projection, center, references, labels, class_baseline, outliers, int(numbers[0]), float(numbers[1]))
 
 
 @dataclass(frozen=True)
@@ -116,32 +126,31 @@ def learn(
     labels: np.ndarray,
     fold: np.ndarray,
     projection: np.ndarray,
-    strangers: Optional[np.ndarray],
-    refused: float,
+    outliers: Optional[np.ndarray],
+    rejection_rate: float,
     seed: int = 0,
 ) -> Tuple[Neither, np.ndarray]:
-    """features f32 [N, channels] of the training photos (`forward.Pooled.middle`), labels i32 [N], fold i64 [N]
-    (folds.assign_folds), projection f32 [channels, D] (`directions`), strangers f32 [S, channels] -> Neither, and the scores
+    """features f32 [N, channels] of the training photos (`Features.center`), labels i32 [N], fold i64 [N]
+    (folds.assign_folds), projection f32 [channels, D] (`directions`), outliers f32 [S, channels] -> Neither, and the scores
     f32 [N] of the photos, held out.
 
-    The threshold is the score that a share of `refused` of the training photos exceeds, each of them scored against the photos
-    of the other folds only. It uses no validation photo and none of the strangers' scores.
-    """
+    The threshold is the score that a share of `rejection_rate` of the training photos exceeds, each of them scored against the
+    photos of the other folds only. It uses no validation photo and none of the outliers' scores."""
     classes, rows = labels.max() + 1, features @ projection
     distances, resembled = np.empty(len(features), np.float32), np.empty(len(features), int)
     left = [np.bincount(labels[fold != number], minlength=classes).min() for number in np.unique(fold)]
     neighbours = min(NEIGHBOURS, max(1, int(min(left)) // 4))  # the same in all folds, or the threshold would not fit
     for number in np.unique(fold):
         held = fold == number
-        rest = _model(rows[~held], labels[~held], projection, strangers, neighbours, classes, seed)
+        rest = _model(rows[~held], labels[~held], projection, outliers, neighbours, classes, seed)
         distances[held], resembled[held] = rest.compare(features[held])
-    model = _model(rows, labels, projection, strangers, neighbours, classes, seed)
-    usual = [
+    model = _model(rows, labels, projection, outliers, neighbours, classes, seed)
+    class_baseline = [
         distances[resembled == label].mean() if label in resembled else distances.mean() for label in range(classes)
     ]
-    scores = distances - np.float32(usual)[resembled]
-    threshold = float(np.quantile(scores, 1 - refused, method="higher"))
-    return replace(model, usual=np.float32(usual), threshold=threshold), scores
+    scores = distances - np.float32(class_baseline)[resembled]
+    threshold = float(np.quantile(scores, 1 - rejection_rate, method="higher"))
+    return replace(model, class_baseline=np.float32(class_baseline), threshold=threshold), scores
 
 
 def references(count: int, seed: int) -> np.ndarray:
@@ -171,26 +180,26 @@ def _model(
     rows: np.ndarray,
     labels: np.ndarray,
     projection: np.ndarray,
-    strangers: Optional[np.ndarray],
+    outliers: Optional[np.ndarray],
     neighbours: int,
     classes: int,
     seed: int,
 ) -> Neither:
-    """rows: f32 [N, D], features @ projection -> without a threshold, and without what is usual."""
-    centre = np.mean(
+    """rows: f32 [N, D], features @ projection -> a detector without a threshold and without a class baseline."""
+    center = np.mean(
         [rows[labels == label].mean(0) for label in np.unique(labels)], 0
     )  # of the classes, however many photos they have
     kept = references(len(rows), seed)
     others = np.zeros((0, rows.shape[1]), np.float32)
-    if strangers is not None and len(strangers):
-        others = unit_rows(strangers @ projection - centre)
+    if outliers is not None and len(outliers):
+        others = unit_rows(outliers @ projection - center)
     return Neither(
         projection=projection,
-        centre=centre,
-        references=unit_rows(rows[kept] - centre).astype(np.float16),
+        center=center,
+        references=unit_rows(rows[kept] - center).astype(np.float16),
         labels=labels[kept].astype(np.int32),
-        usual=np.zeros(classes, np.float32),
-        strangers=others.astype(np.float16),
+        class_baseline=np.zeros(classes, np.float32),
+        outliers=others.astype(np.float16),
         neighbours=neighbours,
         threshold=0.0,
     )

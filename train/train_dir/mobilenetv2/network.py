@@ -1,10 +1,7 @@
 """MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381, table 2)."""
 
-import hashlib
 from dataclasses import dataclass
-from typing import Dict, Tuple
 
-import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import initializer
 
@@ -161,31 +158,3 @@ def middle(feature_map: Tensor) -> Tensor:
     border = feature_map.shape[2] // 7
     inner = slice(border, feature_map.shape[2] - border)
     return feature_map[:, :, inner, inner].mean((2, 3))
-
-
-def folded(
-    weight: np.ndarray, gamma: np.ndarray, beta: np.ndarray, mean: np.ndarray, variance: np.ndarray, epsilon: float
-) -> Tuple[np.ndarray, np.ndarray]:
-    """Weight f32 [O, I, K, K] and bias f32 [O] that do what the convolution and the batch normalisation after it do."""
-    scale = gamma / np.sqrt(variance + np.float32(epsilon))
-    return weight * scale[:, None, None, None], beta - mean * scale
-
-
-def fingerprint(cell: nn.Cell) -> str:
-    """SHA-256 of a network or a part of it: its cells, with padding and epsilon, and its weights."""
-    digest = hashlib.sha256(str(cell).encode())
-    for parameter in cell.get_parameters():
-        digest.update(parameter.asnumpy().tobytes())
-    return digest.hexdigest()
-
-
-def values(network: nn.Cell) -> Dict[str, np.ndarray]:
-    """Copies of all parameters by name."""
-    return {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
-
-
-def assign(network: nn.Cell, values: Dict[str, np.ndarray]) -> None:
-    """Set the parameters of these names to f32 arrays of their shapes."""
-    parameters = network.parameters_dict()
-    for name, value in values.items():
-        parameters[name].set_data(Tensor(value))

@@ -9,9 +9,9 @@ import mindspore as ms
 import numpy as np
 from PIL import Image
 
-from . import report
 from .activation import class_activation_map, overlay
 from .checkpoint import Description
+from .content import Answer, Remark, Report
 from .environment import peak_memory, versions
 from .evaluate import Evaluation
 from .folder import Finding, Photo, PhotoSet
@@ -21,6 +21,7 @@ from .issues import sort_findings
 from .metrics import log_softmax
 from .network import MobileNetV2
 from .pixels import decode, pixels
+from .render import FINDINGS, PHOTOS, SMALL, write
 from .words import in_language
 
 
@@ -28,13 +29,13 @@ def publish_check(
     file: Path, data: PhotoSet, findings: Sequence[Finding], recorded: Dict[str, Any], language: str
 ) -> None:
     """The report of a run that ends with the check of its data set. recorded: settings."""
-    content = report.Report(
+    content = Report(
         data.classes,
         np.zeros((len(data.classes), len(data.classes)), np.int64),
         findings=remarks(data, findings, language),
         **_circumstances(data, recorded),
     )
-    report.write(file, content, language)
+    write(file, content, language)
 
 
 def publish(
@@ -52,7 +53,7 @@ def publish(
 ) -> None:
     """answers: logits f32 [N, C] of the validation photos. history, comparison, seconds: as in `results.write`."""
     shown = _shown(network, description, data.split("val"), answers / np.float32(description.temperature))
-    content = report.Report(
+    content = Report(
         classes=data.classes,
         val=evaluation.confusion,
         held_out=evaluation.held_out_confusion,
@@ -65,36 +66,36 @@ def publish(
         seconds=seconds,
         **_circumstances(data, description.settings),
     )
-    report.write(file, content, language)
+    write(file, content, language)
 
 
-def remarks(data: PhotoSet, findings: Sequence[Finding], language: str) -> Tuple[report.Remark, ...]:
+def remarks(data: PhotoSet, findings: Sequence[Finding], language: str) -> Tuple[Remark, ...]:
     """What harms first; with pictures of the photos that can be read, as far as the report shows them."""
     photos = {photo.name: photo for photo in data.photos}
     made = []
     for number, finding in enumerate(sort_findings(findings)):
         names = tuple(name for name in (finding.name, finding.other) if name)
-        known = [photos[name] for name in names if name in photos] if number < report.FINDINGS else []
+        known = [photos[name] for name in names if name in photos] if number < FINDINGS else []
         text = in_language(finding.text, language)
-        made.append(report.Remark(finding.kind, names, text, tuple(_small(photo) for photo in known)))
+        made.append(Remark(finding.kind, names, text, tuple(_small(photo) for photo in known)))
     return tuple(made)
 
 
 def _small(photo: Photo) -> Image.Image:
-    picture = decode(photo.read(), report.SMALL)
-    picture.thumbnail((report.SMALL, report.SMALL))
+    picture = decode(photo.read(), SMALL)
+    picture.thumbnail((SMALL, SMALL))
     return picture
 
 
 def _shown(
     network: MobileNetV2, description: Description, photos: Sequence[Photo], logits: np.ndarray
-) -> Tuple[report.Answer, ...]:
+) -> Tuple[Answer, ...]:
     """The wrong answers, the surest first, and then the least sure right ones, with what they rest on."""
     confidences = np.exp(log_softmax(logits))
     best = logits.argmax(1)
     right = best == [photo.label for photo in photos]
     sure = confidences.max(1)
-    chosen = np.lexsort((np.where(right, sure, -sure), right))[: report.PHOTOS]
+    chosen = np.lexsort((np.where(right, sure, -sure), right))[:PHOTOS]
     preprocessing, weight = description.preprocessing, network.classifier.weight.asnumpy()
     seen = [(index, pixels(photos[index].read(), preprocessing)) for index in chosen]
     maps = forward(feature_maps(network), iter(seen), preprocessing.size)
@@ -104,7 +105,7 @@ def _shown(
         picture = overlay(array, np.zeros_like(activation), preprocessing)
         marked = overlay(array, activation, preprocessing)
         names = (description.classes[label] for label in (photos[index].label, best[index]))
-        shown.append(report.Answer(photos[index].name, *names, float(sure[index]), picture, marked))
+        shown.append(Answer(photos[index].name, *names, float(sure[index]), picture, marked))
     return tuple(shown)
 
 

@@ -88,9 +88,7 @@ def dials(calibration: Calibration) -> List[Dict[str, Any]]:
 
 def histograms(rejections: Rejections) -> List[Dict[str, Any]]:
     """Of the scores by split, all with one axis; the threshold lies between two bars, so that a bar has one colour."""
-    scores = {
-        split: np.asarray(rejections.scores.get(split, ()), np.float64) for split in ("train", "val", "strangers")
-    }
+    scores = {split: np.asarray(rejections.scores.get(split, ()), np.float64) for split in ("train", "val", "outliers")}
     scores = {split: values for split, values in scores.items() if len(values)}
     if not scores:
         return []

@@ -26,7 +26,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "range.some": ("{low} % to {high} %", "在 {low} % 到 {high} % 之间"),
     "tile.val": ("validation photos right", "验证照片答对"),
     "tile.held_out": ("right out of fold", "折外答对"),
-    "tile.strangers": ("strangers refused", "外来图片被拒绝"),
+    "tile.outliers": ("strangers refused", "外来图片被拒绝"),
     "tile.findings": ("finding{s} to look at", "处发现值得查看"),
     "verdict.nothing": ("Nothing suspicious in the data set.", "数据集中没有可疑之处。"),
     "verdict.val": (
@@ -54,7 +54,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "The most frequent mistake: {true} is said to be {answer} ({count} time{s}).",
         "最常见的错误：把{true}说成{answer}（{count} 次）。",
     ),
-    "verdict.strangers": (
+    "verdict.outliers": (
         "Of {count} pictures of no class, {refused} are refused rather than called one of the classes.",
         "{count} 张不属于任何类别的图片中，{refused} 张被拒绝，没有被当成某个类别。",
     ),
@@ -113,7 +113,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "split.val": ("Validation photos", "验证照片"),
     "split.held_out": ("Training photos, out of fold", "训练照片（折外）"),
     "split.train": ("Training photos, out of fold", "训练照片（折外）"),
-    "split.strangers": ("Strangers", "外来图片"),
+    "split.outliers": ("Strangers", "外来图片"),
     "class": ("Class", "类别"),
     "recall": ("Recognised (recall)", "认出（召回率）"),
     "precision": ("Right when answered (precision)", "回答正确（精确率）"),

@@ -15,7 +15,7 @@ from .files import atomic
 from .folder import Finding, Photo, PhotoSet
 from .intervals import words
 from .metrics import log_softmax
-from .words import cell
+from .text import cell
 
 log = logging.getLogger(__name__)
 SHOWN = 10  # wrong answers named in the log

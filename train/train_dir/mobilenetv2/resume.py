@@ -23,7 +23,8 @@ from .environment import versions
 from .errors import UserError, WorkerLost
 from .files import atomic
 from .folder import PhotoSet
-from .network import MobileNetV2, fingerprint
+from .network import MobileNetV2
+from .state import fingerprint
 from .stopping import uninterrupted
 
 log = logging.getLogger(__name__)

@@ -28,16 +28,18 @@ from .extraction import features
 from .features import FeatureSets
 from .finetune import finetune_network
 from .folder import NEITHER, Finding, PhotoSet
-from .forward import answered, pooled
-from .head import classify, train_classifier
+from .forward import answered, classify, pooled
+from .head import train_classifier
+from .inference import feature_maps
 from .inputs import BUILT_IN, read_inputs
 from .metrics import summary
 from .mislabelled import find_mislabelled, other_neighbours
 from .neither import references
-from .network import MobileNetV2, assign, fingerprint
+from .network import MobileNetV2
 from .pixels import Preprocessing
 from .progress import Stopwatch
 from .publish import publish, publish_check
+from .state import assign, fingerprint, values
 from .tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -183,7 +185,7 @@ def distill(run: Run) -> None:
     config = run.config
     with run.watch("distill"):
         result = summary(classify(run.network.classifier, run.features.val.pooled[:, 0]), run.data.labels("val"))
-        run.comparison["teacher"] = figures(run.network, run.preprocessing.size, result)
+        run.comparison["teacher"] = _benchmarked(run, result)
         teacher = Teacher(run.network, run.preprocessing)
         states = resume.States(run.output, resume.conditions(config.mode, run.recorded(), run.data, run.network))
         run.origin = {"weights": "random numbers", "teacher": run.origin}
@@ -218,8 +220,8 @@ def quantize(run: Run) -> None:
         raise UserError(
             "--compact: the weights are too large for it, as after a training that ran away; start with a lower --lr"
         ) from None
-    for values in ({}, rounded):
-        assign(run.network, values)
+    for weights_of_file in ({}, rounded):
+        assign(run.network, weights_of_file)
         answers = answered(run.network, run.data.split("val"), run.preprocessing, run.config.workers)
         right.append(summary(answers, run.data.labels("val"))["correct"])
     log.info("Compact: %d validation photos right; with weights of 32 bits, %d.", right[1], right[0])
@@ -240,7 +242,7 @@ def evaluate(run: Run) -> None:
     labels = {split: run.data.labels(split) for split in run.answers}
     if run.comparison:
         result = summary(run.answers["val"], labels["val"])
-        run.comparison["student"] = figures(run.network, run.preprocessing.size, result, run.packed)
+        run.comparison["student"] = _benchmarked(run, result)
     run.evaluation = evaluate_answers(run.answers, labels, run.data.classes, run.held_out)
 
 
@@ -314,6 +316,18 @@ def _held_out(run: Run, head: Optional[Head], independent: bool) -> CrossValidat
         label_smoothing=config.head.label_smoothing,
         rejection_rate=config.rejection_rate,
         seed=config.seed,
+    )
+
+
+def _benchmarked(run: Run, result: Dict[str, Any]) -> Dict[str, Any]:
+    """The network in figures. result: `summary` of its answers to the validation photos."""
+    arrays, parameters = run.packed or values(run.network), run.network.trainable_params()
+    return figures(
+        feature_maps(run.network),
+        run.preprocessing.size,
+        parameters=sum(parameter.size for parameter in parameters),
+        size_in_file=sum(array.nbytes for array in arrays.values()),
+        result=result,
     )
 
 

@@ -7,10 +7,13 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from . import checkpoint
-from .errors import UserError, printable
-from .files import find_file, read_tensors
-from .network import BLOCKS, Architecture, MobileNetV2, assign
+from .errors import UserError
+from .files import find_file
+from .network import BLOCKS, Architecture, MobileNetV2
 from .pixels import Preprocessing
+from .state import assign
+from .tensor_files import read_tensors
+from .text import printable
 
 OWN = "this program"
 BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")

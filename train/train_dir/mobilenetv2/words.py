@@ -12,11 +12,6 @@ class Words(str):
         return words
 
 
-def cell(text: str) -> str:
-    """A name in a table: one that a spreadsheet would take for a formula begins with an apostrophe."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
 def in_language(text: str, language: str) -> str:
     """A sentence in "en" or "zh"; what has no translation, as the words of the operating system, stays as it is."""
     return text.zh if language == "zh" and isinstance(text, Words) else str(text)

@@ -7,7 +7,6 @@ import base64
 import io
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -17,11 +16,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
-from .calibration import Calibration
+from .content import Report
 from .files import atomic
 from .intervals import interval, percent, proven
 from .issues import ISSUES
-from .neither import Rejections
 from .report_charts import curves, dials, histograms
 from .report_texts import LANGUAGES, texts
 
@@ -31,59 +29,6 @@ LARGE, SMALL = 192, 112  # longer side of the pictures of photos and of findings
 QUALITY = 72  # of their JPEGs
 WIDE = 0.2  # width of an interval from which on more photos are asked for
 CROWDED = 6  # classes from which on the table of confusions stands alone, its columns narrow
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A validation photo worth a look. true, answer: class names. confidence: in the answer, 0-1, calibrated where that was
-    done. picture: the photo; overlay: of `activation.overlay`. Small pictures are quickest, large ones are reduced."""
-
-    name: str
-    true: str
-    answer: str
-    confidence: float
-    picture: Optional[Image.Image] = None
-    overlay: Optional[Image.Image] = None
-
-
-@dataclass(frozen=True)
-class Remark:
-    """A finding. kind: a key of ISSUES. names: of the files or classes. text: the sentence. pictures: up to 2, of the same
-    files."""
-
-    kind: str
-    names: Tuple[str, ...]
-    text: str
-    pictures: Tuple[Image.Image, ...] = ()
-
-
-@dataclass(frozen=True)
-class Report:
-    """All that the page shows; what is None or empty is left out.
-
-    classes: names, in the order of the logits. val: `metrics.confusion` of the validation photos, i64 [C, C]. held_out: the
-    same of training photos, each by a classifier that did not learn from it. history: rows of `fit` by stage. comparison:
-    `compare.figures` of "teacher" and "student". answers: wrong ones first, then the least sure. findings: what matters most
-    first; None: nothing was checked, empty: nothing was found. settings, versions, seconds: by name. memory: the most at once,
-    MiB. counts: photos by class, by "train" and "val". fingerprint: of the data. command: as typed."""
-
-    classes: Tuple[str, ...]
-    val: np.ndarray
-    held_out: Optional[np.ndarray] = None
-    history: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
-    comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)
-    calibration: Optional[Calibration] = None
-    neither: Optional[Rejections] = None
-    answers: Tuple[Answer, ...] = ()
-    findings: Optional[Tuple[Remark, ...]] = None
-    settings: Dict[str, Any] = field(default_factory=dict)
-    versions: Dict[str, str] = field(default_factory=dict)
-    device: str = ""
-    seconds: Dict[str, float] = field(default_factory=dict)
-    memory: Optional[float] = None
-    counts: Dict[str, Dict[str, int]] = field(default_factory=dict)
-    fingerprint: str = ""
-    command: str = ""
 
 
 def write(file: Path, content: Report, language: str) -> None:
@@ -176,7 +121,7 @@ def _tiles(content: Report, words: Dict[str, str]) -> List[Dict[str, Any]]:
     counts = {"val": _totals(content.val)}
     if content.held_out is not None:
         counts["held_out"] = _totals(content.held_out)
-    counts["strangers"] = content.neither.count("strangers") if content.neither else (0, 0)
+    counts["outliers"] = content.neither.count("outliers") if content.neither else (0, 0)
     tiles = [
         {
             "number": _say(words, "of", correct=correct, count=count),
@@ -215,9 +160,9 @@ def _verdict(content: Report, words: Dict[str, str]) -> List[Tuple[Markup, bool]
     if mistake:
         true, answer, times = mistake
         sentences.append((say("verdict.mistake", true=_name(true), answer=_name(answer), count=times), False))
-    refused, strangers = content.neither.count("strangers") if content.neither else (0, 0)
-    if strangers:
-        sentences.append((say("verdict.strangers", refused=refused, count=strangers), False))
+    rejected, outliers = content.neither.count("outliers") if content.neither else (0, 0)
+    if outliers:
+        sentences.append((say("verdict.outliers", refused=rejected, count=outliers), False))
     leaks = sum(remark.kind == "leak" for remark in content.findings or ())
     if leaks:
         sentences.append((say("verdict.leak", count=leaks), True))
