@@ -22,10 +22,11 @@ from predictor import Predictor, find_checkpoint
 from server import Gate, Headers, Traffic, remove_uploads, temporary_folder
 from starlette.middleware import Middleware
 
-from mobilenetv2 import drawings, logbook
-from mobilenetv2.errors import UserError
-from mobilenetv2.folder import NEITHER
-from mobilenetv2.pixels import MAX_BYTES
+from mobilenetv2.data import sample
+from mobilenetv2.data.dataset import NEITHER
+from mobilenetv2.data.image import MAX_BYTES
+from mobilenetv2.runtime import logs
+from mobilenetv2.runtime.errors import UserError
 
 log = logging.getLogger(__name__)
 EXAMPLES = 3  # of each class
@@ -45,12 +46,12 @@ def load(explicit: Optional[str]) -> Optional[Predictor]:
 def examples(predictor: Optional[Predictor], folder: Path) -> List[str]:
     """Drawings to try, written into the folder; none where the checkpoint is not about what they show: it has other classes, or
     it refuses them, as one may that has only seen photos."""
-    if predictor is None or set(predictor.description.classes) != set(drawings.CLASSES):
+    if predictor is None or set(predictor.description.classes) != set(sample.CLASSES):
         return []
     files = []
-    for class_, number in itertools.product(drawings.CLASSES, range(EXAMPLES)):
+    for class_, number in itertools.product(sample.CLASSES, range(EXAMPLES)):
         file = folder / f"{class_}_{number}.png"
-        drawings.drawing(class_, [True, number]).save(file)
+        sample.draw(class_, [True, number]).save(file)
         if predictor.answer(file.read_bytes()).label != NEITHER:
             files.append(str(file))
     return files
@@ -71,7 +72,7 @@ def main() -> None:
         "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: as README.md says)"
     )
     options, _ = parser.parse_known_args()  # platforms add arguments of their own
-    logbook.to_stderr()
+    logs.log_to_stderr()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is up
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as platforms stop it: the temporary folder is removed
     traffic, stop = Traffic(), threading.Event()

@@ -14,11 +14,11 @@ from predictor import Answer
 from rows import record, write_csv
 from texts import TEXTS
 
-from mobilenetv2.activation import overlay
-from mobilenetv2.folder import NEITHER
-from mobilenetv2.picture_errors import PictureError
-from mobilenetv2.pixels import Preprocessing
-from mobilenetv2.words import in_language
+from mobilenetv2.data.dataset import NEITHER
+from mobilenetv2.data.image import Preprocessing
+from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.evaluation.class_activation import overlay
+from mobilenetv2.runtime.i18n import in_language
 
 THUMBNAIL = 96  # pixels; shown at half of it, for sharp screens
 STYLE = """
@@ -35,7 +35,7 @@ table.answers .bad { color: var(--error-icon-color, #c0392b) }
 
 
 def table(
-    results: Iterable[Tuple[str, Union[Answer, PictureError]]],
+    results: Iterable[Tuple[str, Union[Answer, ImageError]]],
     classes: Sequence[str],
     preprocessing: Preprocessing,
     language: str,
@@ -64,8 +64,8 @@ def nearest(answer: Answer, title: str) -> str:
     return f'<div class="nearest"><p>{escape(title)}</p>{figures}</div>'
 
 
-def _row(name: str, result: Union[Answer, PictureError], preprocessing: Preprocessing, language: str) -> str:
-    if isinstance(result, PictureError):
+def _row(name: str, result: Union[Answer, ImageError], preprocessing: Preprocessing, language: str) -> str:
+    if isinstance(result, ImageError):
         return _cells("", name, f'<span class="bad">{escape(in_language(result.words, language))}</span>')
     thumbnail = overlay(result.pixels, np.zeros_like(result.activation), preprocessing).resize((THUMBNAIL, THUMBNAIL))
     image = f'<img src="{_jpeg(thumbnail)}" alt="">'

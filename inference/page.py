@@ -13,11 +13,11 @@ from predictor import Answer, Predictor
 from rows import record
 from texts import LANGUAGES, TEXTS, preferred
 
-from mobilenetv2.activation import overlay
-from mobilenetv2.checkpoint import EMBEDDED
-from mobilenetv2.folder import NEITHER
-from mobilenetv2.picture_errors import PictureError
-from mobilenetv2.words import in_language
+from mobilenetv2.data.dataset import NEITHER
+from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.evaluation.class_activation import overlay
+from mobilenetv2.model.checkpoint import EMBEDDED
+from mobilenetv2.runtime.i18n import in_language
 
 MOST = 500  # pictures in one batch
 AT_ONCE = 4  # requests that are worked on; the network answers one at a time, while others are read and written
@@ -83,7 +83,7 @@ class Page:
         if refusal:
             return refusal, None, None, ""
         texts, answer = TEXTS[language], self._answer(file)
-        if isinstance(answer, PictureError):
+        if isinstance(answer, ImageError):
             return texts["bad"].format(problem=in_language(answer.words, language)), None, None, ""
         best = max(answer.confidences, key=answer.confidences.get)
         title = texts["neither"] if answer.label == NEITHER else f"{plain(best)} · {answer.confidences[best]:.1%}"
@@ -126,15 +126,15 @@ class Page:
         reason = "no_checkpoint" if self._predictor is None else "too_many" if files else "none"
         return TEXTS[language][reason].format(most=MOST, count=len(files))
 
-    def _answer(self, file: str) -> Union[Answer, PictureError]:
+    def _answer(self, file: str) -> Union[Answer, ImageError]:
         try:
             return self._predictor.answer(Path(file).read_bytes())
         except OSError:
-            return PictureError("gone")
-        except PictureError as error:
+            return ImageError("gone")
+        except ImageError as error:
             return error
 
-    def _answers(self, files: List[str]) -> Iterator[Tuple[str, Union[Answer, PictureError]]]:
+    def _answers(self, files: List[str]) -> Iterator[Tuple[str, Union[Answer, ImageError]]]:
         return self._predictor.answers([(Path(file).name, Path(file)) for file in files], workers=2)
 
 

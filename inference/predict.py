@@ -17,11 +17,11 @@ from typing import Any, Dict, Iterable, Iterator, List, Tuple
 from predictor import Predictor, find_checkpoint
 from rows import record, write_csv, write_jsonl
 
-from mobilenetv2 import logbook
-from mobilenetv2.errors import UserError
-from mobilenetv2.folder import SUFFIXES
-from mobilenetv2.picture_errors import PictureError
-from mobilenetv2.progress import progress
+from mobilenetv2.data.dataset import SUFFIXES
+from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.runtime import logs
+from mobilenetv2.runtime.errors import UserError
+from mobilenetv2.runtime.progress import show_progress
 
 
 def files(patterns: Iterable[str]) -> Iterator[Tuple[str, Path]]:
@@ -62,7 +62,7 @@ def main(arguments: List[str]) -> int:
         "--workers", type=int, default=os.cpu_count(), help="threads that read pictures (default: processors)"
     )
     options = parser.parse_args(arguments)
-    logbook.to_stderr()
+    logs.log_to_stderr()
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
     try:
         predictor = Predictor(find_checkpoint(options.checkpoint))
@@ -70,13 +70,13 @@ def main(arguments: List[str]) -> int:
     except UserError as error:
         logging.error("%s", error)
         return 2
-    answers = progress(predictor.answers(files(options.paths), max(1, options.workers)), None, "Answering")
+    answers = show_progress(predictor.answers(files(options.paths), max(1, options.workers)), None, "Answering")
     bad = 0
 
     def records() -> Iterator[Dict[str, Any]]:
         nonlocal bad
         for name, result in answers:
-            bad += isinstance(result, PictureError)
+            bad += isinstance(result, ImageError)
             yield {"file": name, **record(result)}
 
     try:

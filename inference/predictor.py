@@ -17,19 +17,21 @@ sys.path.insert(0, str(HERE.parent / "train" / "train_dir"))
 import numpy as np
 from PIL import Image
 
-from mobilenetv2 import checkpoint, device, thumbnails
-from mobilenetv2.activation import class_activation_map
-from mobilenetv2.errors import UserError
-from mobilenetv2.files import find_file
-from mobilenetv2.folder import NEITHER
-from mobilenetv2.forward import forward
-from mobilenetv2.inference import feature_maps
-from mobilenetv2.metrics import log_softmax
-from mobilenetv2.network import middle, pool
-from mobilenetv2.picture_errors import PictureError
-from mobilenetv2.pixels import header, pixels
-from mobilenetv2.progress import parallel
-from mobilenetv2.text import printable
+from mobilenetv2.data import thumbnails
+from mobilenetv2.data.dataset import NEITHER
+from mobilenetv2.data.image import preprocess, read_header
+from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.engine.forward import feature_maps
+from mobilenetv2.evaluation.class_activation import class_activation_map
+from mobilenetv2.evaluation.metrics import log_softmax
+from mobilenetv2.model import checkpoint
+from mobilenetv2.model.mobilenet_v2 import center_pool, global_pool
+from mobilenetv2.model.prediction import run_batches
+from mobilenetv2.runtime import device
+from mobilenetv2.runtime.errors import UserError
+from mobilenetv2.runtime.files import find_file
+from mobilenetv2.runtime.progress import parallel_map
+from mobilenetv2.runtime.text import printable
 
 log = logging.getLogger(__name__)
 NAME = "mobilenetv2.ckpt"
@@ -49,7 +51,7 @@ class Answer:
     confidences: Dict[str, float]
     neither: Optional[float]
     nearest: List[Tuple[Image.Image, str]]
-    pixels: np.ndarray
+    preprocess: np.ndarray
     activation: np.ndarray
     width: int
     height: int
@@ -60,7 +62,7 @@ class Answer:
 class _Picture:
     """Ready for the network. pixels: f32 [3, size, size]."""
 
-    pixels: np.ndarray
+    preprocess: np.ndarray
     width: int
     height: int
     milliseconds: float
@@ -73,18 +75,18 @@ class Predictor:
     """
 
     def __init__(self, file: str):
-        device.choose("auto", seed=0)
+        device.select_device("auto", seed=0)
         self.file = find_file(file, (".ckpt",))
         network, self.description, self._neither = checkpoint.load(str(self.file))
         sheet = self.description.data["thumbnails"]
-        self._thumbnails = thumbnails.read(self.file.with_suffix(thumbnails.SUFFIX), sheet) if sheet else []
+        self._thumbnails = thumbnails.read_sheet(self.file.with_suffix(thumbnails.SUFFIX), sheet) if sheet else []
         if self._neither is None or len(self._thumbnails) != len(self._neither.references):
             self._thumbnails = []
         self._maps = feature_maps(network)
         self._weight = network.classifier.weight.asnumpy()  # f32 [classes, channels]
         self._bias = network.classifier.bias.asnumpy()
         self._passing = threading.Lock()  # one forward pass at a time: it uses all processors
-        self._decoding = threading.Semaphore(device.processors())  # bounds the memory of large pictures
+        self._decoding = threading.Semaphore(device.usable_cpus())  # bounds the memory of large pictures
         size = self.description.preprocessing.size
         self._feature_maps(np.zeros((1, 3, size, size), np.float32))
 
@@ -97,13 +99,13 @@ class Predictor:
 
     def answers(
         self, files: Iterable[Tuple[str, Path]], workers: int
-    ) -> Iterator[Tuple[str, Union[Answer, PictureError]]]:
+    ) -> Iterator[Tuple[str, Union[Answer, ImageError]]]:
         """(name, file) -> (name, answer or what is wrong with the file), in order, in batches, in constant memory."""
-        waiting: Deque[Tuple[str, Union[_Picture, PictureError]]] = deque()
+        waiting: Deque[Tuple[str, Union[_Picture, ImageError]]] = deque()
         seconds = 0.0  # that each picture of the last batch took in the network
 
         def pictures() -> Iterator[Tuple[_Picture, np.ndarray]]:
-            for name, picture in parallel(self._try, files, workers):
+            for name, picture in parallel_map(self._try, files, workers):
                 waiting.append((name, picture))
                 if isinstance(picture, _Picture):
                     yield picture, picture.pixels
@@ -115,26 +117,26 @@ class Predictor:
             seconds = (time.perf_counter() - start) / len(batch)
             return result
 
-        for picture, feature_map in forward(timed, pictures(), self.description.preprocessing.size):
+        for picture, feature_map in run_batches(timed, pictures(), self.description.preprocessing.size):
             while waiting[0][1] is not picture:
                 yield waiting.popleft()
             yield waiting.popleft()[0], self._answer(feature_map, picture, seconds)
         yield from waiting
 
-    def _try(self, item: Tuple[str, Path]) -> Tuple[str, Union[_Picture, PictureError]]:
+    def _try(self, item: Tuple[str, Path]) -> Tuple[str, Union[_Picture, ImageError]]:
         name, file = item
         try:
             return name, self._read(file.read_bytes())
         except OSError as error:
-            return name, PictureError("unreadable", reason=error.strerror)
-        except PictureError as error:
+            return name, ImageError("unreadable", reason=error.strerror)
+        except ImageError as error:
             return name, error
 
     def _read(self, data: bytes) -> _Picture:
         with self._decoding:
             start = time.perf_counter()
-            array = pixels(data, self.description.preprocessing)
-            head = header(data)
+            array = preprocess(data, self.description.preprocessing)
+            head = read_header(data)
             return _Picture(array, head.width, head.height, 1000 * (time.perf_counter() - start))
 
     def _feature_maps(self, pictures: np.ndarray) -> np.ndarray:
@@ -145,7 +147,7 @@ class Predictor:
     def _answer(self, feature_map: np.ndarray, picture: _Picture, seconds: float) -> Answer:
         """The classifier, in NumPy. seconds: that the feature map took."""
         start = time.perf_counter()
-        whole, compared = pool(feature_map[None]), middle(feature_map[None])
+        whole, compared = global_pool(feature_map[None]), center_pool(feature_map[None])
         logits = (self._weight @ whole[0] + self._bias) / np.float32(self.description.temperature)
         confidences = np.exp(log_softmax(logits[None])[0])
         best = int(logits.argmax())

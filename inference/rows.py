@@ -6,13 +6,13 @@ from typing import Any, Dict, Iterable, Sequence, TextIO, Union
 
 from predictor import Answer
 
-from mobilenetv2.picture_errors import PictureError
-from mobilenetv2.text import cell
+from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.runtime.text import spreadsheet_cell
 
 
-def record(result: Union[Answer, PictureError]) -> Dict[str, Any]:
+def record(result: Union[Answer, ImageError]) -> Dict[str, Any]:
     """{"label", "confidences" by class, "neither", "width", "height", "milliseconds"}, or {"error"}."""
-    if isinstance(result, PictureError):
+    if isinstance(result, ImageError):
         return {"error": str(result)}
     return {
         "label": result.label,
@@ -46,4 +46,6 @@ def write_csv(records: Iterable[Dict[str, Any]], classes: Sequence[str], stream:
             one[f"confidence {name}"] = f"{value:.6f}"
         if one.get("neither") is not None:
             one["neither"] = f"{one['neither']:.4f}"
-        table.writerow({name: cell(value) if name in ("file", "label") else value for name, value in one.items()})
+        table.writerow(
+            {name: spreadsheet_cell(value) if name in ("file", "label") else value for name, value in one.items()}
+        )

@@ -21,7 +21,8 @@ from typing import Any, Callable, Dict, Sequence
 
 from forked import ended, start
 
-from mobilenetv2 import resume, stages
+from mobilenetv2 import stages
+from mobilenetv2.training import resume
 
 CHECKPOINT = "mobilenetv2.ckpt"
 FUTURE = 4102444800  # 2100

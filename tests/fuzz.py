@@ -26,11 +26,13 @@ from conftest import ROOT, SHARED
 from hostile import bmp, chunk, ckpt, encoded, encoded_array, npz, safetensors, tiff
 from PIL import Image, ImageOps, features
 
-from mobilenetv2 import checkpoint, copy_search, drawings, glance, shortcuts, weights
-from mobilenetv2.errors import UserError
-from mobilenetv2.picture_errors import PictureError
-from mobilenetv2.pixels import Preprocessing, decode, header, pixels
-from mobilenetv2.views import views
+from mobilenetv2.checks import copy_search, shortcuts
+from mobilenetv2.data import image_stats, sample
+from mobilenetv2.data.augment import augmented_views
+from mobilenetv2.data.image import Preprocessing, decode, preprocess, read_header
+from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.model import checkpoint, pretrained
+from mobilenetv2.runtime.errors import UserError
 
 SECONDS, MIB = 5, 1536  # for one input; the memory is beyond that of the program itself
 EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
@@ -40,7 +42,7 @@ SMALL = Preprocessing(size=32)
 
 def picture_seeds() -> List[bytes]:
     """A drawing in every format and mode, and the smaller ones of the odd files."""
-    drawn = drawings.drawing("dog", [True, 0]).resize((48, 40))
+    drawn = sample.draw("dog", [True, 0]).resize((48, 40))
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "drawn"
     grey, animated = drawn.convert("L"), {"save_all": True, "append_images": [ImageOps.mirror(drawn)]}
@@ -181,19 +183,19 @@ class Pictures:
 
     def __call__(self, original: bytes, data: bytes, number: int) -> str:
         try:
-            array = pixels(data, SMALL)
-        except PictureError as error:
+            array = preprocess(data, SMALL)
+        except ImageError as error:
             return error.kind
         assert array.shape == (3, 32, 32) and array.dtype == np.float32 and np.isfinite(array).all()
-        assert min(header(data)[1:]) > 0
+        assert min(read_header(data)[1:]) > 0
         if number % 4 == 0:
-            look = glance.look(data, decode(data, 32))
-            assert np.isfinite(look[4:]).all() and glance.Glance.from_bytes(look.to_bytes())[1:] == look[1:]
-            assert np.isfinite(views(data, SMALL, 0, [0, 1])).all()
+            look = image_stats.measure_image(data, decode(data, 32))
+            assert np.isfinite(look[4:]).all() and image_stats.ImageStats.from_bytes(look.to_bytes())[1:] == look[1:]
+            assert np.isfinite(augmented_views(data, SMALL, 0, [0, 1])).all()
             assert ImageOps.fit(decode(data, 64), (64, 64)).size == (64, 64)
             self._looks.append(look)
-            copy_search.near_duplicates([look.thumbnail for look in self._looks])
-            shortcuts.shortcuts_of("ab", np.arange(len(self._looks)) % 2, self._looks)
+            copy_search.find_near_duplicates([look.thumbnail for look in self._looks])
+            shortcuts.measure_shortcuts("ab", np.arange(len(self._looks)) % 2, self._looks)
         return "pixels"
 
 
@@ -209,7 +211,7 @@ class Weights:
         file = Path(self._folder.name) / f"w{kind}"
         file.write_bytes(data)
         outcomes = []
-        for read in (weights.read, checkpoint.load) if kind == ".ckpt" else (weights.read,):
+        for read in (pretrained.read_pretrained, checkpoint.load) if kind == ".ckpt" else (pretrained.read_pretrained,):
             try:
                 read(str(file))
                 outcomes.append("loaded")

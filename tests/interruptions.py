@@ -20,7 +20,7 @@ from typing import Any, Dict, List, Optional
 
 from forked import ended, start
 
-from mobilenetv2 import resume
+from mobilenetv2.training import resume
 
 CHECKPOINT = "mobilenetv2.ckpt"
 LIMIT = 60  # seconds: a run that takes longer hangs

@@ -29,9 +29,9 @@ import psutil
 from hostile import encoded
 from pages import Server, predict
 
-from mobilenetv2 import drawings
-from mobilenetv2.checkpoint import EMBEDDED
-from mobilenetv2.pixels import MAX_BYTES
+from mobilenetv2.data import sample
+from mobilenetv2.data.image import MAX_BYTES
+from mobilenetv2.model.checkpoint import EMBEDDED
 
 KEPT = 4  # seconds that uploads are kept
 GROWTH = 1.05  # of memory, from the first half to the second, at most
@@ -61,8 +61,8 @@ class Soak:
         with httpx.Client(base_url=url, timeout=60) as client:
             for number in range(PICTURES):
                 file = folder / f"{number}.jpg"
-                class_ = list(drawings.CLASSES)[number % 2]
-                file.write_bytes(encoded(drawings.drawing(class_, [True, number]), "JPEG"))
+                class_ = list(sample.CLASSES)[number % 2]
+                file.write_bytes(encoded(sample.draw(class_, [True, number]), "JPEG"))
                 self.files[file] = predict(client, file)["confidences"]
 
     def good(self, client: httpx.Client, chance: random.Random) -> None:

@@ -1,6 +1,6 @@
 """Files with the exact names and shapes of published MobileNetV2 weights, filled with small random numbers.
 
-The names are spelled out here a second time on purpose: independent of the tables in mobilenetv2/weights.py that they test.
+The names are spelled out here a second time on purpose, independent of the tables in model/pretrained.py that they test.
 """
 
 from typing import Dict, Iterator, Tuple

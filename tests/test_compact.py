@@ -8,11 +8,12 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from mobilenetv2 import checkpoint, compact, device
-from mobilenetv2.errors import UserError
-from mobilenetv2.network import Architecture, MobileNetV2
-from mobilenetv2.pixels import Preprocessing
-from mobilenetv2.state import assign
+from mobilenetv2.data.image import Preprocessing
+from mobilenetv2.model import checkpoint, quantization
+from mobilenetv2.model.mobilenet_v2 import Architecture, MobileNetV2
+from mobilenetv2.model.state import load_state_dict
+from mobilenetv2.runtime import device
+from mobilenetv2.runtime.errors import UserError
 
 ARCHITECTURE = Architecture(width=0.25, padding="same", epsilon=1e-3, last=64)
 
@@ -20,10 +21,10 @@ ARCHITECTURE = Architecture(width=0.25, padding="same", epsilon=1e-3, last=64)
 @pytest.fixture
 def network() -> MobileNetV2:
     """With statistics and weights that matter."""
-    device.choose("CPU", seed=0)
+    device.select_device("CPU", seed=0)
     model, random = MobileNetV2(ARCHITECTURE, classes=2), np.random.default_rng(0)
     values = {p.name: random.uniform(0.5, 1.5, p.shape) for p in model.get_parameters() if p.ndim == 1}
-    assign(model, {name: value.astype(np.float32) for name, value in values.items()})
+    load_state_dict(model, {name: value.astype(np.float32) for name, value in values.items()})
     return model.set_train(False)
 
 
@@ -48,9 +49,9 @@ def representable(name: str, shape: Tuple[int, ...], random: np.random.Generator
 
 def test_without_rounding_a_compact_checkpoint_answers_exactly_alike_in_a_quarter_of_the_bytes(network, tmp_path):
     random = np.random.default_rng(0)
-    assign(network, {p.name: representable(p.name, p.shape, random) for p in network.get_parameters()})
+    load_state_dict(network, {p.name: representable(p.name, p.shape, random) for p in network.get_parameters()})
     write(tmp_path / "full.ckpt", network, None)
-    write(tmp_path / "compact.ckpt", network, compact.pack(network))
+    write(tmp_path / "compact.ckpt", network, quantization.quantize_network(network))
     loaded, description, _ = checkpoint.load(str(tmp_path / "compact.ckpt"))
     assert description.architecture == ARCHITECTURE
     assert os.path.getsize(tmp_path / "compact.ckpt") < 0.3 * os.path.getsize(tmp_path / "full.ckpt")
@@ -61,24 +62,24 @@ def test_without_rounding_a_compact_checkpoint_answers_exactly_alike_in_a_quarte
 
 
 def test_the_network_of_the_file_is_the_one_that_was_measured(network, tmp_path):
-    packed = compact.pack(network)
+    packed = quantization.quantize_network(network)
     write(tmp_path / "compact.ckpt", network, packed)
-    assign(network, compact.unpack(network, packed))
+    load_state_dict(network, quantization.dequantize(network, packed))
     loaded, _, _ = checkpoint.load(str(tmp_path / "compact.ckpt"))
     for ours, theirs in zip(network.get_parameters(), loaded.get_parameters()):
         np.testing.assert_array_equal(ours.asnumpy(), theirs.asnumpy())
 
 
 def test_every_weight_is_within_half_a_step(network):
-    values = compact.unpack(network, compact.pack(network))
+    values = quantization.dequantize(network, quantization.quantize_network(network))
     weight = network.classifier.weight.asnumpy()
     step = np.abs(weight).max(1, keepdims=True) / 127
     assert (np.abs(values["classifier.weight"] - weight) <= 0.51 * step + 2.0**-15).all()
 
 
-@pytest.mark.parametrize("name", compact.NAMES)
+@pytest.mark.parametrize("name", quantization.NAMES)
 def test_a_damaged_one_is_refused(network, tmp_path, name):
-    packed = compact.pack(network)
+    packed = quantization.quantize_network(network)
     packed[name] = packed[name][:-1]
     write(tmp_path / "compact.ckpt", network, packed)
     with pytest.raises(UserError, match=f"its {name} are not"):

@@ -12,11 +12,13 @@ from typing import List
 import numpy as np
 from conftest import TRAIN, Run, metrics
 
-from mobilenetv2 import checkpoint, folder, resume
-from mobilenetv2.cache import PhotoCache
-from mobilenetv2.check import check_photos
-from mobilenetv2.forward import answered
-from mobilenetv2.lessons import MIRRORED, regions
+from mobilenetv2.checks.data_check import check_photos
+from mobilenetv2.data import dataset
+from mobilenetv2.data.cache import PhotoCache
+from mobilenetv2.model import checkpoint
+from mobilenetv2.model.prediction import predict_logits
+from mobilenetv2.training import resume
+from mobilenetv2.training.distill_targets import MIRRORED, pool_regions
 
 
 def arguments(drawn: Path, cache: Path, output: Path) -> List[str]:
@@ -66,9 +68,9 @@ def test_distillation_stopped_and_resumed_writes_the_same_bytes(drawn, cache, tm
     assert losses[1] < losses[0]
     with open(files[0].parent / "validation.csv", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    found = folder.scan(str(tmp_path / "photos"), 0)
+    found = dataset.scan_folder(str(tmp_path / "photos"), 0)
     data = check_photos(found, description.preprocessing, PhotoCache(str(cache)), workers=2).data
-    logits = answered(network, data.split("val"), description.preprocessing, 2)
+    logits = predict_logits(network, data.split("val"), description.preprocessing, 2)
     expected = [[float(row[f"logit {name}"]) for name in description.classes] for row in rows]
     np.testing.assert_allclose(logits, expected, atol=1e-5)  # the metrics are those of the rounded network
     assert {row["neither score"] for row in rows} == {""} and metrics(files[0].parent)["val"]["refused"] == 0
@@ -91,7 +93,7 @@ def test_a_teacher_and_weights_to_start_from_contradict_each_other(drawn, tmp_pa
 
 def test_regions_of_a_mirrored_picture():
     numbers = np.random.default_rng(0).normal(size=(2, 5, 7, 7)).astype(np.float32)
-    plain, mirrored = (np.stack(regions(array), 1) for array in (numbers, numbers[..., ::-1]))
+    plain, mirrored = (np.stack(pool_regions(array), 1) for array in (numbers, numbers[..., ::-1]))
     np.testing.assert_allclose(mirrored, plain[:, MIRRORED], atol=1e-6)
     np.testing.assert_allclose(plain[:, 2], numbers[:, :, :4, 3:].mean((2, 3)), atol=1e-6)  # above, on the right
     assert np.abs(plain[:, 2] - plain[:, 1]).max() > 0.1

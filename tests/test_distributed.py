@@ -14,9 +14,9 @@ import pytest
 from conftest import TRAIN, Run, free_port, metrics
 from PIL import Image
 
-from mobilenetv2 import distributed
-from mobilenetv2.errors import UserError
-from mobilenetv2.resume import FILES
+from mobilenetv2.runtime import distributed
+from mobilenetv2.runtime.errors import UserError
+from mobilenetv2.training.resume import FILES
 
 # In the middle of the training, neither the sizes of the batches nor the numbers of photos can be divided by two.
 TRAINING = ["--unfreeze=2", "--epochs=8", "--patience=8", "--batch_size=5", "--lr=0.003", "--leaks=allow"]
@@ -29,14 +29,16 @@ import time
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 
-from mobilenetv2 import checkpoint, device, distributed, folder, forward
-from mobilenetv2.errors import UserError
+from mobilenetv2.data import dataset
+from mobilenetv2.model import checkpoint, prediction
+from mobilenetv2.runtime import device, distributed
+from mobilenetv2.runtime.errors import UserError
 
-distributed.join("auto")
-device.choose("CPU", 0)
+distributed.join_workers("auto")
+device.select_device("CPU", 0)
 rank = distributed._rank
 with distributed.in_turn():
-    if distributed.first():
+    if distributed.is_main():
         time.sleep(8)  # longer than a heart may not beat
     print("in turn", time.time(), sep="|")
 
@@ -46,20 +48,21 @@ def rows(*numbers):
 
 
 totals = [range(1), range(5)]
-gathered = [distributed.gather(rows(*distributed.share(items)), len(items)).astype(int).ravel() for items in totals]
+gathered = [distributed.all_gather(rows(*distributed.shard(items)), len(items)).astype(int).ravel() for items in totals]
 print("gathered", *(numbers.tolist() for numbers in gathered), sep="|")
-print("of the first", distributed.of_first(np.float32([7 + rank])).tolist(), sep="|")
-distributed.agree(np.float32([1, 2]), "the same")
+print("of the first", distributed.broadcast(np.float32([7 + rank])).tolist(), sep="|")
+distributed.require_equal(np.float32([1, 2]), "the same")
 try:
-    distributed.agree(np.float32([1, 2 + rank]), "not the same")
+    distributed.require_equal(np.float32([1, 2 + rank]), "not the same")
 except UserError as error:
     print("disagree", error, sep="|")
 network, description, _ = checkpoint.load(str(checkpoint.EMBEDDED))
-photos, seen, pixels = folder.scan(sys.argv[2], 0).split("val"), [], forward.pixels
-alone = forward.both(network)(np.stack([pixels(photo.file.read_bytes(), description.preprocessing) for photo in photos]))
-folder.Photo.read = lambda photo: photo.file.read_bytes()  # not checked before
-forward.pixels = lambda data, preprocessing: seen.append(data) or pixels(data, preprocessing)
-together = forward.pooled(network, photos, description.preprocessing, 1)
+photos, seen, pixels = dataset.scan_folder(sys.argv[2], 0).split("val"), [], prediction.preprocess
+pictures = [pixels(photo.file.read_bytes(), description.preprocessing) for photo in photos]
+alone = prediction.feature_pooler(network)(np.stack(pictures))
+dataset.Photo.read = lambda photo: photo.file.read_bytes()  # not checked before
+prediction.preprocess = lambda data, preprocessing: seen.append(data) or pixels(data, preprocessing)
+together = prediction.pool_features(network, photos, description.preprocessing, 1)
 same = np.array_equal(together.pooled[:, 0], alone[:, 0]) and np.array_equal(together.center, alone[:, 1])
 print("answered", len(together.pooled), "of which here", len(seen), "the same as alone", same, sep="|")
 """
@@ -190,10 +193,10 @@ def test_shares_are_all_there_is(count, monkeypatch):
     shares, columns = [], []
     for rank in range(count):
         monkeypatch.setattr(distributed, "_rank", rank)
-        shares += distributed.share(items)
-        columns += distributed.columns(batches).T.tolist()
-        assert distributed.first() == (rank == 0)
+        shares += distributed.shard(items)
+        columns += distributed.shard_batches(batches).T.tolist()
+        assert distributed.is_main() == (rank == 0)
     assert sorted(shares) == items and sorted(columns) == batches.T.tolist()
     monkeypatch.setattr(distributed, "_count", 6)
     with pytest.raises(UserError, match="batches of 5 photos for 6 workers: start fewer, or raise --batch_size"):
-        distributed.columns(batches)
+        distributed.shard_batches(batches)

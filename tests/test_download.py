@@ -10,9 +10,9 @@ from typing import Dict, List, Tuple
 import pytest
 from conftest import ROOT, Run, metrics
 
-from mobilenetv2 import download, drawings
-from mobilenetv2.download import Source, fetch
-from mobilenetv2.errors import UserError
+from mobilenetv2.data import download, sample
+from mobilenetv2.data.download import Source, fetch
+from mobilenetv2.runtime.errors import UserError
 
 DATA = bytes(range(256)) * 20_000  # 5 MB
 
@@ -124,12 +124,12 @@ def archive(names: Dict[str, bytes], kind: int = zipfile.ZIP_STORED) -> bytes:
 def test_an_archive_writes_nowhere_else(server, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "PHOTOS", server.source("photos.zip"))
     server.content["photos.zip"] = archive({"../../evil.txt": b"x", "train/dog/1.jpg": b"y"})
-    unpacked = download.photos(tmp_path / "a" / "b")
+    unpacked = download.download_photos(tmp_path / "a" / "b")
     assert unpacked == tmp_path / "a" / "b" / "photos" and (unpacked / "train/dog/1.jpg").read_bytes() == b"y"
     assert {file.name for file in tmp_path.rglob("*.txt")} == {"evil.txt"} and (unpacked / "evil.txt").is_file()
     server.content["photos.zip"] = archive({"train/dog/1.jpg": b"y" * 1000})[:-80]
     with pytest.raises(UserError, match=r"not a sound \.zip file.*deleted"):
-        download.photos(tmp_path / "c")
+        download.download_photos(tmp_path / "c")
     assert list((tmp_path / "c").iterdir()) == []
 
 
@@ -140,7 +140,7 @@ def test_sizes_are_bounded(server, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "PHOTOS", server.source("photos.zip"))
     server.content["photos.zip"] = archive({"train/dog/1.jpg": b"y" * 1_000_001}, zipfile.ZIP_DEFLATED)
     with pytest.raises(UserError, match="more than 0 GiB unpacked"):
-        download.photos(tmp_path)
+        download.download_photos(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["photos.zip"]
 
 
@@ -150,25 +150,25 @@ def test_a_damaged_archive_is_not_kept(server, tmp_path, monkeypatch):
     damaged[50:120] = b"\xff" * 70
     server.content["photos.zip"] = bytes(damaged)
     with pytest.raises(UserError, match=r"not a sound \.zip file.*deleted"):
-        download.photos(tmp_path)
+        download.download_photos(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_training_on_what_was_downloaded(server, tmp_path, cache):
     """The whole program, with this server in the place of mindspore.cn; a second run asks it for nothing."""
-    drawings.write_drawings(tmp_path / "drawn")
+    sample.write_sample(tmp_path / "drawn")
     names = {split: sorted((tmp_path / "drawn" / split).glob("*/*"))[::5] for split in ("train", "val")}
     pictures = {
         str(file.relative_to(tmp_path / "drawn")): file.read_bytes() for split in names for file in names[split]
     }
     server.content["DogCroissants.zip"] = archive({f"DogCroissants/{name}": data for name, data in pictures.items()})
-    weights = (ROOT / "train/train_dir/mobilenetv2/pretrained.ckpt").read_bytes()
+    weights = (ROOT / "train/train_dir/mobilenetv2/model/pretrained.ckpt").read_bytes()
     server.content["weights.ckpt"] = weights
     program = tmp_path / "program.py"
     sources = server.source("DogCroissants.zip"), server.source("weights.ckpt", hashlib.sha256(weights).hexdigest()[:8])
     program.write_text(
         f"import sys; sys.path.insert(0, {str(ROOT / 'train' / 'train_dir')!r})\n"
-        "import train\nfrom mobilenetv2 import download\nfrom mobilenetv2.download import Source\n"
+        "import train\nfrom mobilenetv2.data import download\nfrom mobilenetv2.data.download import Source\n"
         f"download.PHOTOS, download.WEIGHTS = {sources!r}\nsys.exit(train.main(sys.argv[1:]))\n"
     )
     arguments = ["--download", "--epochs=2", f"--cache_dir={tmp_path / 'cache'}"]

@@ -9,7 +9,8 @@ import pytest
 from conftest import ROOT, SHARED, needs_shared
 from test_inference import predict, table
 
-from mobilenetv2 import checkpoint, drawings
+from mobilenetv2.data import sample
+from mobilenetv2.model import checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_it_is_small_and_says_where_it_comes_from():
 
 
 def test_a_fresh_clone_answers_the_drawings(clone, tmp_path):
-    drawings.write_drawings(tmp_path / "sample")
+    sample.write_sample(tmp_path / "sample")
     found = answers(clone, tmp_path / "sample" / "val")
     assert found["croissants", "croissants"] >= 16 and found["dog", "dog"] >= 19 and sum(found.values()) == 40
 

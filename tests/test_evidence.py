@@ -11,19 +11,21 @@ from conftest import SHARED, needs_shared
 from mindspore import nn
 from scipy.stats import binom
 
-from mobilenetv2 import checkpoint, cross_validation, folder, neither, regression, weights
-from mobilenetv2.cache import PhotoCache
-from mobilenetv2.calibration import fit_temperature, reliability
-from mobilenetv2.check import check_photos
+from mobilenetv2.checks.data_check import check_photos
 from mobilenetv2.config import DEFAULTS, Settings, resolve
-from mobilenetv2.cross_validation import unit
-from mobilenetv2.extraction import features
-from mobilenetv2.forward import classify
-from mobilenetv2.head import train_classifier
-from mobilenetv2.intervals import interval, words
-from mobilenetv2.metrics import confusion, per_class
-from mobilenetv2.neither import Neither, directions
-from mobilenetv2.network import MobileNetV2
+from mobilenetv2.data import dataset
+from mobilenetv2.data.cache import PhotoCache
+from mobilenetv2.evaluation import cross_validation, ood, regression
+from mobilenetv2.evaluation.calibration import fit_temperature, reliability
+from mobilenetv2.evaluation.cross_validation import logit_scale
+from mobilenetv2.evaluation.intervals import describe_count, exact_interval
+from mobilenetv2.evaluation.metrics import confusion_matrix, precision_recall
+from mobilenetv2.evaluation.ood import OutlierDetector, outlier_directions
+from mobilenetv2.model import checkpoint, pretrained
+from mobilenetv2.model.mobilenet_v2 import MobileNetV2
+from mobilenetv2.model.prediction import classify
+from mobilenetv2.training.extraction import compute_features
+from mobilenetv2.training.head import train_classifier
 
 PENALTY, SMOOTHING = DEFAULTS["head"]["fold_penalty"], DEFAULTS["head"]["label_smoothing"]
 
@@ -41,7 +43,7 @@ def softmax_regression(features, labels, classes):
 
 
 def learn(features, labels, fold, projection, strangers=None, rejection_rate=0.02):
-    return neither.learn(features, labels, fold, projection, strangers, rejection_rate)
+    return ood.fit_detector(features, labels, fold, projection, strangers, rejection_rate)
 
 
 WEIGHTS = SHARED / "weights" / "mobilenetv2_imagenet.npz"
@@ -49,7 +51,7 @@ WEIGHTS = SHARED / "weights" / "mobilenetv2_imagenet.npz"
 
 @pytest.mark.parametrize("correct, count", [(0, 7), (1, 7), (35, 40), (40, 40), (142, 143)])
 def test_interval_is_exact(correct, count):
-    low, high = interval(correct, count)
+    low, high = exact_interval(correct, count)
     assert low <= correct / count <= high
     if correct:
         assert binom.sf(correct - 1, count, low) == pytest.approx(0.025)
@@ -58,11 +60,11 @@ def test_interval_is_exact(correct, count):
 
 
 def test_interval_at_the_ends():
-    assert interval(0, 0) == (0, 1)
-    assert interval(40, 40) == (pytest.approx(0.025 ** (1 / 40)), 1)
+    assert exact_interval(0, 0) == (0, 1)
+    assert exact_interval(40, 40) == (pytest.approx(0.025 ** (1 / 40)), 1)
     for wrong in ((-1, 4), (5, 4)):
         with pytest.raises(ValueError):
-            interval(*wrong)
+            exact_interval(*wrong)
 
 
 @pytest.mark.parametrize(
@@ -76,14 +78,14 @@ def test_interval_at_the_ends():
     ],
 )
 def test_words(numbers, said):
-    assert words(*numbers) == said
+    assert describe_count(*numbers) == said
 
 
 def test_confusion_precision_recall():
     logits = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 0]]
-    matrix = confusion(logits, np.array([0, 0, 0, 1, 1], np.int32))
+    matrix = confusion_matrix(logits, np.array([0, 0, 0, 1, 1], np.int32))
     assert matrix.tolist() == [[2, 1, 0], [1, 1, 0], [0, 0, 0]]
-    precision, recall = per_class(matrix)
+    precision, recall = precision_recall(matrix)
     assert precision[:2].tolist() == [2 / 3, 0.5] and recall[:2].tolist() == [2 / 3, 0.5]
     assert np.isnan(precision[2]) and np.isnan(recall[2])
 
@@ -154,13 +156,13 @@ def test_neither_from_features_alone():
     inputs, labels = clouds(random, 80, 0.12)
     known, strange = clouds(random, 40, 0.12)[0][:, 0], random.normal(1, 0.35, (40, 40)).astype(np.float32)
     fold = assign_folds(labels, np.arange(160), 0)
-    model = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]))[0]
+    model = learn(inputs[:, 0], labels, fold, outlier_directions(inputs[:, 0]))[0]
     assert model.rejects(known).mean() <= 0.075 and model.rejects(strange).all()
-    again = Neither.from_tensors(model.tensors(), 40, 2)
+    again = OutlierDetector.from_tensors(model.tensors(), 40, 2)
     assert np.array_equal(again.score(known), model.score(known)) and again.threshold == pytest.approx(model.threshold)
-    sharper = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]), strange[:20])[0]
+    sharper = learn(inputs[:, 0], labels, fold, outlier_directions(inputs[:, 0]), strange[:20])[0]
     assert "neither.strangers" in sharper.tensors() and "neither.strangers" not in model.tensors()
-    assert (Neither.from_tensors(sharper.tensors(), 40, 2).score(strange[20:]) > sharper.threshold).all()
+    assert (OutlierDetector.from_tensors(sharper.tensors(), 40, 2).score(strange[20:]) > sharper.threshold).all()
 
 
 def test_neither_refuses_the_stated_share_of_held_out_photos():
@@ -168,7 +170,7 @@ def test_neither_refuses_the_stated_share_of_held_out_photos():
     fold = assign_folds(labels, np.arange(600), 0)
     fresh = clouds(np.random.default_rng(4), 2000, 0.5)[0][:, 0]
     for share in (0.02, 0.1):
-        model = learn(inputs[:, 0], labels, fold, directions(inputs[:, 0]), rejection_rate=share)[0]
+        model = learn(inputs[:, 0], labels, fold, outlier_directions(inputs[:, 0]), rejection_rate=share)[0]
         assert 0.1 * share < model.rejects(fresh).mean() < 1.5 * share  # fewer: the folds have fewer references
 
 
@@ -180,7 +182,7 @@ def test_what_is_usual_differs_from_class_to_class():
     spread = np.repeat([0.25, 0.02], 100)
     labels = np.repeat(np.int32([0, 1]), 100)
     photos = (centres[labels] + spread[:, None] * random.normal(size=(200, 40))).astype(np.float32)
-    model = learn(photos, labels, assign_folds(labels, np.arange(200), 0), directions(photos))[0]
+    model = learn(photos, labels, assign_folds(labels, np.arange(200), 0), outlier_directions(photos))[0]
     assert model.class_baseline[0] > model.class_baseline[1] + 0.1
     out = (centres[1] + 0.15 * random.normal(size=(50, 40))).astype(np.float32)
     assert model.rejects(out).mean() > 0.9
@@ -200,15 +202,15 @@ def test_what_is_usual_differs_from_class_to_class():
 )
 def test_neither_tensors_that_do_not_fit(break_it, said):
     inputs, labels = clouds(np.random.default_rng(5), 10)
-    tensors = learn(inputs[:, 0], labels, np.arange(20) % 5, directions(inputs[:, 0]))[0].tensors()
+    tensors = learn(inputs[:, 0], labels, np.arange(20) % 5, outlier_directions(inputs[:, 0]))[0].tensors()
     break_it(tensors)
     with pytest.raises(ValueError, match=said):
-        Neither.from_tensors(tensors, inputs.shape[-1], 2)
+        OutlierDetector.from_tensors(tensors, inputs.shape[-1], 2)
 
 
 def test_neither_with_a_handful_of_photos():
     inputs, labels = clouds(np.random.default_rng(6), 2)
-    model = learn(inputs[:, 0], labels, assign_folds(labels, np.arange(4), 0), directions(inputs[:, 0]))[0]
+    model = learn(inputs[:, 0], labels, assign_folds(labels, np.arange(4), 0), outlier_directions(inputs[:, 0]))[0]
     assert np.isfinite(model.score(inputs[:, 0])).all() and not model.rejects(inputs[:, 0]).any()
 
 
@@ -223,28 +225,28 @@ class Real(NamedTuple):
     middle: Dict[str, np.ndarray]
     logits: np.ndarray
     classifier: np.ndarray  # f32 [1000, channels], of the weights
-    data: folder.PhotoSet
+    data: dataset.PhotoSet
 
 
 @pytest.fixture(scope="module")
 def real(photos, cache):
     """Everything but the strangers is in the cache since the run `photos`."""
-    start, store = weights.read(str(WEIGHTS), None), PhotoCache(str(cache))
+    start, store = pretrained.read_pretrained(str(WEIGHTS), None), PhotoCache(str(cache))
     trained, description, _ = checkpoint.load(str(photos))
     network = MobileNetV2(start.architecture, 2)
-    weights.initialise(network, start, description.classes)
+    pretrained.load_pretrained(network, start, description.classes)
     preprocessing = description.preprocessing
-    checked = check_photos(folder.scan(str(SHARED / "photos"), 0), preprocessing, store, workers=2)
+    checked = check_photos(dataset.scan_folder(str(SHARED / "photos"), 0), preprocessing, store, workers=2)
     data, decoded = checked.data, checked.decoded
     strangers = [
-        folder.Photo(file, file.name, 0, "train", hashlib.sha256(file.read_bytes()).hexdigest())
+        dataset.Photo(file, file.name, 0, "train", hashlib.sha256(file.read_bytes()).hexdigest())
         for file in sorted((SHARED / "neither").iterdir())
     ]
     train, val = (
-        features(network, data.split(split), decoded, store, views)
+        compute_features(network, data.split(split), decoded, store, views)
         for split, views in (("train", description.settings["views"]), ("val", 1))
     )
-    strange = features(network, strangers, decoded, store, workers=2)
+    strange = compute_features(network, strangers, decoded, store, workers=2)
     return Real(
         train.pooled,
         data.labels("train"),
@@ -281,7 +283,7 @@ def test_that_holds_for_few_photos(real, count, views):
     weight, bias = softmax_regression(few, labels, 2)
     ours, theirs = np.diff(real.val @ weight.T + bias)[:, 0], np.diff(classify(classifier, real.val))[:, 0]
     assert np.corrcoef(ours, theirs)[0, 1] > 0.95
-    factor = unit(few[:, 0] @ weight.T + bias, classify(classifier, few[:, 0]))
+    factor = logit_scale(few[:, 0] @ weight.T + bias, classify(classifier, few[:, 0]))
     assert np.polyfit(factor * ours, theirs, 1)[0] == pytest.approx(1, abs=0.15)
 
 
@@ -307,7 +309,7 @@ def auroc(known: np.ndarray, strange: np.ndarray) -> float:
 def test_neither_on_real_photos(real, seed):
     photos, val, strangers = (real.middle[name] for name in ("train", "val", "strangers"))
     fold = assign_folds(real.labels, np.arange(len(real.labels)), seed)
-    model = learn(photos, real.labels, fold, directions(photos, real.classifier))[0]
+    model = learn(photos, real.labels, fold, outlier_directions(photos, real.classifier))[0]
     assert auroc(model.score(val), model.score(strangers)) >= 0.94
     assert model.rejects(val).mean() <= 0.03
     assert model.rejects(strangers).mean() > 0.35
@@ -318,7 +320,7 @@ def test_neither_on_real_photos(real, seed):
 def test_neither_without_the_many_classes_of_the_weights(real):
     photos, val, strangers = (real.middle[name] for name in ("train", "val", "strangers"))
     fold = assign_folds(real.labels, np.arange(len(real.labels)), 0)
-    model = learn(photos, real.labels, fold, directions(photos))[0]
+    model = learn(photos, real.labels, fold, outlier_directions(photos))[0]
     assert auroc(model.score(val), model.score(strangers)) >= 0.88
     assert model.rejects(val).mean() <= 0.03
 
@@ -326,7 +328,7 @@ def test_neither_without_the_many_classes_of_the_weights(real):
 @needs_shared
 def test_a_folder_of_strangers_sharpens(real):
     photos, val, strangers = (real.middle[name] for name in ("train", "val", "strangers"))
-    known = directions(photos, real.classifier)
+    known = outlier_directions(photos, real.classifier)
     fold = assign_folds(real.labels, np.arange(len(real.labels)), 0)
     alone, sharper = [], []
     plain = learn(photos, real.labels, fold, known)[0]

@@ -8,11 +8,11 @@ import pytest
 from conftest import SHARED, Run, needs_shared
 from PIL import Image
 
-from mobilenetv2 import folder
-from mobilenetv2.cache import PhotoCache
-from mobilenetv2.check import check_photos, judge
-from mobilenetv2.errors import UserError
-from mobilenetv2.pixels import Preprocessing
+from mobilenetv2.checks.data_check import act_on_findings, check_photos
+from mobilenetv2.data import dataset
+from mobilenetv2.data.cache import PhotoCache
+from mobilenetv2.data.image import Preprocessing
+from mobilenetv2.runtime.errors import UserError
 
 
 def fill(root, *names, colour=0):
@@ -33,8 +33,10 @@ def clean(root):
 
 
 def checked(root, bad_files="stop", tmp=None):
-    found = check_photos(folder.scan(str(root), 0), Preprocessing(32), PhotoCache(str(tmp or root.parent / "cache")), 2)
-    judge(found.data.findings, bad_files=bad_files, leaks="stop")
+    found = check_photos(
+        dataset.scan_folder(str(root), 0), Preprocessing(32), PhotoCache(str(tmp or root.parent / "cache")), 2
+    )
+    act_on_findings(found.data.findings, bad_files=bad_files, leaks="stop")
     return found.data
 
 
@@ -53,24 +55,24 @@ def test_train_and_val_folders(tmp_path):
 def test_root_or_parent_with_or_without_slash(tmp_path, inside):
     clean(tmp_path / "data" / inside)
     for path in (f"{tmp_path}/data", f"{tmp_path}/data/"):
-        assert len(folder.scan(path, 0).photos) == 12
+        assert len(dataset.scan_folder(path, 0).photos) == 12
 
 
 def test_one_level_of_class_folders_is_split_by_seed(tmp_path):
     fill(tmp_path / "p", *(f"{class_}/{n}.png" for class_ in ("a", "b", "c") for n in range(10)))
     splits = []
     for seed in (0, 0, 1):
-        data = folder.scan(str(tmp_path / "p"), seed)
+        data = dataset.scan_folder(str(tmp_path / "p"), seed)
         assert data.counts("train") == {"a": 8, "b": 8, "c": 8} and data.counts("val") == {"a": 2, "b": 2, "c": 2}
         splits.append({photo.name for photo in data.split("val")})
     assert splits[0] == splits[1] != splits[2]
     shutil.move(tmp_path / "p", tmp_path / "q")
-    assert {photo.name for photo in folder.scan(str(tmp_path / "q"), 0).split("val")} == splits[0]
+    assert {photo.name for photo in dataset.scan_folder(str(tmp_path / "q"), 0).split("val")} == splits[0]
 
 
 def test_only_a_train_folder_is_split_too(tmp_path):
     fill(tmp_path, *(f"train/{class_}/{n}.png" for class_ in ("a", "b") for n in range(5)))
-    assert folder.scan(str(tmp_path), 0).counts("val") == {"a": 1, "b": 1}
+    assert dataset.scan_folder(str(tmp_path), 0).counts("val") == {"a": 1, "b": 1}
 
 
 def test_every_defect_in_one_report(tmp_path):
@@ -92,7 +94,7 @@ def test_every_defect_in_one_report(tmp_path):
     (root / "train/bird").mkdir()
     (root / "val/bird").mkdir()
     before = snapshot(root)
-    data = folder.scan(str(root), 0)
+    data = dataset.scan_folder(str(root), 0)
     with pytest.raises(UserError) as caught:
         checked(root)
     lines = str(caught.value).split("\n  ")

@@ -19,11 +19,11 @@ from hostile import pictures, weights
 from pages import Server
 from playwright.sync_api import expect, sync_playwright
 
-from mobilenetv2 import folder
 from mobilenetv2.command_line import parse_arguments
 from mobilenetv2.config import Settings
-from mobilenetv2.errors import UserError
-from mobilenetv2.text import cell
+from mobilenetv2.data import dataset
+from mobilenetv2.runtime.errors import UserError
+from mobilenetv2.runtime.text import spreadsheet_cell
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CLASSES = ("<img src=x onerror=alert(1)>", "=cmd|' 'A0\"&quot;&lt;b&gt;\u202e")  # HTML, and a formula
@@ -42,8 +42,12 @@ HEAD = """
 import resource, sys
 sys.path[:0] = [{tests!r}, {package!r}]
 import hostile
-from mobilenetv2 import checkpoint, glance, pixels, weights
-from mobilenetv2.errors import UserError
+from mobilenetv2.data import image_stats
+from mobilenetv2.data.image import decode
+from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.model import checkpoint
+from mobilenetv2.model.pretrained import read_pretrained
+from mobilenetv2.runtime.errors import UserError
 from pathlib import Path
 """
 
@@ -65,9 +69,9 @@ made = hostile.pictures()
 start = resource.getrusage(resource.RUSAGE_SELF)
 for name, (data, _) in made.items():
     try:
-        glance.look(data, pixels.decode(data, 224))
+        image_stats.measure_image(data, decode(data, 224))
         print(name, "|")
-    except pixels.PictureError as error:
+    except ImageError as error:
         print(name, "|", error)
 end = resource.getrusage(resource.RUSAGE_SELF)
 print("peak |", (end.ru_maxrss - start.ru_maxrss) // 1024)
@@ -89,7 +93,7 @@ def test_files_of_weights_that_lie_are_refused(tmp_path):
 files = sorted(Path({str(tmp_path)!r}).iterdir())
 start = resource.getrusage(resource.RUSAGE_SELF)
 for file in files:
-    for read in (weights.read, checkpoint.load) if file.suffix == ".ckpt" else (weights.read,):
+    for read in (read_pretrained, checkpoint.load) if file.suffix == ".ckpt" else (read_pretrained,):
         try:
             read(str(file))
             print(file.name, "|", "loaded")
@@ -166,7 +170,7 @@ def test_predict_takes_such_names(named, tmp_path):
 
 
 def test_cells():
-    assert [cell(name) for name in ("=a", "+1", "-rf", "@x", "\tx", "a=b", "")] == (
+    assert [spreadsheet_cell(name) for name in ("=a", "+1", "-rf", "@x", "\tx", "a=b", "")] == (
         ["'=a", "'+1", "'-rf", "'@x", "'\tx", "a=b", ""]
     )
 
@@ -245,7 +249,7 @@ def test_command_lines_of_nonsense():
 @pytest.mark.parametrize("name", ["a" * 5000, "x/" * 3000, "nul\0"])
 def test_paths_that_cannot_be(name):
     with pytest.raises(UserError, match="no file or folder can have such a name"):
-        folder.scan(name, 0)
+        dataset.scan_folder(name, 0)
 
 
 @pytest.mark.parametrize(

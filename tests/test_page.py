@@ -172,7 +172,7 @@ def test_both_languages_say_the_same_things():
     sys.path.insert(0, str(ROOT / "inference"))
     from texts import TEXTS, preferred
 
-    from mobilenetv2.picture_errors import PROBLEMS
+    from mobilenetv2.data.image_errors import IMAGE_ERRORS
 
     fields = {
         language: {key: sorted(re.findall(r"{(\w+)", text)) for key, text in texts.items()}
@@ -183,8 +183,8 @@ def test_both_languages_say_the_same_things():
     raised = {
         kind for file in sources for kind in re.findall(r'PictureError\("(\w+)"', file.read_text(encoding="utf-8"))
     }
-    assert set(PROBLEMS) == raised
-    for english, chinese in PROBLEMS.values():
+    assert set(IMAGE_ERRORS) == raised
+    for english, chinese in IMAGE_ERRORS.values():
         assert set(re.findall(r"{(\w+)", chinese)) <= set(re.findall(r"{(\w+)", english)) and english != chinese
     headers = {
         "zh-CN,zh;q=0.9,en;q=0.8": "zh",

@@ -5,8 +5,8 @@ import pytest
 from conftest import SHARED, Run, metrics, needs_shared
 from test_pixels import UNREADABLE
 
-from mobilenetv2 import checkpoint, weights
-from mobilenetv2.pixels import Preprocessing, pixels
+from mobilenetv2.data.image import Preprocessing, preprocess
+from mobilenetv2.model import checkpoint, pretrained
 
 
 @needs_shared
@@ -20,13 +20,14 @@ def test_real_photos(photos):
 
 @needs_shared
 def test_pixels_of_training_and_loading_are_the_same(photos):
-    trained = weights.read(str(SHARED / "weights"))
+    trained = pretrained.read_pretrained(str(SHARED / "weights"))
     loaded = checkpoint.load(str(photos))[1].preprocessing
     files = [file for file in (SHARED / "odd").iterdir() if file.suffix != ".csv" and file.name not in UNREADABLE]
     assert len(files) == 22
     for file in files:
         np.testing.assert_array_equal(
-            pixels(file.read_bytes(), loaded), pixels(file.read_bytes(), Preprocessing(224, trained.mean, trained.std))
+            preprocess(file.read_bytes(), loaded),
+            preprocess(file.read_bytes(), Preprocessing(224, trained.mean, trained.std)),
         )
 
 

@@ -7,9 +7,9 @@ import pytest
 from conftest import SHARED, needs_shared
 from PIL import Image
 
-from mobilenetv2.errors import UserError
-from mobilenetv2.pixels import MAX_BYTES, Preprocessing, decode, header, pixels
-from mobilenetv2.views import views
+from mobilenetv2.data.augment import augmented_views
+from mobilenetv2.data.image import MAX_BYTES, Preprocessing, decode, preprocess, read_header
+from mobilenetv2.runtime.errors import UserError
 
 PLAIN = Preprocessing(size=64, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))  # values from 0 to 1
 
@@ -22,7 +22,7 @@ def encode(image: Image.Image, name: str, **options) -> bytes:
 
 def colour(data: bytes) -> list:
     """RGB of the middle pixel, 0-255."""
-    return (pixels(data, PLAIN)[:, 32, 32] * 255).round().tolist()
+    return (preprocess(data, PLAIN)[:, 32, 32] * 255).round().tolist()
 
 
 def halves() -> Image.Image:
@@ -34,7 +34,7 @@ def halves() -> Image.Image:
 
 def test_shape_dtype_and_normalisation():
     data = encode(Image.new("RGB", (300, 100), (51, 102, 204)), "PNG")
-    out = pixels(data, Preprocessing(size=32, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 2.0)))
+    out = preprocess(data, Preprocessing(size=32, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 2.0)))
     assert out.shape == (3, 32, 32) and out.dtype == np.float32 and out.flags.c_contiguous
     np.testing.assert_allclose(out[:, 0, 0], [(0.2 - 0.1) / 0.5, (0.4 - 0.2) / 0.25, (0.8 - 0.3) / 2.0], rtol=1e-6)
 
@@ -42,9 +42,9 @@ def test_shape_dtype_and_normalisation():
 def test_takes_the_middle_seven_eighths_of_the_shorter_side():
     image = Image.new("RGB", (320, 160), "white")  # the crop is 140 x 140 from (90, 10)
     image.paste("black", (90, 10, 230, 150))
-    assert pixels(encode(image, "PNG"), PLAIN).max() < 0.15  # the filter sees a little of what lies outside
+    assert preprocess(encode(image, "PNG"), PLAIN).max() < 0.15  # the filter sees a little of what lies outside
     image.paste("white", (90, 10, 100, 150))  # its leftmost fourteenth
-    assert pixels(encode(image, "PNG"), PLAIN)[:, :, 0].min() > 0.9
+    assert preprocess(encode(image, "PNG"), PLAIN)[:, :, 0].min() > 0.9
 
 
 def test_alpha_goes_over_white():
@@ -77,7 +77,7 @@ def test_first_frame_of_an_animation():
 def test_exif_orientation(orientation, red_side):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    out = pixels(encode(halves(), "JPEG", exif=exif, quality=95), PLAIN)
+    out = preprocess(encode(halves(), "JPEG", exif=exif, quality=95), PLAIN)
     red = out[0] > 0.5
     where = {"top": red[:32], "bottom": red[32:], "left": red[:, :32], "right": red[:, 32:]}[red_side]
     assert where.mean() > 0.98 and red.mean() < 0.52
@@ -87,7 +87,9 @@ def test_large_jpeg_is_decoded_at_a_fraction_of_its_size():
     data = encode(Image.radial_gradient("L").resize((4000, 4000)), "JPEG")
     assert decode(data, 224).size == (1000, 1000)
     whole = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-    np.testing.assert_allclose(pixels(data, PLAIN), pixels(encode(Image.fromarray(whole), "PNG"), PLAIN), atol=0.02)
+    np.testing.assert_allclose(
+        preprocess(data, PLAIN), preprocess(encode(Image.fromarray(whole), "PNG"), PLAIN), atol=0.02
+    )
 
 
 def test_errors_name_the_problem():
@@ -104,33 +106,35 @@ def test_errors_name_the_problem():
         b"%!PS-Adobe-3.0 EPSF-3.0\n": "not a picture",  # EPS would start Ghostscript
     }.items():
         with pytest.raises(UserError, match=words):
-            pixels(data, PLAIN)
+            preprocess(data, PLAIN)
 
 
 def test_header_looks_at_the_content_and_turns_the_size():
-    assert header(encode(Image.new("RGB", (30, 20)), "WEBP")) == ("WEBP", 30, 20)
+    assert read_header(encode(Image.new("RGB", (30, 20)), "WEBP")) == ("WEBP", 30, 20)
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert header(encode(Image.new("RGB", (30, 20)), "JPEG", exif=exif)) == ("JPEG", 20, 30)
+    assert read_header(encode(Image.new("RGB", (30, 20)), "JPEG", exif=exif)) == ("JPEG", 20, 30)
 
 
 def test_view_zero_is_what_the_page_sees():
     data = encode(halves(), "PNG")
-    np.testing.assert_array_equal(views(data, PLAIN, 7, [0])[0], pixels(data, PLAIN))
+    np.testing.assert_array_equal(augmented_views(data, PLAIN, 7, [0])[0], preprocess(data, PLAIN))
 
 
 def test_views_are_a_function_of_bytes_seed_and_number():
     data, other = encode(halves(), "PNG"), encode(halves(), "PNG", compress_level=1)
-    first = views(data, PLAIN, 0, [1, 2, 3])
-    np.testing.assert_array_equal(views(data, PLAIN, 0, [3, 1])[::-1], first[[0, 2]])
+    first = augmented_views(data, PLAIN, 0, [1, 2, 3])
+    np.testing.assert_array_equal(augmented_views(data, PLAIN, 0, [3, 1])[::-1], first[[0, 2]])
     assert not np.array_equal(first[0], first[1])
-    assert not np.array_equal(first[0], views(data, PLAIN, 1, [1])[0])
-    assert not np.array_equal(first[0], views(other, PLAIN, 0, [1])[0])
+    assert not np.array_equal(first[0], augmented_views(data, PLAIN, 1, [1])[0])
+    assert not np.array_equal(first[0], augmented_views(other, PLAIN, 0, [1])[0])
 
 
 def test_views_blur_so_that_sharpness_says_nothing():
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8))
-    sharpness = [np.abs(np.diff(view, axis=-1)).mean() for view in views(encode(noise, "PNG"), PLAIN, 0, range(1, 40))]
+    sharpness = [
+        np.abs(np.diff(view, axis=-1)).mean() for view in augmented_views(encode(noise, "PNG"), PLAIN, 0, range(1, 40))
+    ]
     assert max(sharpness) > 3 * min(sharpness)
 
 
@@ -154,7 +158,7 @@ def test_every_odd_file_gives_pixels_or_its_own_error():
     for file in files:
         if file.name in UNREADABLE:
             with pytest.raises(UserError, match=UNREADABLE[file.name]):
-                pixels(file.read_bytes(), Preprocessing())
+                preprocess(file.read_bytes(), Preprocessing())
         else:
-            out = pixels(file.read_bytes(), Preprocessing())
+            out = preprocess(file.read_bytes(), Preprocessing())
             assert out.shape == (3, 224, 224) and np.isfinite(out).all(), file.name

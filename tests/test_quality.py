@@ -10,25 +10,29 @@ import pytest
 from conftest import SHARED, needs_shared
 from PIL import Image, ImageOps
 
-from mobilenetv2 import copy_search, drawings, folder, glance, metrics, mislabelled, pixels, shortcuts
-from mobilenetv2.cache import PhotoCache
-from mobilenetv2.check import check_photos
-from mobilenetv2.copy_search import Pair, groups, near_duplicates
-from mobilenetv2.decoded import Decoded
-from mobilenetv2.inspection import Inspection
-from mobilenetv2.issues import find_issues
+from mobilenetv2.checks import copy_search, mislabelled, shortcuts
+from mobilenetv2.checks.copy_search import Pair, copy_groups, find_near_duplicates
+from mobilenetv2.checks.data_check import check_photos
+from mobilenetv2.checks.inspection import Inspection
+from mobilenetv2.checks.issues import find_issues
+from mobilenetv2.data import dataset, image_stats
+from mobilenetv2.data.cache import PhotoCache
+from mobilenetv2.data.decoded import DecodedPhotos
+from mobilenetv2.data.image import Preprocessing, decode
+from mobilenetv2.data.sample import write_sample
+from mobilenetv2.evaluation import metrics
 
 
 class Looked(NamedTuple):
-    data: folder.PhotoSet
+    data: dataset.PhotoSet
     looks: list
 
     def copies(self):
-        return copy_search.duplicates(self.data.photos, [look.thumbnail for look in self.looks])
+        return copy_search.find_pairs(self.data.photos, [look.thumbnail for look in self.looks])
 
     def giveaways(self):
         looks = [look for look, photo in zip(self.looks, self.data.photos) if photo.split == "train"]
-        return shortcuts.shortcuts_of(self.data.classes, self.data.labels("train"), looks)
+        return shortcuts.measure_shortcuts(self.data.classes, self.data.labels("train"), looks)
 
     def says(self):
         """Everything, as name -> texts."""
@@ -44,15 +48,15 @@ class Looked(NamedTuple):
 
 def look_at(root, cache, size=224):
     store = PhotoCache(str(cache))
-    data = check_photos(folder.scan(str(root), 0), pixels.Preprocessing(size), store, workers=2).data
-    none = Decoded(pixels.Preprocessing(size))
-    return Looked(data, [glance.cached_look(photo.read(), photo.sha256, none, store) for photo in data.photos])
+    data = check_photos(dataset.scan_folder(str(root), 0), Preprocessing(size), store, workers=2).data
+    none = DecodedPhotos(Preprocessing(size))
+    return Looked(data, [image_stats.cached_stats(photo.read(), photo.sha256, none, store) for photo in data.photos])
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
     root = tmp_path_factory.mktemp("sample")
-    drawings.write_drawings(root)
+    write_sample(root)
     return root
 
 
@@ -167,34 +171,38 @@ def test_five_photos_per_class_prove_nothing():
     said = 0
     for _ in range(300):
         looks = [
-            glance.Glance(np.zeros((64, 64), np.uint8), "JPEG", *random.integers(99, 999, 2), *random.random(4))
+            image_stats.ImageStats(
+                np.zeros((64, 64), np.uint8), "JPEG", *random.integers(99, 999, 2), *random.random(4)
+            )
             for _ in labels
         ]
-        said += len(shortcuts.shortcuts_of(("a", "b"), labels, looks))
+        said += len(shortcuts.measure_shortcuts(("a", "b"), labels, looks))
     assert said == 0
 
 
 def test_stump():
-    accuracy, threshold, below = shortcuts.stump(np.array([1.0, 2, 2, 3]), np.array([True, True, False, False]))
+    accuracy, threshold, below = shortcuts.best_threshold(
+        np.array([1.0, 2, 2, 3]), np.array([True, True, False, False])
+    )
     assert (accuracy, threshold, below) == (0.75, 1.0, True) or (accuracy, threshold, below) == (0.75, 2.0, True)
-    assert shortcuts.stump(np.ones(6), np.arange(6) < 3)[0] == 0.5
-    assert shortcuts.stump(np.arange(6.0), np.arange(6) >= 3) == (1.0, 2.0, False)
+    assert shortcuts.best_threshold(np.ones(6), np.arange(6) < 3)[0] == 0.5
+    assert shortcuts.best_threshold(np.arange(6.0), np.arange(6) >= 3) == (1.0, 2.0, False)
 
 
 def test_flat_pictures_are_copies_of_nothing():
     flat = np.zeros((5, 64, 64), np.uint8) + np.arange(5, dtype=np.uint8)[:, None, None] * 40
-    assert near_duplicates(flat) == [] and near_duplicates(flat[:0]) == []
+    assert find_near_duplicates(flat) == [] and find_near_duplicates(flat[:0]) == []
 
 
 def test_groups_through_third_ones():
     pairs = [Pair(first, second, True, False, 1.0) for first, second in ((4, 6), (0, 6), (2, 3))]
-    assert groups(7, pairs).tolist() == [0, 1, 2, 2, 0, 5, 0]
+    assert copy_groups(7, pairs).tolist() == [0, 1, 2, 2, 0, 5, 0]
 
 
 def test_a_look_is_the_same_from_the_cache(sample, tmp_path):
     data = (sample / "train" / "dog" / "dog_000.jpg").read_bytes()
     digest, store = hashlib.sha256(data).hexdigest(), PhotoCache(str(tmp_path))
-    first, second = (glance.cached_look(data, digest, Decoded(pixels.Preprocessing(64)), store) for _ in range(2))
+    first, second = (image_stats.cached_stats(data, digest, DecodedPhotos(Preprocessing(64)), store) for _ in range(2))
     assert first[1:] == second[1:] and np.array_equal(first.thumbnail, second.thumbnail)
     assert (first.format, first.width, first.height) == ("JPEG", 192, 192)
 
@@ -227,11 +235,11 @@ def copied(files, kind):
     """Share of the files whose copy is found, and pairs of different pictures that are taken for copies."""
     random = np.random.default_rng(0)
     thumbnails = []
-    images = [pixels.decode(file.read_bytes(), 224) for file in files]
+    images = [decode(file.read_bytes(), 224) for file in files]
     for make in (lambda image, random: (image, 95), COPIES[kind]):
         copies = [encoded(*make(image, random)) for image in images]
-        thumbnails += [glance.look(data, pixels.decode(data, 224)).thumbnail for data in copies]
-    pairs = near_duplicates(thumbnails)
+        thumbnails += [image_stats.measure_image(data, decode(data, 224)).thumbnail for data in copies]
+    pairs = find_near_duplicates(thumbnails)
     right = [pair for pair in pairs if pair.second == pair.first + len(files)]
     wrong = [(files[pair.first % len(files)].name, files[pair.second % len(files)].name) for pair in pairs]
     return len(right) / len(files), [pair for pair in wrong if pair[0] != pair[1]]
@@ -249,7 +257,7 @@ def test_pictures_that_have_nothing_in_common():
     noise = np.random.default_rng(0).integers(
         0, 256, (700, 64, 64), np.uint8
     )  # some look alike from afar, none from near
-    assert near_duplicates(noise) == []
+    assert find_near_duplicates(noise) == []
 
 
 def test_neighbours_do_not_depend_on_how_many_photos_are_taken_at_a_time(monkeypatch):
@@ -259,6 +267,6 @@ def test_neighbours_do_not_depend_on_how_many_photos_are_taken_at_a_time(monkeyp
     found = []
     for rows in (512, 7):
         monkeypatch.setattr(metrics, "ROWS", rows)
-        found.append(mislabelled.other_neighbours(features, labels, np.arange(50)))
+        found.append(mislabelled.other_class_share(features, labels, np.arange(50)))
     np.testing.assert_array_equal(*found)
     assert found[0].min() == 0 and found[0].max() > 0.5

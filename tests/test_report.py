@@ -14,13 +14,13 @@ import pytest
 from conftest import TRAIN
 from PIL import Image
 
-from mobilenetv2.calibration import Calibration, reliability
-from mobilenetv2.content import Answer, Remark, Report
-from mobilenetv2.errors import UserError
-from mobilenetv2.neither import Rejections
-from mobilenetv2.render import FINDINGS, render, write
-from mobilenetv2.report_charts import Axis, axis
-from mobilenetv2.report_texts import LANGUAGES, PAIRS, texts
+from mobilenetv2.evaluation.calibration import Calibration, reliability
+from mobilenetv2.evaluation.ood import Rejections
+from mobilenetv2.report.charts import Axis, axis
+from mobilenetv2.report.content import Answer, Remark, Report
+from mobilenetv2.report.render import FINDINGS, render_page, write_page
+from mobilenetv2.report.texts import LANGUAGES, PAIRS, load_texts
+from mobilenetv2.runtime.errors import UserError
 
 HOSTILE = ("<script>alert(1)</script>", '狗 & "犬" {{ 7 * 7 }}', "x' onerror='alert(2)\u202e")
 MANY = tuple(f"kind {number} 种类" * (1 + number % 3) for number in range(20))
@@ -132,19 +132,19 @@ def test_both_languages_have_the_same_texts():
     def fields(text: str) -> set:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name} - {"s"}
 
-    used = TRAIN.parent.joinpath("mobilenetv2", "report.html").read_text(encoding="utf-8")
-    used += TRAIN.parent.joinpath("mobilenetv2", "report.py").read_text(encoding="utf-8")
+    used = TRAIN.parent.joinpath("mobilenetv2", "report", "report.html").read_text(encoding="utf-8")
+    used += TRAIN.parent.joinpath("mobilenetv2", "report", "render.py").read_text(encoding="utf-8")
     for key, (english, chinese) in PAIRS.items():
         assert english and chinese and fields(english) == fields(chinese), key
         known = key in used or f"text.{key}" in used or f'"{key.split(".")[0]}.' in used or key in ("before", "after")
         assert known, f"nothing says {key}"
-    assert texts("en").keys() == texts("zh").keys()
+    assert load_texts("en").keys() == load_texts("zh").keys()
     with pytest.raises(ValueError):
-        texts("fr")
+        load_texts("fr")
 
 
 def test_numbers_are_there():
-    said = Page(render(content(), "en")).said()
+    said = Page(render_page(content(), "en")).said()
     for number in (
         "36 of 38 validation photos right 82 % to 100 %",
         "150 of 150 right out of fold above 97 %",
@@ -171,7 +171,7 @@ def test_numbers_are_there():
         "python train.py --data_url '<photos> & more'",
     ):
         assert number in said, number
-    chinese = Page(render(content(), "zh")).said()
+    chinese = Page(render_page(content(), "zh")).said()
     for number in (
         "36 / 38 验证照片答对",
         "57 处发现值得查看",
@@ -182,8 +182,8 @@ def test_numbers_are_there():
 
 
 def test_both_languages_have_the_same_structure():
-    english, chinese = (Page(render(content(), language)) for language in LANGUAGES)
-    assert render(content(), "en").startswith("<!DOCTYPE html>\n") and english.tags == chinese.tags
+    english, chinese = (Page(render_page(content(), language)) for language in LANGUAGES)
+    assert render_page(content(), "en").startswith("<!DOCTYPE html>\n") and english.tags == chinese.tags
     assert english.sections() == [
         "verdict", "curves", "comparison", "confusion", "calibration", "neither", "photos", "findings", "run",
     ]  # fmt: skip
@@ -192,7 +192,7 @@ def test_both_languages_have_the_same_structure():
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_names_are_only_text(language):
-    source = render(content(), language)
+    source = render_page(content(), language)
     page = Page(source)
     assert not {"script", "iframe", "u"} & set(page.tags)
     assert page.tags.count("b") == 4 and page.tags.count("i") == 4  # of the page itself: tiles and legends
@@ -208,39 +208,39 @@ def test_names_are_only_text(language):
 
 def test_what_is_missing_is_left_out():
     least = Report(classes=("a", "b"), val=np.array([[3, 0], [0, 3]]))
-    page = Page(render(least, "en"))
+    page = Page(render_page(least, "en"))
     assert page.sections() == ["verdict", "confusion", "run"]
     assert "6 of 6" in page.said() and "few" in page.said() and "always answering a" not in page.said()
-    poor = Page(render(replace(least, val=np.array([[3, 1], [2, 1]]), findings=()), "en")).said()
+    poor = Page(render_page(replace(least, val=np.array([[3, 1], [2, 1]]), findings=()), "en")).said()
     assert "always answering a, which would be right for 57 %" in poor and "Nothing suspicious" in poor
     nothing = replace(least, val=np.zeros((2, 2), int), history={"head": []}, neither=Rejections(0.0, {}))
-    assert Page(render(nothing, "zh")).sections() == ["verdict", "run"]
-    never = Page(render(replace(least, val=np.array([[3, 0], [3, 0]])), "en")).said()
+    assert Page(render_page(nothing, "zh")).sections() == ["verdict", "run"]
+    never = Page(render_page(replace(least, val=np.array([[3, 0], [3, 0]])), "en")).said()
     assert "never answered" in never
     bare = replace(content(), neither=replace(content().neither, scores={"val": np.zeros(3, np.float32)}))
-    assert "Strangers" not in Page(render(bare, "en")).text
+    assert "Strangers" not in Page(render_page(bare, "en")).text
 
 
 def test_the_ring_is_on_the_epoch_that_was_kept():
-    said = Page(render(content(), "en"))
-    assert "Epoch 1: 36 of 40 right" in said.said() and render(content(), "en").count('class="ring"') == 4
+    said = Page(render_page(content(), "en"))
+    assert "Epoch 1: 36 of 40 right" in said.said() and render_page(content(), "en").count('class="ring"') == 4
     none = {"finetune": [{**row, "kept": False} for row in rows(3)]}
-    source = render(replace(content(), history=none), "en")
+    source = render_page(replace(content(), history=none), "en")
     assert 'class="ring"' not in source and "No epoch was better than what was there before" in source
 
 
 def test_a_loss_that_ran_away_is_not_drawn():
     history = {"head": [{**row, "loss": float("nan")} for row in rows(3)]}
-    source = render(replace(content(), history=history), "en")
+    source = render_page(replace(content(), history=history), "en")
     assert 'points=""' in source and not re.search(r"[^\w/+]nan[^\w/+]", source, re.IGNORECASE)
 
 
 def test_a_score_at_the_threshold_is_not_refused():
     scores = np.float32([-0.9, -0.7, -0.5])
-    page = render(replace(content(), neither=Rejections(float(scores[2]), {"train": scores})), "en")
+    page = render_page(replace(content(), neither=Rejections(float(scores[2]), {"train": scores})), "en")
     assert 'class="bar "' in page and 'class="bar refused"' not in page and "0 of 3 refused" in page
     above = np.append(scores, np.nextafter(scores[2], np.float32(0)))
-    page = render(replace(content(), neither=Rejections(float(scores[2]), {"train": above})), "en")
+    page = render_page(replace(content(), neither=Rejections(float(scores[2]), {"train": above})), "en")
     assert page.count('class="bar refused"') == 1 and "1 of 4 refused" in page
 
 
@@ -259,7 +259,7 @@ def test_file_is_small_and_always_the_same(tmp_path):
         findings=tuple(Remark("copy", ("a", "b"), "text", (noise, noise, noise)) for _ in range(200)),
     )
     for name in "ab":
-        write(tmp_path / name / "report.html", worst, "zh")
+        write_page(tmp_path / name / "report.html", worst, "zh")
     first, second = ((tmp_path / name / "report.html").read_bytes() for name in "ab")
     assert first == second
     assert len(first) < 2 * 2**20
@@ -268,11 +268,11 @@ def test_file_is_small_and_always_the_same(tmp_path):
 
 def test_names_that_are_not_utf8_and_folders_that_are_not_there(tmp_path):
     odd = "not \udcff UTF-8"
-    write(tmp_path / "report.html", replace(content(), command=odd, settings={odd: odd}), "en")
+    write_page(tmp_path / "report.html", replace(content(), command=odd, settings={odd: odd}), "en")
     assert "not \ufffd UTF-8" in (tmp_path / "report.html").read_text(encoding="utf-8")
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError):
-        write(tmp_path / "file" / "report.html", content(), "en")
+        write_page(tmp_path / "file" / "report.html", content(), "en")
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +312,7 @@ def looked_at(
 )
 def test_in_a_browser(chromium, tmp_path, width, classes):
     file = tmp_path / "report.html"
-    write(file, replace(content(classes), findings=content(classes).findings[:12]), "zh")
+    write_page(file, replace(content(classes), findings=content(classes).findings[:12]), "zh")
     text, shot, requests, messages, wide = looked_at(chromium, file, width)
     assert "验证照片答对" in text and classes[0] in text
     assert requests == [file.as_uri()] and not messages and not wide
@@ -325,7 +325,7 @@ def test_in_a_browser(chromium, tmp_path, width, classes):
 
 def test_on_paper(chromium, tmp_path):
     file = tmp_path / "report.html"
-    write(file, content(), "en")
+    write_page(file, content(), "en")
     page = chromium.new_page(color_scheme="dark")
     page.goto(file.as_uri())
     paper = page.pdf(prefer_css_page_size=True)

@@ -19,10 +19,10 @@ from mindspore import nn
 from PIL import Image
 
 from mobilenetv2.config import Settings, resolve
-from mobilenetv2.folder import Photo, PhotoSet
-from mobilenetv2.network import Architecture, MobileNetV2
-from mobilenetv2.resume import FILES, WORDS, Position, States, clear, conditions
-from mobilenetv2.state import assign, values
+from mobilenetv2.data.dataset import Photo, PhotoSet
+from mobilenetv2.model.mobilenet_v2 import Architecture, MobileNetV2
+from mobilenetv2.model.state import load_state_dict, state_dict
+from mobilenetv2.training.resume import FILES, WORDS, CheckpointManager, TrainState, clear_states, run_fingerprint
 
 KILLS = int(os.environ.get("KILLS", "4"))
 MODES = {
@@ -75,27 +75,29 @@ def training(tmp_path):
     """Six numbers that are trained, and a function that makes their `States` in a folder of its own."""
     numbers = nn.Dense(3, 2, weight_init="zeros", bias_init="zeros")
     same = {"settings": {"epochs": 3, "lr": 0.1}, **dict.fromkeys(WORDS, "the same")}
-    return numbers, lambda **other: States(tmp_path / "output", {**same, **other})
+    return numbers, lambda **other: CheckpointManager(tmp_path / "output", {**same, **other})
 
 
 def save(states, numbers, value):
     """A state in the middle of an epoch, with that value everywhere; returns its position."""
-    assign(numbers, {name: np.full_like(array, value) for name, array in values(numbers).items()})
+    load_state_dict(numbers, {name: np.full_like(array, value) for name, array in state_dict(numbers).items()})
     row = {"epoch": 0, "loss": 1 / 3, "val": {"correct": 1, "loss": 0.1 + value}}
-    position = Position([row], [0.1 * value, np.pi], [7.5, 1e-9], (1, -0.1), 0, {"bias": np.array([value], np.float32)})
+    position = TrainState(
+        [row], [0.1 * value, np.pi], [7.5, 1e-9], (1, -0.1), 0, {"bias": np.array([value], np.float32)}
+    )
     states.save(position)
     return position
 
 
 def held(numbers):
-    return {number for array in values(numbers).values() for number in array.ravel().tolist()}
+    return {number for array in state_dict(numbers).values() for number in array.ravel().tolist()}
 
 
 def test_the_newest_sound_state_is_taken(training, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     numbers, states = training
     output = tmp_path / "output"
-    assert states().load(numbers.get_parameters()) == Position() and held(numbers) == {0}
+    assert states().load(numbers.get_parameters()) == TrainState() and held(numbers) == {0}
     writer = states()
     writer.load(numbers.get_parameters())
     positions = [save(writer, numbers, value) for value in (1, 2, 3)]
@@ -103,13 +105,13 @@ def test_the_newest_sound_state_is_taken(training, tmp_path, caplog):
     for value, cut in ((3, None), (2, FILES[0]), (0, FILES[1])):
         if cut:
             os.truncate(output / cut, (output / cut).stat().st_size - 1)
-        assign(numbers, {name: np.zeros_like(array) for name, array in values(numbers).items()})
+        load_state_dict(numbers, {name: np.zeros_like(array) for name, array in state_dict(numbers).items()})
         taken = states().load(numbers.get_parameters())
-        assert taken == (positions[value - 1] if value else Position()) and held(numbers) == {value}
+        assert taken == (positions[value - 1] if value else TrainState()) and held(numbers) == {value}
     assert caplog.text.count("Going on in epoch 1 after step 2") == 2
     assert f"{FILES[1]} cannot be gone on from (it is damaged or cut off)" in caplog.text
     assert "Starting from the beginning" in caplog.text
-    clear(output)
+    clear_states(output)
     assert not list(output.iterdir())
 
 
@@ -121,8 +123,8 @@ def test_a_state_of_another_training_is_refused_in_words(what, training, caplog)
     writer.load(numbers.get_parameters())
     save(writer, numbers, 1)
     other = {"epochs": 3, "lr": 0.2} if what == "settings" else "another"
-    assign(numbers, {name: np.zeros_like(array) for name, array in values(numbers).items()})
-    assert states(**{what: other}).load(numbers.get_parameters()) == Position() and held(numbers) == {0}
+    load_state_dict(numbers, {name: np.zeros_like(array) for name, array in state_dict(numbers).items()})
+    assert states(**{what: other}).load(numbers.get_parameters()) == TrainState() and held(numbers) == {0}
     words = "other settings (lr)" if what == "settings" else WORDS[what]
     assert f"is of {words}: starting from the beginning." in caplog.text and "Going on" not in caplog.text
 
@@ -131,10 +133,10 @@ def test_whatever_decides_the_training_is_among_the_conditions():
     photos = [Photo(Path(name), name, label, "train", name) for name, label in (("a", 0), ("b", 1))]
     data, network = PhotoSet(("cat", "dog"), tuple(photos), ()), MobileNetV2(Architecture(width=0.25), 2)
     plain, seeded = resolve(Settings(), None).recorded, resolve(Settings(seed=1), None).recorded
-    before = conditions("finetune", plain, data, network)
+    before = run_fingerprint("finetune", plain, data, network)
 
     def differing(*arguments):
-        return {name for name, value in conditions(*arguments).items() if value != before[name]}
+        return {name for name, value in run_fingerprint(*arguments).items() if value != before[name]}
 
     assert differing("finetune", resolve(Settings(workers=7, language="zh"), None).recorded, data, network) == set()
     assert differing("distill", seeded, data, network) == {"stage", "settings"}
@@ -165,7 +167,7 @@ def alone(code: str) -> str:
 def test_a_request_to_stop_is_not_lost_in_a_destructor():
     code = """
 import os, signal, time
-from mobilenetv2.stopping import Terminated, listening
+from mobilenetv2.runtime.signals import Terminated, listening
 
 class Slow:
     def __del__(self):
@@ -187,7 +189,7 @@ except Terminated:
 def test_a_request_to_stop_waits_for_the_end_of_a_block():
     code = """
 import signal
-from mobilenetv2.stopping import uninterrupted
+from mobilenetv2.runtime.signals import uninterrupted
 
 try:
     with uninterrupted():

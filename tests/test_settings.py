@@ -7,7 +7,7 @@ from conftest import Run
 
 from mobilenetv2.command_line import parse_arguments
 from mobilenetv2.config import DEFAULTS, Config, Settings, mode, resolve
-from mobilenetv2.errors import UserError
+from mobilenetv2.runtime.errors import UserError
 from mobilenetv2.stages import MODES
 
 

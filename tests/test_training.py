@@ -13,18 +13,19 @@ import numpy as np
 import pytest
 from conftest import TRAIN, Run, metrics
 
-from mobilenetv2 import checkpoint, folder, weights
-from mobilenetv2.cache import PhotoCache
-from mobilenetv2.check import check_photos
+from mobilenetv2.checks.data_check import check_photos
 from mobilenetv2.config import Settings, resolve
-from mobilenetv2.errors import UserError
-from mobilenetv2.finetune import finetune_network
-from mobilenetv2.fit import shuffled
-from mobilenetv2.forward import classify, pooled
-from mobilenetv2.network import Architecture, MobileNetV2
-from mobilenetv2.pixels import Preprocessing
-from mobilenetv2.resume import States
-from mobilenetv2.state import assign
+from mobilenetv2.data import dataset
+from mobilenetv2.data.cache import PhotoCache
+from mobilenetv2.data.image import Preprocessing
+from mobilenetv2.model import checkpoint, pretrained
+from mobilenetv2.model.mobilenet_v2 import Architecture, MobileNetV2
+from mobilenetv2.model.prediction import classify, pool_features
+from mobilenetv2.model.state import load_state_dict
+from mobilenetv2.runtime.errors import UserError
+from mobilenetv2.training.finetune import finetune_network
+from mobilenetv2.training.loop import shuffled_batches
+from mobilenetv2.training.resume import CheckpointManager
 
 # What a platform's visual log reads: no scientific notation, " ms" after the time, no space after "lr:"; in the second form
 # decimals with a digit other than 0.
@@ -134,13 +135,13 @@ def test_loaded_checkpoint_gives_trainings_own_logits(run, request, few):
     output = request.getfixturevalue(run)
     network, description, _ = checkpoint.load(str(output / "mobilenetv2.ckpt"))
     root = output / "sample" if run == "drawn" else few
-    store, found = PhotoCache(str(output / "none")), folder.scan(str(root), 0)
+    store, found = PhotoCache(str(output / "none")), dataset.scan_folder(str(root), 0)
     found = check_photos(found, description.preprocessing, store, workers=2).data.split("val")
     with open(output / "validation.csv", encoding="utf-8") as stream:
         rows = {row["photo"]: row for row in csv.DictReader(stream)}
     assert set(rows) == {photo.name for photo in found}
     expected = np.array([[float(rows[photo.name][f"logit {name}"]) for name in description.classes] for photo in found])
-    answers = classify(network.classifier, pooled(network, found, description.preprocessing, 2).pooled[:, 0])
+    answers = classify(network.classifier, pool_features(network, found, description.preprocessing, 2).pooled[:, 0])
     np.testing.assert_allclose(answers, expected, atol=1e-5)
     correct = sum(row["class"] == row["answer"] for row in rows.values())
     assert correct == metrics(output)["val"]["correct"]
@@ -174,12 +175,12 @@ def test_from_random_numbers(few, scratch):
 
 def test_unfreeze_trains_the_last_blocks_only(few, drawn, tmp_path):
     network, description, _ = checkpoint.load(str(drawn))
-    assign(
+    load_state_dict(
         network, {"classifier.weight": np.zeros((2, 384), np.float32)}
     )  # so that every epoch is better than the start
     before = {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
     plan = resolve(Settings(unfreeze=2, epochs=6, lr=0.003, batch_size=8), None).training
-    found, store, states = folder.scan(str(few), 0), PhotoCache(str(tmp_path)), States(tmp_path, {})
+    found, store, states = dataset.scan_folder(str(few), 0), PhotoCache(str(tmp_path)), CheckpointManager(tmp_path, {})
     data = check_photos(found, description.preprocessing, store, workers=2).data
     rows = finetune_network(
         network,
@@ -243,9 +244,9 @@ def test_unwritable_output_is_said_at_once(tmp_path):
 
 def test_no_photo_is_dropped_from_an_epoch():
     for count, batch in ((10, 4), (7, 7), (160, 16), (5, 2)):
-        rows = shuffled(count, batch, seed=0, epoch=3)
+        rows = shuffled_batches(count, batch, seed=0, epoch=3)
         assert rows.shape == (-(-count // batch), batch) and set(rows.ravel()) == set(range(count))
-    assert not np.array_equal(shuffled(50, 8, 0, 0), shuffled(50, 8, 0, 1))
+    assert not np.array_equal(shuffled_batches(50, 8, 0, 0), shuffled_batches(50, 8, 0, 1))
 
 
 def test_damaged_or_foreign_checkpoints_are_refused(frozen, tmp_path):
@@ -287,10 +288,15 @@ def test_damaged_or_foreign_checkpoints_are_refused(frozen, tmp_path):
 
 
 def test_head_of_other_classes_is_left_out(few, drawn):
-    loaded = weights.read(str(drawn))
+    loaded = pretrained.read_pretrained(str(drawn))
     network = MobileNetV2(loaded.architecture, 2)
-    assert not weights.initialise(network, loaded, ["cat", "dog"]) and not network.classifier.weight.asnumpy().any()
-    assert weights.initialise(network, loaded, ["croissants", "dog"]) and network.classifier.weight.asnumpy().any()
+    assert (
+        not pretrained.load_pretrained(network, loaded, ["cat", "dog"])
+        and not network.classifier.weight.asnumpy().any()
+    )
+    assert (
+        pretrained.load_pretrained(network, loaded, ["croissants", "dog"]) and network.classifier.weight.asnumpy().any()
+    )
 
 
 def test_console_that_cannot_show_chinese_or_has_gone_does_not_end_the_run(tmp_path):

@@ -7,15 +7,16 @@ import standins
 from conftest import SHARED, needs_shared
 from safetensors.numpy import save_file
 
-from mobilenetv2 import device, weights
-from mobilenetv2.errors import UserError
-from mobilenetv2.network import Architecture, MobileNetV2
-from mobilenetv2.pixels import Preprocessing
+from mobilenetv2.data.image import Preprocessing
+from mobilenetv2.model import pretrained
+from mobilenetv2.model.mobilenet_v2 import Architecture, MobileNetV2
+from mobilenetv2.runtime import device
+from mobilenetv2.runtime.errors import UserError
 
 
 @pytest.fixture(autouse=True)
 def on_cpu():
-    device.choose("CPU", seed=0)
+    device.select_device("CPU", seed=0)
 
 
 def write(file, tensors, **metadata):
@@ -30,7 +31,7 @@ def write(file, tensors, **metadata):
 
 def network_after(loaded, classes):
     model = MobileNetV2(loaded.architecture, len(classes))
-    taken = weights.initialise(model, loaded, classes)
+    taken = pretrained.load_pretrained(model, loaded, classes)
     return {parameter.name: parameter.asnumpy() for parameter in model.get_parameters()}, taken
 
 
@@ -71,7 +72,7 @@ FILES = {
 def test_published_names_load_completely(naming, tmp_path):
     make, name = FILES[naming]
     tensors = make()
-    loaded = weights.read(str(write(tmp_path / name, tensors)))
+    loaded = pretrained.read_pretrained(str(write(tmp_path / name, tensors)))
     assert loaded.naming == naming and loaded.architecture == Architecture()
     assert (loaded.mean, loaded.std) == (Preprocessing.mean, Preprocessing.std)
     values, taken = network_after(loaded, ["a", "b"])
@@ -85,7 +86,7 @@ def test_published_names_load_completely(naming, tmp_path):
 def test_head_of_as_many_classes_is_taken_over(naming, tmp_path):
     make, name = FILES[naming]
     tensors = make(classes=3)
-    values, taken = network_after(weights.read(str(write(tmp_path / name, tensors))), ["a", "b", "c"])
+    values, taken = network_after(pretrained.read_pretrained(str(write(tmp_path / name, tensors))), ["a", "b", "c"])
     head = next(
         value
         for key, value in tensors.items()
@@ -103,24 +104,24 @@ def test_stated_conventions_are_brought_along(tmp_path):
         "conventions.mean": 0.5,
         "conventions.std": [0.25, 0.5, 1.0],
     }
-    npz = weights.read(str(write(tmp_path / "w.npz", standins.torchvision(), **stated)))
+    npz = pretrained.read_pretrained(str(write(tmp_path / "w.npz", standins.torchvision(), **stated)))
     assert (npz.architecture, npz.mean, npz.std) == expected
     text = {name: value if isinstance(value, str) else str(value) for name, value in stated.items()}
-    safetensors = weights.read(str(write(tmp_path / "w.safetensors", standins.torchvision(), **text)))
+    safetensors = pretrained.read_pretrained(str(write(tmp_path / "w.safetensors", standins.torchvision(), **text)))
     assert (safetensors.architecture, safetensors.mean, safetensors.std) == expected
 
 
 def test_senseless_conventions_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"conventions.*make no sense"):
-        weights.read(str(write(tmp_path / "w.npz", standins.torchvision(), **{"conventions.std": 0.0})))
+        pretrained.read_pretrained(str(write(tmp_path / "w.npz", standins.torchvision(), **{"conventions.std": 0.0})))
 
 
 def test_folder_with_one_file_will_do(tmp_path):
     write(tmp_path / "w.npz", standins.torchvision())
-    assert weights.read(str(tmp_path) + "/").naming == "torchvision"
+    assert pretrained.read_pretrained(str(tmp_path) + "/").naming == "torchvision"
     write(tmp_path / "v.npz", {})
     with pytest.raises(UserError, match=r"expected one file of weights.*v\.npz, w\.npz"):
-        weights.read(str(tmp_path))
+        pretrained.read_pretrained(str(tmp_path))
 
 
 def bad_files(folder):
@@ -155,17 +156,21 @@ def bad_files(folder):
 def test_every_wrong_file_has_its_own_error(tmp_path):
     for file, words in bad_files(tmp_path).items():
         with pytest.raises(UserError, match=words) as caught:
-            weights.read(str(file))
+            pretrained.read_pretrained(str(file))
         assert str(file) in str(caught.value)
 
 
 def test_the_shapes_say_the_width(tmp_path):
     half = write(tmp_path / "half.npz", standins.torchvision(width=0.5))
-    assert weights.read(str(half)).architecture.width == weights.read(str(half), 0.5).architecture.width == 0.5
+    assert (
+        pretrained.read_pretrained(str(half)).architecture.width
+        == pretrained.read_pretrained(str(half), 0.5).architecture.width
+        == 0.5
+    )
     with pytest.raises(UserError, match=r"a MobileNetV2 of --width=0\.5, not 1; leave it out"):
-        weights.read(str(half), 1.0)
+        pretrained.read_pretrained(str(half), 1.0)
     with pytest.raises(UserError, match="a MobileNetV2 of --last=1280, not 640; leave it out"):
-        weights.read(str(half), last=640)
+        pretrained.read_pretrained(str(half), last=640)
 
 
 def test_pickle_in_npz_is_not_executed(tmp_path):
@@ -175,13 +180,13 @@ def test_pickle_in_npz_is_not_executed(tmp_path):
 
     np.savez(tmp_path / "w.npz", a=np.array([Evil()], dtype=object))
     with pytest.raises(UserError, match=r"not a complete \.npz file"):
-        weights.read(str(tmp_path / "w.npz"))
+        pretrained.read_pretrained(str(tmp_path / "w.npz"))
     assert not (tmp_path / "owned").exists()
 
 
 @needs_shared
 def test_imagenet_weights_with_conventions_of_their_own():
-    loaded = weights.read(str(SHARED / "weights"))
+    loaded = pretrained.read_pretrained(str(SHARED / "weights"))
     assert loaded.architecture.padding == "same" and loaded.architecture.epsilon == pytest.approx(1e-3)
     assert loaded.mean == loaded.std == (0.5, 0.5, 0.5)
     assert loaded.head[0].shape == (1000, 1280) and len(loaded.backbone) == 260

@@ -11,21 +11,23 @@ from mindspore import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "train" / "train_dir"))
 
-from mobilenetv2 import device, fit, network, state, weights
-from mobilenetv2.inference import feature_maps
+from mobilenetv2.engine.forward import feature_maps
+from mobilenetv2.model import mobilenet_v2, pretrained, state
+from mobilenetv2.runtime import device
+from mobilenetv2.training import loop
 
 OURS = child.VARIANT == "ours"
 
 
-def build() -> network.MobileNetV2:
-    device.choose("CPU", 0)
+def build() -> mobilenet_v2.MobileNetV2:
+    device.select_device("CPU", 0)
     if not OURS:
-        network.depthwise_training = None
-    start = weights.read(child.WEIGHTS)
-    model = network.MobileNetV2(start.architecture, len(child.CLASSES))
-    weights.initialise(model, start, [str(number) for number in child.CLASSES])
+        mobilenet_v2.depthwise_training = None
+    start = pretrained.read_pretrained(child.WEIGHTS)
+    model = mobilenet_v2.MobileNetV2(start.architecture, len(child.CLASSES))
+    pretrained.load_pretrained(model, start, [str(number) for number in child.CLASSES])
     head = {name.replace(".1.", "."): value for name, value in child.tensors().items() if "classifier" in name}
-    state.assign(model, head)
+    state.load_state_dict(model, head)
     return model.set_train(False)
 
 
@@ -34,12 +36,12 @@ def forward(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray
     if not OURS:
         return lambda: model(ms.Tensor(pictures)).asnumpy()
     maps, weight, bias = feature_maps(model), model.classifier.weight.asnumpy(), model.classifier.bias.asnumpy()
-    return lambda: network.pool(maps(pictures)) @ weight.T + bias
+    return lambda: mobilenet_v2.global_pool(maps(pictures)) @ weight.T + bias
 
 
 def step(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray]:
     model = build().set_train(True)
-    one = fit._step(model, nn.Adam(model.trainable_params(), child.RATE), child.SMOOTHING, False)
+    one = loop._step(model, nn.Adam(model.trainable_params(), child.RATE), child.SMOOTHING, False)
     return lambda: one(ms.Tensor(pictures), ms.Tensor(labels, ms.int32)).asnumpy()
 
 

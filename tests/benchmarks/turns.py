@@ -11,7 +11,7 @@ from table import Part
 
 sys.path.insert(0, str(TRAIN.parent))
 
-from mobilenetv2.pixels import Preprocessing, pixels
+from mobilenetv2.data.image import Preprocessing, preprocess
 
 BATCH, TOLERANCE = 16, 1e-3
 
@@ -59,5 +59,5 @@ def _pictures(bench: Bench) -> None:
     files = sorted(Path(bench.photos, "val").glob("*/*"))
     files = [files[index] for index in np.linspace(0, len(files) - 1, BATCH).astype(int)]
     classes = sorted({file.parent.name for file in files})
-    np.save(bench.work / "pictures.npy", np.stack([pixels(file.read_bytes(), preprocessing) for file in files]))
+    np.save(bench.work / "pictures.npy", np.stack([preprocess(file.read_bytes(), preprocessing) for file in files]))
     np.save(bench.work / "labels.npy", np.array([classes.index(file.parent.name) for file in files], np.int64))

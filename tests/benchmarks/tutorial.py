@@ -6,7 +6,7 @@ import mindspore.dataset as ds
 import numpy as np
 from mindspore import nn
 from mindspore.dataset import vision
-from ours import build, network
+from ours import build, state
 
 BATCH, SMOOTHING = 10, 0.2
 LAST = [vision.Normalize([127.5] * 3, [127.5] * 3), vision.HWC2CHW()]
@@ -24,7 +24,8 @@ def photos(split: str, operations: list) -> ds.Dataset:
 
 def job() -> None:
     model = build()
-    network.assign(model, {name: np.zeros_like(value) for name, value in network.values(model.classifier).items()})
+    zeros = {name: np.zeros_like(value) for name, value in state.state_dict(model.classifier).items()}
+    state.load_state_dict(model, zeros)
     optimizer = nn.Momentum(model.trainable_params(), 0.01, 0.9)
     criterion = nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
 

@@ -14,14 +14,15 @@ import sys
 from pathlib import Path
 from typing import List
 
-from mobilenetv2 import distributed, logbook, resume, stopping
 from mobilenetv2.command_line import parse_arguments
 from mobilenetv2.config import Settings
-from mobilenetv2.errors import UserError, out_of_memory
-from mobilenetv2.files import remove_temporary, user_path
+from mobilenetv2.runtime import distributed, logs, signals
+from mobilenetv2.runtime.errors import UserError, is_out_of_memory
+from mobilenetv2.runtime.files import remove_temporary, user_path
 from mobilenetv2.stages import MODES, Run, prepare
+from mobilenetv2.training import resume
 
-log = logging.getLogger(f"{logbook.NAME}.train")
+log = logging.getLogger(f"{logs.NAME}.train")
 
 
 def train(settings: Settings, output: Path) -> Run:
@@ -32,15 +33,15 @@ def train(settings: Settings, output: Path) -> Run:
     return run
 
 
-@stopping.listening()
+@signals.listening()
 def main(arguments: List[str]) -> int:
     """Returns the exit code."""
     try:
         settings, ignored = parse_arguments(Settings, arguments)
         output = user_path(settings.output_path)
-        distributed.join(settings.device_target)
-        logbook.start(output if distributed.first() else None, anew=not resume.waits(output))
-        if distributed.first():
+        distributed.join_workers(settings.device_target)
+        logs.start_logging(output if distributed.is_main() else None, anew=not resume.has_state(output))
+        if distributed.is_main():
             remove_temporary(output)
         if ignored:
             log.warning("Ignored arguments: %s", " ".join(ignored))
@@ -56,13 +57,13 @@ def main(arguments: List[str]) -> int:
         log.error("%s", error)
         return 2
     except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         log.error("There is not enough memory. Lower --batch_size, --image_size or --workers, or end other programs.")
         return 2
     except KeyboardInterrupt as stop:
         log.error("Stopped. What is done so far is kept: the same command goes on from there.")
-        return stopping.exit_code(stop)
+        return signals.exit_code(stop)
     return 0
 
 

@@ -2,8 +2,8 @@
 
 import os
 
-from . import streams
+from .runtime.streams import open_standard_streams
 
 # MindSpore's C++ side logs warnings that no user of this package can act on; its errors stay. Read at the import of mindspore.
 os.environ.setdefault("GLOG_v", "3")
-streams.complete()  # before anything else opens files
+open_standard_streams()  # before anything else opens files

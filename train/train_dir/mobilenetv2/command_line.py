@@ -11,7 +11,7 @@ import re
 from dataclasses import Field, field, fields
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, TypeVar
 
-from .errors import UserError
+from .runtime.errors import UserError
 
 SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 T = TypeVar("T")

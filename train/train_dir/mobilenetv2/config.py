@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Dict, Optional
 
 from .command_line import setting
-from .device import processors
-from .distill import Teaching
-from .fit import Plan
-from .network import STAGES, Architecture
-from .pixels import Preprocessing
-from .weights import Weights
+from .data.image import Preprocessing
+from .model.mobilenet_v2 import NUM_BLOCKS, Architecture
+from .model.pretrained import PretrainedWeights
+from .runtime.device import usable_cpus
+from .training.distill import Teaching
+from .training.loop import Plan
 
 log = logging.getLogger(__name__)
 
@@ -124,11 +124,11 @@ class Settings:
     )
     unfreeze: int = setting(
         0,
-        f"how many of the network's {STAGES} blocks to fine-tune, counted from the last; 0 trains the classifier "
+        f"how many of the network's {NUM_BLOCKS} blocks to fine-tune, counted from the last; 0 trains the classifier "
         "alone, 'all' the whole network",
         low=0,
-        high=STAGES,
-        words={"all": STAGES},
+        high=NUM_BLOCKS,
+        words={"all": NUM_BLOCKS},
     )
     epochs: Optional[int] = setting(None, "passes over the photos, at most", low=1, high=10_000, auto=_auto("epochs"))
     batch_size: int = setting(DEFAULTS["finetune"]["batch_size"], "photos per fine-tuning step", low=2, high=1024)
@@ -273,22 +273,22 @@ class Config:
         return min(self.views, max(1, self.total_views // photos))
 
 
-def resolve(settings: Settings, weights: Optional[Weights]) -> Config:
+def resolve(settings: Settings, weights: Optional[PretrainedWeights]) -> Config:
     """weights: to begin with, a teacher's among them; None: random numbers."""
     kind = mode(replace(settings, check=False))
     head = DEFAULTS["head"]
     training = DEFAULTS["finetune"] if kind == "head" else DEFAULTS[kind]
     if kind == "scratch":
-        if settings.unfreeze not in (0, STAGES):
+        if settings.unfreeze not in (0, NUM_BLOCKS):
             log.warning("--unfreeze=%d needs weights: from random numbers, all blocks are trained.", settings.unfreeze)
-        settings = replace(settings, unfreeze=STAGES)
+        settings = replace(settings, unfreeze=NUM_BLOCKS)
 
     made_for = {"image_size": Preprocessing.size, "width": Architecture.width, "last": Architecture.last}
     if weights and kind != "distill":
         made_for.update(width=weights.architecture.width, last=weights.architecture.last)
         made_for.update({"image_size": weights.size} if weights.size else {})
     typed = {name: value for name, value in asdict(settings).items() if value is not None}
-    chosen = {"workers": processors(), **made_for, **DEFAULTS[kind], **typed}
+    chosen = {"workers": usable_cpus(), **made_for, **DEFAULTS[kind], **typed}
     own = Architecture(chosen["width"], last=chosen["last"]), Preprocessing(chosen["image_size"])
     first = own
     if weights:

@@ -12,35 +12,40 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from . import checkpoint, compact, device, distributed, results, resume, thumbnails, weights
-from .cache import PhotoCache
-from .calibration import fit_temperature
-from .check import check_photos, judge
-from .compare import figures
+from .checks.data_check import act_on_findings, check_photos
+from .checks.mislabelled import find_mislabelled, other_class_share
 from .config import Config, Settings, resolve
-from .cross_validation import CrossValidation, Head, cross_validate_features
-from .decoded import Decoded
-from .distill import Teacher, distill_network
-from .environment import versions
-from .errors import UserError
-from .evaluate import Evaluation, evaluate_answers
-from .extraction import features
-from .features import FeatureSets
-from .finetune import finetune_network
-from .folder import NEITHER, Finding, PhotoSet
-from .forward import answered, classify, pooled
-from .head import train_classifier
-from .inference import feature_maps
+from .data import thumbnails
+from .data.cache import PhotoCache
+from .data.dataset import NEITHER, Finding, PhotoSet
+from .data.decoded import DecodedPhotos
+from .data.features import FeatureSets
+from .data.image import Preprocessing
+from .engine.forward import feature_maps
+from .evaluation.benchmark import benchmark_network
+from .evaluation.calibration import fit_temperature
+from .evaluation.cross_validation import CrossValidation, Head, cross_validate_features
+from .evaluation.evaluate import Evaluation, evaluate_answers
+from .evaluation.metrics import score_answers
+from .evaluation.ood import reference_indices
 from .inputs import BUILT_IN, read_inputs
-from .metrics import summary
-from .mislabelled import find_mislabelled, other_neighbours
-from .neither import references
-from .network import MobileNetV2
-from .pixels import Preprocessing
-from .progress import Stopwatch
-from .publish import publish, publish_check
-from .state import assign, fingerprint, values
-from .tracking import Tracker
+from .model import checkpoint, pretrained, quantization
+from .model.mobilenet_v2 import MobileNetV2
+from .model.prediction import classify, pool_features, predict_logits
+from .model.state import fingerprint, load_state_dict, state_dict
+from .report import metrics_files
+from .report.build import write_check_report, write_report
+from .runtime import device, distributed
+from .runtime.environment import package_versions
+from .runtime.errors import UserError
+from .runtime.progress import Stopwatch
+from .training import resume
+from .training.distill import distill_network
+from .training.distill_targets import Teacher
+from .training.extraction import compute_features
+from .training.finetune import finetune_network
+from .training.head import train_classifier
+from .training.tracking import Tracker
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +65,7 @@ class Run:
     cache: PhotoCache
     data: PhotoSet
     groups: np.ndarray
-    decoded: Decoded
+    decoded: DecodedPhotos
     findings: List[Finding]
     head: Optional[Head]
     independent: bool
@@ -92,7 +97,7 @@ def prepare(settings: Settings, output: Path) -> Run:
 
     Raises UserError with all that is wrong with photos and weights; the findings are then written, too."""
     watch = Stopwatch("read", "features", "head", "finetune", "distill", "evidence")
-    device.choose(settings.device_target, settings.seed)
+    device.select_device(settings.device_target, settings.seed)
     with watch("read"):
         found, start = read_inputs(settings, output)
         config = resolve(settings, start)
@@ -100,18 +105,18 @@ def prepare(settings: Settings, output: Path) -> Run:
         cache = PhotoCache(config.cache_dir)
         checked = check_photos(found, config.preprocessing, cache, config.workers, config.leaks == "drop")
         data, findings = checked.data, list(checked.data.findings)
-        independent = start is not None and start.naming not in (weights.OWN, BUILT_IN)
+        independent = start is not None and start.naming not in (pretrained.OWN, BUILT_IN)
         head = start.head if start else None
         run = Run(config, output, watch, cache, data, checked.groups, checked.decoded, findings, head, independent)
         _report_findings(run, findings)
         run.views = config.views_of_each(len(data.split("train")))
     log.info("Photos to train: %s; to validate: %s.", data.counts("train"), data.counts("val"))
-    aim = config.aim_repo if distributed.first() and not settings.check else ""
+    aim = config.aim_repo if distributed.is_main() and not settings.check else ""
     run.tracker = Tracker(aim, run.recorded())
     run.network, run.preprocessing = MobileNetV2(config.architecture, len(data.classes)), config.preprocessing
     run.origin = {"weights": "random numbers"}
     if start:
-        taken = weights.initialise(run.network, start, data.classes)
+        taken = pretrained.load_pretrained(run.network, start, data.classes)
         run.origin = {"weights": start.naming, "backbone": fingerprint(run.network.features), "head": taken}
         log.info("Weights of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
     else:
@@ -122,7 +127,9 @@ def prepare(settings: Settings, output: Path) -> Run:
 def extract_features(run: Run) -> None:
     """Needs network and photos. Leaves features of all photos, several views of those to train on."""
     with run.watch("features"):
-        compute = partial(features, run.network, decoded=run.decoded, cache=run.cache, workers=run.config.workers)
+        compute = partial(
+            compute_features, run.network, decoded=run.decoded, cache=run.cache, workers=run.config.workers
+        )
         val, outliers = (compute(run.data.split(split)) for split in ("val", NEITHER))
         train = compute(run.data.split("train"), count=run.views, seed=run.config.seed)
         run.features = FeatureSets(train, val, outliers)
@@ -147,7 +154,7 @@ def cross_validate(run: Run) -> None:
         suspects: List[Finding] = []
         if run.independent:
             labels, photos = run.data.labels("train"), run.data.split("train")
-            others = other_neighbours(run.features.train.pooled[:, 0], labels, run.groups)
+            others = other_class_share(run.features.train.pooled[:, 0], labels, run.groups)
             logits = run.held_out.logits / np.float32(fit_temperature(run.held_out.logits, labels))
             suspects = find_mislabelled(photos, run.data.classes, logits, others)
         run.findings += suspects
@@ -164,7 +171,9 @@ def finetune(run: Run) -> None:
     """Needs the network. Leaves its last blocks trained with its classifier, or all of it."""
     config = run.config
     with run.watch("finetune"):
-        states = resume.States(run.output, resume.conditions(config.mode, run.recorded(), run.data, run.network))
+        states = resume.CheckpointManager(
+            run.output, resume.run_fingerprint(config.mode, run.recorded(), run.data, run.network)
+        )
         run.history["finetune"] = finetune_network(
             run.network,
             run.data,
@@ -184,10 +193,12 @@ def distill(run: Run) -> None:
     """Needs the network with a trained classifier. Leaves a small network that it has taught in its place."""
     config = run.config
     with run.watch("distill"):
-        result = summary(classify(run.network.classifier, run.features.val.pooled[:, 0]), run.data.labels("val"))
+        result = score_answers(classify(run.network.classifier, run.features.val.pooled[:, 0]), run.data.labels("val"))
         run.comparison["teacher"] = _benchmarked(run, result)
         teacher = Teacher(run.network, run.preprocessing)
-        states = resume.States(run.output, resume.conditions(config.mode, run.recorded(), run.data, run.network))
+        states = resume.CheckpointManager(
+            run.output, resume.run_fingerprint(config.mode, run.recorded(), run.data, run.network)
+        )
         run.origin = {"weights": "random numbers", "teacher": run.origin}
         run.network, run.preprocessing = (
             MobileNetV2(config.student, len(run.data.classes)),
@@ -213,17 +224,17 @@ def quantize(run: Run) -> None:
     """With --compact only: needs the network; leaves its weights rounded to 8 bits, and what goes into the file."""
     if not run.config.compact:
         return
-    right, run.packed = [], compact.pack(run.network)
+    right, run.packed = [], quantization.quantize_network(run.network)
     try:
-        rounded = compact.unpack(run.network, run.packed)
+        rounded = quantization.dequantize(run.network, run.packed)
     except ValueError:
         raise UserError(
             "--compact: the weights are too large for it, as after a training that ran away; start with a lower --lr"
         ) from None
     for weights_of_file in ({}, rounded):
-        assign(run.network, weights_of_file)
-        answers = answered(run.network, run.data.split("val"), run.preprocessing, run.config.workers)
-        right.append(summary(answers, run.data.labels("val"))["correct"])
+        load_state_dict(run.network, weights_of_file)
+        answers = predict_logits(run.network, run.data.split("val"), run.preprocessing, run.config.workers)
+        right.append(score_answers(answers, run.data.labels("val"))["correct"])
     log.info("Compact: %d validation photos right; with weights of 32 bits, %d.", right[1], right[0])
     run.changed = True
 
@@ -232,7 +243,7 @@ def evaluate(run: Run) -> None:
     """Needs the network in its last state. Leaves its answers, and what they are worth."""
     if run.changed:
         with run.watch("evidence"):
-            compute = partial(pooled, run.network, preprocessing=run.preprocessing, workers=run.config.workers)
+            compute = partial(pool_features, run.network, preprocessing=run.preprocessing, workers=run.config.workers)
             run.features = FeatureSets(*(compute(run.data.split(split)) for split in ("train", "val", NEITHER)))
             run.held_out = _held_out(run, None, False)
     if run.packed:  # there is no room for it in the file
@@ -241,14 +252,14 @@ def evaluate(run: Run) -> None:
         run.answers[split] = classify(run.network.classifier, known.pooled[:, 0])
     labels = {split: run.data.labels(split) for split in run.answers}
     if run.comparison:
-        result = summary(run.answers["val"], labels["val"])
+        result = score_answers(run.answers["val"], labels["val"])
         run.comparison["student"] = _benchmarked(run, result)
     run.evaluation = evaluate_answers(run.answers, labels, run.data.classes, run.held_out)
 
 
 def save(run: Run) -> None:
     """Needs everything. Leaves the files of README.md in the output folder, the checkpoint first."""
-    if not distributed.first():
+    if not distributed.is_main():
         return
     file, evaluation, detector = run.output / "mobilenetv2.ckpt", run.evaluation, run.held_out.detector
     description = checkpoint.Description(
@@ -264,16 +275,18 @@ def save(run: Run) -> None:
         },
         origin=run.origin,
         settings=run.recorded(),
-        versions=versions(),
+        versions=package_versions(),
     )
     checkpoint.save(file, run.network, description, detector, run.packed)
-    resume.clear(run.output)
+    resume.clear_states(run.output)
     log.info("Wrote %s.", file)
     seconds, answers, scores = run.watch.seconds(), run.answers["val"], run.held_out.scores.get("val")
-    results.write(run.output, description, run.data, answers, scores, run.history, run.comparison, seconds)
+    metrics_files.write_metrics(
+        run.output, description, run.data, answers, scores, run.history, run.comparison, seconds
+    )
     shown = (description, run.data, run.findings, evaluation, answers, run.history, run.comparison, seconds)
     report = run.output / "report.html"
-    results.optional("report.html", publish, report, run.network, *shown, run.config.language)
+    metrics_files.write_optional("report.html", write_report, report, run.network, *shown, run.config.language)
     run.tracker.close()
 
 
@@ -292,14 +305,14 @@ MODES: Dict[str, Tuple[Callable[[Run], None], ...]] = {
 def _report_findings(run: Run, new: List[Finding]) -> None:
     """Write all findings so far: there is more to come only if none of the new ones stops the run. Raises UserError if one
     does."""
-    if distributed.first():
+    if distributed.is_main():
         with suppress(OSError):
             (run.output / "report.html").unlink()  # of an earlier run
-        results.write_findings(run.output, run.findings)
+        metrics_files.write_findings(run.output, run.findings)
         if run.findings or run.config.mode in ("check", "check_files"):
             known = (run.data, run.findings, run.recorded(), run.config.language)
-            results.optional("report.html", publish_check, run.output / "report.html", *known)
-    judge(new, bad_files=run.config.bad_files, leaks=run.config.leaks)
+            metrics_files.write_optional("report.html", write_check_report, run.output / "report.html", *known)
+    act_on_findings(new, bad_files=run.config.bad_files, leaks=run.config.leaks)
 
 
 def _held_out(run: Run, head: Optional[Head], independent: bool) -> CrossValidation:
@@ -321,8 +334,8 @@ def _held_out(run: Run, head: Optional[Head], independent: bool) -> CrossValidat
 
 def _benchmarked(run: Run, result: Dict[str, Any]) -> Dict[str, Any]:
     """The network in figures. result: `summary` of its answers to the validation photos."""
-    arrays, parameters = run.packed or values(run.network), run.network.trainable_params()
-    return figures(
+    arrays, parameters = run.packed or state_dict(run.network), run.network.trainable_params()
+    return benchmark_network(
         feature_maps(run.network),
         run.preprocessing.size,
         parameters=sum(parameter.size for parameter in parameters),
@@ -337,10 +350,10 @@ def _write_thumbnails(run: Run, side: int) -> Dict[str, Any]:
     side: in pixels, or 0 for none.
     """
     file, photos = run.output / f"mobilenetv2{thumbnails.SUFFIX}", run.data.split("train")
-    kept = [photos[index] for index in references(len(photos), run.config.seed)]
+    kept = [photos[index] for index in reference_indices(len(photos), run.config.seed)]
     try:
         file.unlink(missing_ok=True)  # of an earlier run
-        return thumbnails.write(file, kept, side, run.config.workers) if side else {}
+        return thumbnails.write_sheet(file, kept, side, run.config.workers) if side else {}
     except (OSError, UserError) as error:  # the training is done: this must not lose it
         log.warning("%s was not written: %s", file.name, error)
         return {}

@@ -1,0 +1,27 @@
+"""Classes of very different size."""
+
+from typing import List
+
+from ..data.dataset import Finding
+from ..runtime.i18n import Bilingual
+from .inspection import Inspection
+
+IMBALANCE = 3.0  # photos of the largest class / of a smaller one
+
+
+def find_imbalance(inspection: Inspection) -> List[Finding]:
+    """Classes with far fewer training photos than the largest."""
+    counts = inspection.data.counts("train")
+    largest = max(counts, key=lambda class_: counts[class_])
+    return [
+        Finding(
+            "imbalance",
+            class_,
+            Bilingual(
+                f"{count} training photos, {largest} has {counts[largest]}: it will be answered too rarely",
+                f"{count} 张训练照片，{largest} 有 {counts[largest]} 张：这一类会回答得太少",
+            ),
+        )
+        for class_, count in counts.items()
+        if 0 < count * IMBALANCE <= counts[largest]
+    ]

@@ -1,0 +1,19 @@
+"""What the finders of issues.py are given."""
+
+from dataclasses import dataclass
+from typing import Sequence, Tuple
+
+from ..data.dataset import Photo, PhotoSet
+from ..data.image_stats import ImageStats
+from .copy_search import Pair
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """data: the photos that are used. stats: of these photos, in their order. photos, pairs: all that can be read, and copies
+    among them, as indices into `photos`."""
+
+    data: PhotoSet
+    stats: Sequence[ImageStats]
+    photos: Tuple[Photo, ...]
+    pairs: Sequence[Pair]

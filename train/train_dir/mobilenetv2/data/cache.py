@@ -1,0 +1,58 @@
+"""Results that belong to one photo, on disk. A damaged or foreign entry counts as absent and is computed again."""
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Optional
+
+from ..runtime.errors import UserError
+from ..runtime.files import user_path
+
+log = logging.getLogger(__name__)
+
+
+class PhotoCache:
+    """Maps what a result depends on (any JSON value, the photo's SHA-256 among it) to bytes."""
+
+    def __init__(self, folder: str):
+        self._writable = True
+        try:
+            self._folder = user_path(folder)
+        except UserError as error:
+            self._folder = Path(tempfile.gettempdir()) / "mobilenetv2-photos"
+            log.warning("--cache_dir=%s; using %s.", error, self._folder)
+
+    def get(self, key: Any) -> Optional[bytes]:
+        try:
+            entry = self._file(key).read_bytes()
+        except OSError:
+            return None
+        checksum, value = entry[:32], entry[32:]
+        return value if hashlib.sha256(value).digest() == checksum else None
+
+    def put(self, key: Any, value: bytes) -> None:
+        """A cache that cannot be written to is a slower run, not a failed one."""
+        file = self._file(key)
+        temporary = file.with_name(f"{file.name}.{os.getpid()}")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(hashlib.sha256(value).digest() + value)
+            os.replace(temporary, file)
+        except OSError as error:
+            if self._writable:
+                log.warning(
+                    "The cache %s cannot be written to (%s): the next run will compute everything again.",
+                    self._folder,
+                    error.strerror,
+                )
+            self._writable = False
+            with suppress(OSError):
+                temporary.unlink()
+
+    def _file(self, key: Any) -> Path:
+        name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+        return self._folder / name[:2] / name[2:]

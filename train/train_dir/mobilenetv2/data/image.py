@@ -1,0 +1,223 @@
+"""Bytes of a picture -> the network's input. Training, validation, page and batch prediction all come through here."""
+
+import re
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+from typing import NamedTuple, Optional, Tuple, Union
+
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+
+from ..runtime.errors import UserError
+from .image_errors import ImageError
+
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 128 * 10**6  # of the file: a 108-megapixel phone photo passes
+# Small files can ask for much: what follows keeps any file within about 1 GiB and a few seconds.
+MAX_DECODED = 64 * 10**6  # pixels that are decoded; of a JPEG these are fewer than those of the file
+MAX_SIDE = 2**16 - 1  # pixels, JPEG's own limit; resizing takes 32 bytes of memory for each pixel of a side
+MAX_SCANNED = 20 * MAX_PIXELS  # pixels times scans of a progressive JPEG: about ten scans are usual, each goes over all
+IN_PYTHON, MAX_IN_PYTHON = {"bmp_rle", "ppm"}, 4 * 10**6  # what Pillow decodes in Python, and how many pixels of it
+MAX_EXIF = 2**16  # bytes, as a JPEG can have; of more, each of thousands of entries could be a copy of all
+MAX_JPEG_HEADER = 2**24  # bytes before the picture itself: previews, colour profile, depth map
+READS, PIECES = 10_000, 10**6  # of the file, when it is opened and when it is decoded
+Image.init()
+# No format that starts another program (EPS); AVIF is missing from Pillow before 11.3.
+FORMATS = tuple(
+    name for name in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM") if name in Image.OPEN
+)
+CROP = 0.875  # side of the centre crop / shorter side of the picture: 224 of 256, as in ImageNet evaluation
+
+_BAND = 2**22  # pixels that are converted at a time
+_TURNS = {  # by EXIF orientation, which may be any value: those that turn or mirror
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Pillow warns from 89 megapixels on and refuses from twice that; MAX_PIXELS is checked here instead, before decoding.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# It also warns of every small defect, once a file in the middle of everything else; what matters becomes a PictureError.
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pixels reach the network; travels inside the checkpoint.
+
+    size: side of the square input, in pixels. mean, std: per channel (R, G, B) on a 0-1 scale.
+    """
+
+    size: int = 224
+    mean: Tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: Tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+def preprocess(data: bytes, preprocessing: Preprocessing) -> np.ndarray:
+    """Picture file -> f32 [3, size, size]: upright RGB, its centre resized to size x size (bicubic), normalised.
+
+    Raises PictureError, without a file name (the caller knows it), for what is not a readable picture within the limits.
+    """
+    return normalize(center_crop(decode(data, preprocessing.size), preprocessing.size), preprocessing)
+
+
+def center_crop(image: Image.Image, size: int) -> Image.Image:
+    """Decoded picture -> the middle of it, size x size."""
+    side = CROP * min(image.size)
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    return image.resize((size, size), Image.BICUBIC, box=(left, top, left + side, top + side))
+
+
+def normalize(image: Union[Image.Image, np.ndarray], preprocessing: Preprocessing) -> np.ndarray:
+    """RGB picture of size x size, or u8 [size, size, 3] -> f32 [3, size, size], (value / 255 - mean) / std."""
+    mean, std = np.float32(preprocessing.mean), np.float32(preprocessing.std)
+    array = np.asarray(image, np.float32)  # f32 [size, size, 3], 0-255
+    return np.ascontiguousarray(((array / np.float32(255) - mean) / std).transpose(2, 0, 1))
+
+
+def decode(data: bytes, size: int) -> Image.Image:
+    """Picture file -> upright RGB picture, for an input of size x size pixels.
+
+    A JPEG of more than twice the needed resolution is decoded at 1/2, 1/4 or 1/8 of it, which is several times faster.
+    Only the first frame of an animation counts. Raises PictureError as `pixels` does.
+    """
+    if not data:
+        raise ImageError("empty")
+    if len(data) > MAX_BYTES:
+        raise ImageError("big", size=len(data) / 2**20, limit=MAX_BYTES // 2**20)
+    try:
+        source = _Source(data)
+        image = Image.open(source, formats=FORMATS)
+        shorter = round(2 * size / CROP)
+        _check(image, data, shorter)
+        source.reads = PIECES
+        # Decoders read beyond each strip.
+        source.bytes = 2 * len(data) + min(len(image.tile) + 16, 2**14) * ImageFile.MAXBLOCK
+        image.load()
+        image = _upright(image)
+        return _rgb(image)
+    except UserError:
+        raise
+    except Image.DecompressionBombError as error:
+        limits = {"jpeg": MAX_PIXELS // 10**6, "others": MAX_DECODED // 10**6, "side": MAX_SIDE}
+        raise ImageError("pixels", reason=error, **limits) from None
+    except UnidentifiedImageError:
+        raise _unidentified(data) from None
+    except Exception as error:
+        # Besides OSError, Pillow's decoders raise RuntimeError, TypeError, struct.error and more.
+        raise ImageError("broken", reason=error) from None
+
+
+class Header(NamedTuple):
+    """What a picture file says of itself. format: such as "JPEG", whatever its name. width, height: upright, in pixels."""
+
+    format: str
+    width: int
+    height: int
+
+
+def read_header(data: bytes) -> Header:
+    """Of a picture that `pixels` takes."""
+    image = Image.open(_Source(data), formats=FORMATS)
+    name = "JPEG" if image.format == "MPO" else image.format  # a JPEG with a second one behind it, as phones write
+    turned = _orientation(image) in (5, 6, 7, 8)  # by a quarter
+    width, height = reversed(image.size) if turned else image.size
+    return Header(name, width, height)
+
+
+class _Source(BytesIO):
+    """The bytes of a picture file, for Pillow, whose parsers read them piece by piece, in Python. Raises PictureError where
+    they come back more often, or for more, than any sound picture makes them: some files would keep them busy for hours, others
+    have them copy everything thousands of times."""
+
+    def __init__(self, data: bytes):
+        super().__init__(data)
+        self.reads, self.bytes = READS, 2 * len(data) + 2**20
+        if data.startswith(b"\xff\xd8"):  # EXIF data in many segments is put together anew with each
+            self.bytes = MAX_JPEG_HEADER
+
+    def read(self, size: Optional[int] = -1) -> bytes:
+        piece = super().read(size)
+        self.reads -= 1
+        self.bytes -= len(piece)
+        if self.reads < 0 or self.bytes < 0:
+            raise _slow("the file consists of too many pieces")
+        return piece
+
+
+def _slow(why: str) -> ImageError:
+    return ImageError("slow", reason=why)
+
+
+def _check(image: Image.Image, data: bytes, shorter: int) -> None:
+    """Raises PictureError or DecompressionBombError for an opened picture that would take much time or memory; one that may be
+    reduced while it is decoded, to no less than `shorter` pixels, will be."""
+    area = image.width * image.height
+    if area > MAX_PIXELS or max(image.size) > MAX_SIDE:
+        raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+    if image.format in ("JPEG", "MPO"):
+        scans = len(re.findall(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)", data))
+        if scans * max(area, 10**7) > MAX_SCANNED:
+            raise _slow(f"a JPEG of {scans} scans")
+    image.draft(image.mode, (shorter, shorter))
+    width, height = image.size
+    if image.format == "TIFF" and {322, 323} <= image.tag_v2.keys():  # sides of its tiles, which are decoded as a whole
+        width, height = (-(-side // image.tag_v2[tag]) * image.tag_v2[tag] for side, tag in zip(image.size, (322, 323)))
+    if width * height > MAX_DECODED:
+        raise Image.DecompressionBombError(f"{width} x {height} pixels of {image.format}")
+    decoders = {tile[0] for tile in image.tile}
+    if "ppm_plain" in decoders or (decoders & IN_PYTHON and area > MAX_IN_PYTHON):
+        raise _slow(f"a {image.format} of a kind that is hardly used")
+
+
+def _unidentified(data: bytes) -> ImageError:
+    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"):
+        return ImageError("heic")
+    if data.startswith(b"version https://git-lfs"):
+        return ImageError("lfs")
+    return ImageError("unknown")
+
+
+def _orientation(image: Image.Image) -> int:
+    """1 to 8, as EXIF counts; 1, upright, where EXIF data is missing or cannot be parsed."""
+    if len(image.info.get("exif", b"")) > MAX_EXIF:
+        return 1
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # Pillow's EXIF parser raises struct.error, KeyError, TypeError and more on broken data
+        return 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    turn = _TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Every mode to RGB, in bands, as an intermediate result of a large picture takes as much memory as the picture."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    out, rows = Image.new("RGB", image.size), max(1, _BAND // image.width)
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        out.paste(_band_to_rgb(band), (0, top))
+    return out
+
+
+def _band_to_rgb(image: Image.Image) -> Image.Image:
+    """16-bit / 257, float 0-1 * 255, alpha and transparent palette entries over white."""
+    mode = image.mode
+    if mode in ("I", "F") or mode.startswith("I;16"):
+        scale = 255.0 if mode == "F" else 1 / 257
+        grey = np.nan_to_num(np.asarray(image, np.float32) * scale)
+        return Image.fromarray(np.clip(grey + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
+    if mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    if mode == "LAB":
+        raise ImageError("lab")
+    return image.convert("RGB")

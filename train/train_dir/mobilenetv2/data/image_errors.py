@@ -1,0 +1,54 @@
+"""What can be wrong with a picture file: one table, in English and Chinese."""
+
+from typing import Any, Dict, Tuple
+
+from ..runtime.errors import UserError
+from ..runtime.i18n import Bilingual
+
+IMAGE_ERRORS: Dict[str, Tuple[str, str]] = {
+    "empty": ("the file is empty", "文件是空的，请重新选择"),
+    "big": (
+        "the file has {size:.0f} MiB, more than the limit of {limit} MiB; make it smaller",
+        "文件超过 {limit} MiB 的上限，请先缩小",
+    ),
+    "pixels": (
+        "too many pixels to decode safely ({reason}); the limit is {jpeg} megapixels, of what is not JPEG {others}, and {side} "
+        "pixels a side",
+        "像素太多：上限为 {jpeg} 百万，JPEG 以外 {others} 百万，每边 {side}；请先缩小",
+    ),
+    "slow": (
+        "it would take too long to read ({reason}); save it as JPEG or PNG",
+        "读取这张图片会花太长时间，请另存为 JPEG 或 PNG",
+    ),
+    "broken": ("the picture is broken or cut off ({reason}); replace it", "图片已损坏或不完整，请换一份"),
+    "heic": (
+        "a HEIC/HEIF picture, which this program does not read; save it as JPEG",
+        "这是 HEIC/HEIF 图片，本程序不支持，请另存为 JPEG",
+    ),
+    "lfs": (
+        "a Git LFS pointer, not the picture itself; fetch it with 'git lfs pull'",
+        "这是 Git LFS 指针，不是图片本身，请先运行 git lfs pull",
+    ),
+    "unknown": (
+        "not a picture, or a broken one (readable: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)",
+        "这不是图片，或者已损坏（支持 JPEG、PNG、WebP、GIF、BMP、TIFF、AVIF）",
+    ),
+    "lab": (
+        "a picture in CIE LAB colours, which this program does not read; save it as RGB",
+        "这是 CIE LAB 颜色的图片，本程序不支持，请另存为 RGB",
+    ),
+    "unreadable": ("cannot be read ({reason})", "无法读取（{reason}）"),
+    "gone": ("the file is not on the server any more; upload it again", "文件已不在服务器上，请重新上传"),
+}
+
+
+class ImageError(UserError):
+    """A picture file that cannot be used, without its name: the caller knows it.
+
+    kind: a key of PROBLEMS. values: what the sentences name. words: the sentence in both languages.
+    """
+
+    def __init__(self, kind: str, **values: Any):
+        english, chinese = (text.format(**values) for text in IMAGE_ERRORS[kind])
+        super().__init__(english)
+        self.kind, self.words = kind, Bilingual(english, chinese)

@@ -1,0 +1,55 @@
+"""Small pictures of the training photos in one file beside the checkpoint, for the page to show what an answer is like."""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+from PIL import Image, ImageOps
+
+from ..runtime.files import atomic
+from ..runtime.progress import parallel_map
+from .dataset import Photo
+from .image import decode
+
+ACROSS = 32  # thumbnails in a row of the sheet
+LARGEST, MOST = 128, 1000  # side of a thumbnail, and how many there are, at most
+SUFFIX = ".thumbnails.jpg"  # in place of the checkpoint's .ckpt
+
+
+def write_sheet(file: Path, photos: Sequence[Photo], side: int, workers: int) -> Dict[str, Any]:
+    """Write a sheet of side x side pixels for each photo, in their order, row by row; returns what `read` needs."""
+    sheet = Image.new("RGB", (ACROSS * side, -(-len(photos) // ACROSS) * side))
+    small = parallel_map(lambda photo: ImageOps.fit(decode(photo.read(), side), (side, side)), photos, workers)
+    for number, picture in enumerate(small):
+        sheet.paste(picture, (number % ACROSS * side, number // ACROSS * side))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=80)
+    with atomic(file) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+    return {"side": side, "count": len(photos), "sha256": digest}
+
+
+def check_description(known: Any) -> None:
+    """Raises ValueError, KeyError or TypeError unless this is what `write` returns, or nothing."""
+    if known == {}:
+        return
+    side, count = known["side"], known["count"]
+    if not (isinstance(side, int) and 1 <= side <= LARGEST and isinstance(count, int) and 1 <= count <= MOST):
+        raise ValueError("its description of thumbnails is not one")
+
+
+def read_sheet(file: Path, known: Dict[str, Any]) -> List[Image.Image]:
+    """The thumbnails; none where the file is missing or is not the one that `write` described."""
+    try:
+        data = file.read_bytes()
+    except OSError:
+        return []
+    if hashlib.sha256(data).hexdigest() != known.get("sha256"):
+        return []
+    sheet, side = Image.open(io.BytesIO(data), formats=("JPEG",)), known["side"]
+    if sheet.size != (ACROSS * side, -(-known["count"] // ACROSS) * side):
+        return []
+    places = ((number % ACROSS * side, number // ACROSS * side) for number in range(known["count"]))
+    return [sheet.crop((left, top, left + side, top + side)) for left, top in places]

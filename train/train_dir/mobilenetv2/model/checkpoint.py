@@ -1,0 +1,187 @@
+"""The one file that a run leaves: the bare network, in full or compact, and a description with all that is needed to use it.
+
+MindSpore's own checkpoint format (protobuf, no pickle) with a checksum; the description is a string entry of JSON, so
+`mindspore.load_checkpoint(file)["description"]` shows it.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Dict, NamedTuple, Optional, Tuple
+
+import mindspore as ms
+import numpy as np
+
+from ..data import thumbnails
+from ..data.dataset import NEITHER
+from ..data.image import Preprocessing
+from ..evaluation.calibration import HIGHEST, LOWEST
+from ..evaluation.ood import PREFIX, OutlierDetector
+from ..runtime.errors import UserError
+from ..runtime.files import atomic, find_file
+from . import quantization
+from .mobilenet_v2 import Architecture, MobileNetV2
+from .state import load_state_dict, state_dict
+from .tensor_files import has_checksum, read_tensors, without_logging
+
+KEY = "description"
+FORMAT = "mobilenetv2-photos"
+VERSION = 3
+MAX_TEXT = 2**22  # characters of a description: thousands of classes have less
+EMBEDDED = Path(__file__).with_name("pretrained.ckpt")  # of this project, from random numbers; README.md says how
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a checkpoint says about itself. No time, host name or absolute path: equal runs write equal bytes.
+
+    classes: in the order of the logits. temperature: the logits are divided by it to become confidences (calibration.py).
+    metrics: of the photos in train and val. data: counts and fingerprint of what it was
+    trained on. origin: of the weights that it started from. settings: of the run, as resolved. versions: of the packages.
+    """
+
+    classes: Tuple[str, ...]
+    architecture: Architecture
+    preprocessing: Preprocessing
+    temperature: float
+    metrics: Dict[str, Any]
+    data: Dict[str, Any]
+    origin: Dict[str, Any]
+    settings: Dict[str, Any]
+    versions: Dict[str, Any]
+
+    def to_json(self) -> str:
+        return json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}, ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_json(cls, file: Path, text: Any) -> "Description":
+        """Raises UserError, in words, for anything that this version did not write."""
+        try:
+            if len(text) > MAX_TEXT:
+                raise ValueError(f"its description has {len(text)} characters")
+            entries = json.loads(text)
+            if entries.pop("format") != FORMAT:
+                raise ValueError("its description is of another program")
+            version = entries.pop("version")
+            if version != VERSION:
+                raise ValueError(
+                    f"it has format version {version}, this program reads version {VERSION}; update the program or train again"
+                )
+            description = cls(
+                **{
+                    **entries,
+                    "classes": tuple(entries["classes"]),
+                    "architecture": Architecture(**entries["architecture"]),
+                    "preprocessing": Preprocessing(
+                        **{
+                            name: tuple(value) if isinstance(value, list) else value
+                            for name, value in entries["preprocessing"].items()
+                        }
+                    ),
+                }
+            )
+            description._check()
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise UserError(f"{file}: not a checkpoint that this program understands: {error}") from None
+        return description
+
+    def _check(self) -> None:
+        """Raises ValueError unless the values that the network is built from are sane."""
+        network, pixels = self.architecture, self.preprocessing
+        if (
+            len(self.classes) < 2
+            or len(set(self.classes)) < len(self.classes)
+            or not all(isinstance(name, str) and name and name != NEITHER for name in self.classes)
+        ):
+            raise ValueError(f"its classes are {list(self.classes)[:10]}; expected two or more different names")
+        if (
+            network.padding not in ("symmetric", "same")
+            or not 0.1 <= network.width <= 2
+            or not 0 < network.epsilon < 1
+            or not (isinstance(network.last, int) and 8 <= network.last <= 1280)
+        ):
+            raise ValueError(f"its network is {network}")
+        numbers = (*pixels.mean, *pixels.std)
+        if not (
+            isinstance(pixels.size, int)
+            and 32 <= pixels.size <= 1024
+            and len(pixels.mean) == len(pixels.std) == 3
+            and all(math.isfinite(number) for number in numbers)
+            and min(pixels.std) > 0
+        ):
+            raise ValueError(f"its preprocessing is {pixels}")
+        if not (isinstance(self.temperature, float) and LOWEST <= self.temperature <= HIGHEST):
+            raise ValueError(f"its temperature is {self.temperature}")
+        counts = (self.metrics["val"]["correct"], self.metrics["val"]["count"], *self.data["train"].values())
+        if not all(isinstance(count, int) for count in counts):
+            raise ValueError("its counts are not numbers")
+        thumbnails.check_description(self.data["thumbnails"])
+
+
+class Loaded(NamedTuple):
+    """What is in a checkpoint. network: ready to predict. neither: None where no picture is to be refused."""
+
+    network: MobileNetV2
+    description: Description
+    neither: Optional[OutlierDetector]
+
+
+def save(
+    file: Path,
+    network: MobileNetV2,
+    description: Description,
+    neither: Optional[OutlierDetector],
+    packed: Optional[Dict[str, np.ndarray]] = None,
+) -> None:
+    """Write atomically. packed: what `compact.pack` made of the network, to be saved in its place.
+
+    Raises UserError where the file cannot be written."""
+    arrays = {**(packed or state_dict(network)), **(neither.tensors() if neither else {})}
+    entries = [{"name": name, "data": ms.Tensor(value)} for name, value in arrays.items()]
+    with atomic(file) as temporary, without_logging():
+        ms.save_checkpoint(entries, str(temporary), append_dict={KEY: description.to_json()}, crc_check=True)
+        temporary.chmod(0o644)  # MindSpore makes its files unreadable for everybody but their owner
+
+
+def load(path: str) -> Loaded:
+    """A checkpoint of this program, or the folder that holds it.
+
+    Raises UserError, in words, for a file that is damaged, of another program, or whose tensors are not those of its network.
+    """
+    file = find_file(path, (".ckpt",))
+    tensors, extras = read_tensors(file)
+    if KEY not in extras:
+        raise UserError(
+            f"{file}: a MindSpore checkpoint, but not one that this program wrote: it does not say its classes and "
+            "preprocessing; train with --pretrain_url to make one from it"
+        )
+    if not has_checksum(file):
+        raise UserError(f"{file}: its checksum is missing; the file is damaged, train again")
+    description = Description.from_json(file, extras[KEY])
+    extra = {name: tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}
+    packed = quantization.NAMES[0] in extras
+    known = len(tensors.get(quantization.NAMES[2] if packed else "classifier.weight", ()))  # packed: of all layers
+    if known < len(description.classes) or (known > len(description.classes) and not packed):
+        raise UserError(f"{file}: it does not know as many classes as it names; the file is damaged, train again")
+    network = MobileNetV2(description.architecture, len(description.classes))
+    if packed:
+        try:
+            tensors = quantization.dequantize(network, {**tensors, **extras})
+        except ValueError as error:
+            raise UserError(f"{file}: {error}; the file is damaged, train again") from None
+    expected = {name: parameter.shape for name, parameter in network.parameters_dict().items()}
+    if {name: value.shape for name, value in tensors.items()} != expected:
+        raise UserError(
+            f"{file}: its tensors are not those of the network that it describes; the file is damaged, train again"
+        )
+    load_state_dict(network, tensors)
+    try:
+        neither = (
+            OutlierDetector.from_tensors(extra, network.classifier.in_channels, len(description.classes))
+            if extra
+            else None
+        )
+    except ValueError as error:
+        raise UserError(f"{file}: {error}; the file is damaged, train again") from None
+    return Loaded(network.set_train(False), description, neither)

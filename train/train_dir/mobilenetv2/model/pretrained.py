@@ -1,0 +1,266 @@
+"""Pretrained weights -> network, strictly: every tensor of the backbone is found, or one error says what is not."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from ..data.image import Preprocessing
+from ..runtime.errors import UserError
+from ..runtime.files import find_file
+from ..runtime.text import printable
+from . import checkpoint
+from .mobilenet_v2 import BLOCKS, Architecture, MobileNetV2
+from .state import load_state_dict
+from .tensor_files import read_tensors
+
+OWN = "this program"
+BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
+
+
+@dataclass(frozen=True)
+class PretrainedWeights:
+    """A pretrained backbone under this package's names, and the conventions that it was trained with.
+
+    head: weight f32 [C, channels] and bias f32 [C], or None. size and classes: None where the file does not say.
+    """
+
+    backbone: Dict[str, np.ndarray]
+    head: Optional[Tuple[np.ndarray, np.ndarray]]
+    naming: str
+    architecture: Architecture
+    mean: Tuple[float, float, float] = Preprocessing.mean
+    std: Tuple[float, float, float] = Preprocessing.std
+    size: Optional[int] = None
+    classes: Optional[Tuple[str, ...]] = None
+
+
+@dataclass(frozen=True)
+class _Naming:
+    """How a project names the 52 pairs of convolution and batch normalisation, and the classifier.
+
+    inner, final: of the inner pairs of a block and of its last one; {b} is the block, {k} the pair in it, counted from 0.
+    """
+
+    stem: Tuple[str, str]
+    inner: Tuple[str, str]
+    final: Tuple[str, str]
+    last: Tuple[str, str]
+    head: Tuple[str, str]
+    norm: Tuple[str, ...] = BATCH_NORM
+    first_block: int = 1
+
+    def backbone(self) -> List[str]:
+        """The backbone's 260 names, in the order that all namings share."""
+        pairs = [self.stem]
+        expansions = [expansion for expansion, _, repeats, _ in BLOCKS for _ in range(repeats)]
+        for block, expansion in enumerate(expansions, self.first_block):
+            count = 2 if expansion == 1 else 3
+            for k in range(count):
+                templates = self.inner if k < count - 1 else self.final
+                pairs.append(
+                    tuple(
+                        text.format(b=block, k=k, next=k + 1, layer=3 * k, next_layer=3 * k + 1) for text in templates
+                    )
+                )
+        return [
+            name
+            for convolution, norm in [*pairs, self.last]
+            for name in (f"{convolution}.weight", *(f"{norm}.{part}" for part in self.norm))
+        ]
+
+
+_OURS = _Naming(
+    stem=("features.0.0", "features.0.1"),
+    inner=("features.{b}.conv.{k}.0", "features.{b}.conv.{k}.1"),
+    final=("features.{b}.conv.{k}.0", "features.{b}.conv.{k}.1"),
+    last=("features.18.0", "features.18.1"),
+    head=("classifier.weight", "classifier.bias"),
+)
+_THEIRS = {
+    "torchvision": _Naming(
+        stem=("features.0.0", "features.0.1"),
+        inner=("features.{b}.conv.{k}.0", "features.{b}.conv.{k}.1"),
+        final=("features.{b}.conv.{k}", "features.{b}.conv.{next}"),
+        last=("features.18.0", "features.18.1"),
+        head=("classifier.1.weight", "classifier.1.bias"),
+        norm=("weight", "bias", "running_mean", "running_var"),
+    ),
+    "MindCV": _Naming(
+        stem=("features.0", "features.1"),
+        inner=("features.{b}.layers.{layer}", "features.{b}.layers.{next_layer}"),
+        final=("features.{b}.layers.{layer}", "features.{b}.layers.{next_layer}"),
+        last=("features.20", "features.21"),
+        head=("classifier.1.weight", "classifier.1.bias"),
+        first_block=3,
+    ),
+    "MindVision": _Naming(
+        stem=("backbone.features.0.features.0", "backbone.features.0.features.1"),
+        inner=("backbone.features.{b}.conv.{k}.features.0", "backbone.features.{b}.conv.{k}.features.1"),
+        final=("backbone.features.{b}.conv.{k}", "backbone.features.{b}.conv.{next}"),
+        last=("backbone.features.18.features.0", "backbone.features.18.features.1"),
+        head=("head.classifier.weight", "head.classifier.bias"),
+    ),
+}
+
+
+def read_pretrained(path: str, width: Optional[float] = None, last: Optional[int] = None) -> PretrainedWeights:
+    """A file of weights, or the folder that holds it. width, last: where given, they must be those of the file.
+
+    Raises UserError that lists every tensor that is missing, unexpected or of another shape, with the likely cause.
+    """
+    file = find_file(path)
+    tensors, extras = read_tensors(file)
+    if checkpoint.KEY in extras:
+        return _own(file, width, last)
+    conventions = {
+        name[len("conventions.") :]: value
+        for name, value in {**tensors, **extras}.items()
+        if name.startswith("conventions.")
+    }
+    tensors = {name: value for name, value in tensors.items() if not name.startswith("conventions.")}
+    stated = _conventions(file, conventions)
+    naming = max(_THEIRS, key=lambda name: len(tensors.keys() & set(_THEIRS[name].backbone())))
+    conventions = stated.pop("padding", "symmetric"), stated.pop("epsilon", 1e-5)
+    own_width, own_last = _measured(tensors, _THEIRS[naming])
+    architecture = Architecture(own_width, *conventions, own_last)
+    _agree(file, architecture, width, last)
+    backbone, head = _translate(file, tensors, _THEIRS[naming], architecture)
+    return PretrainedWeights(backbone, head, naming, architecture, **stated)
+
+
+def load_pretrained(network: MobileNetV2, weights: PretrainedWeights, classes: Sequence[str]) -> bool:
+    """Put the backbone into the network, and the head where it is of the same classes; returns whether it was.
+
+    A file that does not name its classes counts as of the same ones where it has the same number of them.
+    """
+    values = dict(weights.backbone)
+    same = (
+        weights.head is not None and len(weights.head[1]) == len(classes) and weights.classes in (None, tuple(classes))
+    )
+    if same:
+        values.update(zip(_OURS.head, weights.head))
+    load_state_dict(network, values)
+    return same
+
+
+def _own(file: Path, width: Optional[float], last: Optional[int]) -> PretrainedWeights:
+    """A checkpoint of this program says everything itself."""
+    network, description, _ = checkpoint.load(str(file))
+    architecture, preprocessing = description.architecture, description.preprocessing
+    _agree(file, architecture, width, last)
+    values = {name: parameter.asnumpy() for name, parameter in network.parameters_dict().items()}
+    head = tuple(values.pop(name) for name in _OURS.head)
+    return PretrainedWeights(
+        values,
+        head,
+        OWN,
+        architecture,
+        preprocessing.mean,
+        preprocessing.std,
+        preprocessing.size,
+        description.classes,
+    )
+
+
+def _agree(file: Path, architecture: Architecture, width: Optional[float], last: Optional[int]) -> None:
+    for name, wanted in (("width", width), ("last", last)):
+        own = getattr(architecture, name)
+        if wanted not in (None, own):
+            raise UserError(
+                f"{file}: a MobileNetV2 of --{name}={own:g}, not {wanted:g}; leave it out, or begin with random numbers: "
+                "--pretrain_url=random"
+            )
+
+
+def _measured(tensors: Dict[str, np.ndarray], naming: _Naming) -> Tuple[float, int]:
+    """Width and channels of the last layer, by the shapes; those of the paper where they make no sense."""
+    names = naming.backbone()
+    projection, last = (len(tensors[name]) if name in tensors else 0 for name in (names[-10], names[-5]))
+    width = round(projection / 320, 2)  # of the last block, 320 channels at width 1.0
+    if not 0.1 <= width <= 2 or last < 8:
+        return Architecture.width, Architecture.last
+    return width, round(last / max(1.0, width))
+
+
+def _conventions(file: Path, stated: Dict[str, Any]) -> Dict[str, Any]:
+    """The conventions that a file states about itself, checked."""
+    result: Dict[str, Any] = {}
+    try:
+        if "padding" in stated:
+            result["padding"] = {"same": "same", "symmetric": "symmetric"}[str(stated["padding"])]
+        if "bn_epsilon" in stated:
+            result["epsilon"] = float(np.float32(stated["bn_epsilon"]).reshape(()))
+        for name in ("mean", "std"):
+            if name in stated:
+                result[name] = tuple(float(value) for value in np.broadcast_to(np.float32(stated[name]), (3,)))
+        if (
+            not 0 < result.get("epsilon", 1e-5) < 1
+            or not np.isfinite([*result.get("mean", ()), *result.get("std", ())]).all()
+            or min(result.get("std", (1,))) <= 0
+        ):
+            raise ValueError
+    except (KeyError, ValueError, TypeError):
+        raise UserError(
+            f"{file}: its 'conventions.*' entries make no sense ({str(stated)[:200]}); expected padding 'same' or 'symmetric', "
+            "bn_epsilon between 0 and 1, mean and std of three numbers"
+        ) from None
+    return result
+
+
+def _translate(
+    file: Path, tensors: Dict[str, np.ndarray], naming: _Naming, architecture: Architecture
+) -> Tuple[Dict[str, np.ndarray], Any]:
+    """Their tensors -> backbone under our names, and head; raises UserError unless all of it fits."""
+    expected = {
+        name: parameter.shape for name, parameter in MobileNetV2(architecture, classes=2).parameters_dict().items()
+    }
+    names = dict(zip(naming.backbone(), _OURS.backbone()))
+    missing = [theirs for theirs in names if theirs not in tensors]
+    other = [
+        f"{theirs} {list(tensors[theirs].shape)} instead of {list(expected[ours])}"
+        for theirs, ours in names.items()
+        if theirs in tensors and tensors[theirs].shape != expected[ours]
+    ]
+    known = {*names, *naming.head}
+    unexpected = [name for name in tensors if name not in known and not _optimizer_state(name, known)]
+    broken = [theirs for theirs in names if theirs in tensors and not np.isfinite(tensors[theirs]).all()]
+    if missing or other or unexpected or broken:
+        lists = [
+            _list("missing", missing),
+            _list("unexpected", unexpected),
+            _list("of another shape", other),
+            _list("not finite", broken),
+        ]
+        raise UserError("\n  ".join([f"{file}: {_cause(tensors, naming, missing)}", *filter(None, lists)]))
+    backbone = {ours: np.float32(tensors[theirs]) for theirs, ours in names.items()}
+    if not all(name in tensors for name in naming.head):
+        return backbone, None
+    weight, bias = (np.float32(tensors[name]) for name in naming.head)
+    return backbone, (weight.reshape(len(bias), -1), bias)
+
+
+def _optimizer_state(name: str, known: set) -> bool:
+    """moments.features..., global_step and the like, which MindSpore saves along with a training network."""
+    return name.split(".", 1)[-1] in known or "." not in name
+
+
+def _cause(tensors: Dict[str, np.ndarray], naming: _Naming, missing: List[str]) -> str:
+    if 2 * len(missing) > len(naming.backbone()):
+        first = ", ".join(map(_short, list(tensors)[:3])) or "none"
+        return (
+            f"not a MobileNetV2 with the names of {', '.join(_THEIRS)} ({len(tensors)} tensors: {first} ...); "
+            "choose other weights"
+        )
+    return "a MobileNetV2, but not complete as published; download it again or choose other weights"
+
+
+def _list(what: str, names: List[str], limit: int = 5) -> str:
+    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return f"{what}: {', '.join(_short(name) for name in names[:limit])}{rest}" if names else ""
+
+
+def _short(name: str) -> str:
+    """A tensor's name in a message."""
+    return printable(name[:200])

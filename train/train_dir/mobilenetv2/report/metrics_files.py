@@ -1,0 +1,127 @@
+"""What is left beside the checkpoint: check.json, metrics.json, validation.csv. To lose one is a warning, not a failed run."""
+
+import csv
+import json
+import logging
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+import mindspore as ms
+import numpy as np
+
+from ..data.dataset import Finding, Photo, PhotoSet
+from ..evaluation.intervals import describe_count
+from ..evaluation.metrics import log_softmax
+from ..model.checkpoint import Description
+from ..runtime.environment import peak_memory_mib
+from ..runtime.files import atomic
+from ..runtime.text import spreadsheet_cell
+
+log = logging.getLogger(__name__)
+SHOWN = 10  # wrong answers named in the log
+
+
+def write_metrics(
+    folder: Path,
+    description: Description,
+    data: PhotoSet,
+    answers: np.ndarray,
+    scores: Optional[np.ndarray],
+    history: Dict[str, List[Dict[str, Any]]],
+    comparison: Dict[str, Dict[str, Any]],
+    seconds: Dict[str, float],
+) -> None:
+    """answers: logits f32 [N, C] of the validation photos. scores: f32 [N], how much each is like none of the classes; None
+    where the checkpoint refuses nothing. history:
+    rows of `fit` by stage. comparison: `compare.figures` of "teacher" and "student", or empty. seconds: by part of the run."""
+    photos = data.split("val")
+    steps = [row["step_ms"] for row in history.get("finetune", [])]
+    metrics = {
+        "classes": description.classes,
+        **description.metrics,
+        "seconds": seconds,
+        "device": ms.get_context("device_target"),
+        "peak_memory_mib": peak_memory_mib(),
+        "step_ms": float(np.median(steps)) if steps else None,
+        "data": description.data,
+        "origin": description.origin,
+        "settings": description.settings,
+        "versions": description.versions,
+        "comparison": comparison,
+        "history": history,
+    }
+    write_optional("metrics.json", _write_json, folder / "metrics.json", metrics)
+    write_optional("validation.csv", _write_table, folder / "validation.csv", description, photos, answers, scores)
+    wrong = [(photo, row) for photo, row in zip(photos, answers) if row.argmax() != photo.label]
+    for photo, row in wrong[:SHOWN]:
+        log.info(
+            "Wrong: %s is said to be %s (%.3f).",
+            photo.name,
+            description.classes[row.argmax()],
+            np.exp(log_softmax(row[None] / np.float32(description.temperature))).max(),
+        )
+    for name, row in comparison.items():
+        log.info(
+            "%s: %d of %d right, %s parameters, %.0f kB, %.1f ms a picture.",
+            name.capitalize(),
+            row["correct"],
+            row["count"],
+            f"{row['parameters']:,}",
+            row["bytes"] / 1000,
+            row["milliseconds"],
+        )
+    if len(wrong) > SHOWN:
+        log.info("... and %d more in %s.", len(wrong) - SHOWN, folder / "validation.csv")
+    val, folds = description.metrics["val"], description.metrics["folds"]
+    log.info(
+        "Validation: %s. Out of fold: %s.",
+        describe_count(val["correct"], val["count"]),
+        describe_count(folds["correct"], folds["count"]),
+    )
+    log.info(
+        "Confidence: temperature %.3f, calibration error %.3f, before %.3f. %d of %d validation photos are refused as neither.",
+        description.temperature,
+        val["ece"]["after"],
+        val["ece"]["before"],
+        val["refused"],
+        val["count"],
+    )
+    log.info(
+        "Seconds: %s. Peak memory: %.0f MiB.",
+        ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()),
+        metrics["peak_memory_mib"],
+    )
+
+
+def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
+    """check.json: all that is to be said about the data set."""
+    write_optional("check.json", _write_json, folder / "check.json", [finding._asdict() for finding in findings])
+
+
+def write_optional(name: str, step: Callable[..., None], *arguments: Any) -> None:
+    """Write a file without which the run is not lost: whatever goes wrong is a warning."""
+    try:
+        step(*arguments)
+    except Exception as error:
+        log.warning("%s was not written: %s", name, error)
+
+
+def _write_json(file: Path, content: Any) -> None:
+    with atomic(file) as temporary:
+        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_table(
+    file: Path, description: Description, photos: Sequence[Photo], answers: np.ndarray, scores: Optional[np.ndarray]
+) -> None:
+    classes = description.classes
+    confidences = np.exp(log_softmax(answers / np.float32(description.temperature)))
+    with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        columns = [f"{what} {name}" for what in ("logit", "confidence") for name in classes]
+        table.writerow(["photo", "class", "answer", "neither score", *columns])
+        written = [""] * len(photos) if scores is None else [repr(float(score)) for score in scores]
+        for photo, score, logits, shares in zip(photos, written, answers, confidences):
+            numbers = [repr(float(value)) for value in (*logits, *shares)]
+            names = (photo.name, classes[photo.label], classes[logits.argmax()])
+            table.writerow([*map(spreadsheet_cell, names), score, *numbers])

@@ -1,0 +1,196 @@
+"""report.html: what a run came to, on one page that needs no network, no script and no other file.
+
+The page is for people; the same numbers for programs are in metrics.json. Equal reports make equal bytes.
+"""
+
+import base64
+import io
+import unicodedata
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from ..checks.issues import ISSUES
+from ..evaluation.intervals import count_with_interval, exact_interval, interval_percent
+from ..runtime.files import atomic
+from .charts import curves, dials, histograms
+from .content import Report
+from .texts import LANGUAGES, load_texts
+
+PHOTOS = 12  # wrong and least sure answers that are shown, at most
+FINDINGS = 50  # likewise
+LARGE, SMALL = 192, 112  # longer side of the pictures of photos and of findings, in pixels
+QUALITY = 72  # of their JPEGs
+WIDE = 0.2  # width of an interval from which on more photos are asked for
+CROWDED = 6  # classes from which on the table of confusions stands alone, its columns narrow
+
+
+def write_page(file: Path, content: Report, language: str) -> None:
+    """language: "en" or "zh". Raises UserError where the file cannot be written."""
+    with atomic(file) as temporary:
+        # A file name that is not valid UTF-8 has characters that cannot be encoded.
+        temporary.write_bytes(render_page(content, language).encode("utf-8", "xmlcharrefreplace"))
+
+
+def render_page(content: Report, language: str) -> str:
+    """The page as one string."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_clean,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    words = load_texts(language)
+    environment.filters.update(name=_name, small=partial(_picture, side=SMALL), large=partial(_picture, side=LARGE))
+    splits = {"val": content.val, "held_out": content.held_out}
+    return environment.get_template("report.html").render(
+        report=content,
+        text=words,
+        say=partial(_say, words),
+        tiles=_tiles(content, words),
+        verdict=_verdict(content, words),
+        curves=[curves(stage, rows) for stage, rows in content.history.items() if rows],
+        confusions={
+            split: _confusion(matrix) for split, matrix in splits.items() if matrix is not None and matrix.any()
+        },
+        crowded=len(content.classes) >= CROWDED,
+        dials=dials(content.calibration) if content.calibration else [],
+        histograms=histograms(content.neither) if content.neither else [],
+        photos=content.answers[:PHOTOS],
+        remarks=(content.findings or ())[:FINDINGS],
+        more=max(0, len(content.findings or ()) - FINDINGS),
+        issues=ISSUES,
+        number=LANGUAGES.index(language),
+        kinds=Counter(remark.kind for remark in content.findings or ()),
+        slowest=max(content.seconds.values(), default=0) or 1,
+    )
+
+
+def _say(words: Dict[str, str], key: str, **values: Any) -> Markup:
+    """A text with its values filled in, escaped; class names apart, so that their writing direction cannot turn the rest."""
+    values = {name: _clean(value) for name, value in values.items()}
+    return Markup(words[key]).format(s="s" * (values.get("count", 0) != 1), **values)
+
+
+def _name(value: str) -> Markup:
+    """A file or class name, escaped, with a writing direction of its own; lines break at its slashes first."""
+    return Markup("<bdi>{}</bdi>").format(Markup("/<wbr>").join(_clean(value).split("/")))
+
+
+def _clean(value: Any) -> Any:
+    """Control characters, which no page may contain, become visible."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "".join(
+        "\ufffd" if unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" else letter
+        for letter in value
+    )
+
+
+def _picture(image: Image.Image, side: int) -> Markup:
+    """A JPEG of at most side x side pixels, as the address of an <img>."""
+    image = image.convert("RGB")
+    image.thumbnail((side, side))
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=QUALITY, optimize=True)
+    return Markup("data:image/jpeg;base64,") + base64.b64encode(stream.getvalue()).decode()
+
+
+def _range(words: Dict[str, str], correct: int, count: int) -> Markup:
+    """What a count proves, in words."""
+    low, high = interval_percent(correct, count)
+    which = "all" if correct == count else "some" if correct else "none"
+    return _say(words, f"range.{which}", low=low, high=high)
+
+
+def _totals(matrix: np.ndarray) -> Tuple[int, int]:
+    """Right answers, and all."""
+    return int(np.trace(matrix)), int(matrix.sum())
+
+
+def _tiles(content: Report, words: Dict[str, str]) -> List[Dict[str, Any]]:
+    """The few numbers at the top: number, label, and what it proves."""
+    counts = {"val": _totals(content.val)}
+    if content.held_out is not None:
+        counts["held_out"] = _totals(content.held_out)
+    counts["outliers"] = content.neither.count("outliers") if content.neither else (0, 0)
+    tiles = [
+        {
+            "number": _say(words, "of", correct=correct, count=count),
+            "label": words[f"tile.{name}"],
+            "range": _range(words, correct, count),
+        }
+        for name, (correct, count) in counts.items()
+        if count
+    ]
+    if content.findings is not None:
+        count = sum(remark.kind != "note" for remark in content.findings)
+        tiles.append({"number": count, "label": _say(words, "tile.findings", count=count), "range": ""})
+    return tiles
+
+
+def _verdict(content: Report, words: Dict[str, str]) -> List[Tuple[Markup, bool]]:
+    """What the numbers mean: sentences, and whether each is a warning."""
+    say = partial(_say, words)
+    correct, count = _totals(content.val)
+    sentences = []
+    if count:
+        reach = _range(words, correct, count)
+        sentences.append((say("verdict.val", correct=correct, count=count, range=reach), False))
+    if content.held_out is not None:
+        right, photos = _totals(content.held_out)
+        sentences.append((say("verdict.held_out", correct=right, count=photos), False))
+    if count:
+        low, high = exact_interval(correct, count)
+        largest = content.val.sum(1)
+        if low <= largest.max() / count:
+            guess, share = _name(content.classes[int(largest.argmax())]), round(100 * largest.max() / count)
+            sentences.append((say("verdict.guess", class_=guess, share=share), True))
+        if high - low > WIDE:
+            sentences.append((say("verdict.wide"), True))
+    mistake = _mistake(content)
+    if mistake:
+        true, answer, times = mistake
+        sentences.append((say("verdict.mistake", true=_name(true), answer=_name(answer), count=times), False))
+    rejected, outliers = content.neither.count("outliers") if content.neither else (0, 0)
+    if outliers:
+        sentences.append((say("verdict.outliers", refused=rejected, count=outliers), False))
+    leaks = sum(remark.kind == "leak" for remark in content.findings or ())
+    if leaks:
+        sentences.append((say("verdict.leak", count=leaks), True))
+    if content.findings is not None:
+        count = sum(remark.kind != "note" for remark in content.findings)
+        sentences.append((say("verdict.findings" if count else "verdict.nothing", count=count), False))
+    return sentences
+
+
+def _mistake(content: Report) -> Optional[Tuple[str, str, int]]:
+    """The class that is most often said to be another one, that one, and how often; of validation photos if there are any."""
+    for matrix in (content.val, content.held_out):
+        if matrix is not None:
+            mistakes = matrix - np.diag(np.diag(matrix))
+            if mistakes.any():
+                true, answer = divmod(int(mistakes.argmax()), len(mistakes))
+                return content.classes[true], content.classes[answer], int(mistakes.max())
+    return None
+
+
+def _confusion(matrix: np.ndarray) -> Dict[str, Any]:
+    """Rows of the table of confusions, shaded by their share, and per class what was recognised and what was answered."""
+    rows, answered = matrix.sum(1), matrix.sum(0)
+    return {
+        "cells": [
+            [(int(cell), round(100 * float(cell) / max(1, int(total)))) for cell in row]
+            for row, total in zip(matrix, rows)
+        ],
+        "recall": [count_with_interval(matrix[label, label], rows[label]) for label in range(len(matrix))],
+        "precision": [count_with_interval(matrix[label, label], answered[label]) for label in range(len(matrix))],
+    }

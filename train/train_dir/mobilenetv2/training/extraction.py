@@ -1,0 +1,98 @@
+"""Photos -> features of the frozen backbone, several views each; computed once, kept in the cache."""
+
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
+
+import mindspore as ms
+import numpy as np
+from PIL import Image
+
+from ..data import augment
+from ..data.cache import PhotoCache
+from ..data.dataset import Photo
+from ..data.decoded import DecodedPhotos
+from ..data.features import Features
+from ..model.mobilenet_v2 import MobileNetV2
+from ..model.prediction import feature_pooler, run_batches
+from ..model.state import fingerprint
+from ..runtime import distributed
+from ..runtime.environment import code_digest
+from ..runtime.progress import parallel_map, show_progress
+
+
+def compute_features(
+    network: MobileNetV2,
+    photos: Sequence[Photo],
+    decoded: DecodedPhotos,
+    cache: PhotoCache,
+    count: int = 1,
+    seed: int = 0,
+    workers: int = 1,
+) -> Features:
+    """Features of views 0 ... count - 1 of the photos; view 0 is the photo as the page sees it. decoded: gives what it holds of
+    them away, and says how pixels reach the network.
+
+    Only what the cache does not hold is computed: the key is the photo's bytes, the backbone's weights, the preprocessing, the
+    view, the code and the packages that do the arithmetic. Raises UserError for a photo that has to be read
+    again and changed since it was checked.
+    """
+    total, photos = len(photos), distributed.shard(photos)
+    channels, preprocessing = network.classifier.in_channels, decoded.preprocessing
+    context = {
+        "kind": "features",
+        "code": code_digest("data", "engine", "model"),
+        "backbone": fingerprint(network.features),
+        "preprocessing": repr(preprocessing),
+        "packages": [ms.__version__, Image.__version__, np.__version__],
+        "device": ms.get_context("device_target"),
+    }
+    out = Features.empty(len(photos), count, channels)
+    missing: List[Tuple[int, List[int]]] = []
+
+    def keep(index: int, number: int, rows: np.ndarray) -> None:
+        out.pooled[index, number] = rows[0]
+        if number == 0:
+            out.center[index] = rows[1]
+
+    for index, photo in enumerate(photos):
+        numbers = []
+        for number in range(count):
+            value = cache.get(_key(context, photo, seed, number))
+            rows = 1 if number else 2  # of view 0, the middle too
+            if value is None or len(value) != 4 * channels * rows:
+                numbers.append(number)
+            else:
+                keep(index, number, np.frombuffer(value, np.float32).reshape(rows, channels))
+        missing += [(index, numbers)] if numbers else []
+    unknown = sum(len(numbers) for _, numbers in missing)
+    pictures = _pictures(photos, missing, decoded, seed, workers)
+    pooled = run_batches(feature_pooler(network), pictures, preprocessing.size)
+    for (index, number), rows in show_progress(pooled, unknown, "Computing features"):
+        keep(index, number, rows)
+        cache.put(_key(context, photos[index], seed, number), (rows[:1] if number else rows).tobytes())
+    return Features(*(distributed.all_gather(rows, total) for rows in out))
+
+
+def _key(context: Dict[str, Any], photo: Photo, seed: int, number: int) -> Dict[str, Any]:
+    return {**context, "photo": photo.sha256, "view": [seed, number] if number else 0}
+
+
+def _pictures(
+    photos: Sequence[Photo],
+    wanted: Sequence[Tuple[int, List[int]]],
+    decoded: DecodedPhotos,
+    seed: int,
+    workers: int,
+) -> Iterator[Tuple[Tuple[int, int], np.ndarray]]:
+    """((index, view number), f32 [3, S, S]) of all wanted views, decoded in parallel."""
+
+    def decode(item: Tuple[int, List[int]]) -> np.ndarray:
+        photo, numbers = photos[item[0]], item[1]
+        known = decoded.take(photo.sha256) if numbers == [0] else None
+        return (
+            augment.augmented_views(photo.read(), decoded.preprocessing, seed, numbers)
+            if known is None
+            else known[None]
+        )
+
+    for (index, numbers), arrays in zip(wanted, parallel_map(decode, wanted, workers)):
+        yield from (((index, number), array) for number, array in zip(numbers, arrays))

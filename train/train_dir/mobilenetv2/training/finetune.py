@@ -1,0 +1,60 @@
+"""Photos -> the last blocks of the network, or all of it."""
+
+from typing import Any, Dict, Iterator, List, Tuple
+
+import numpy as np
+from mindspore import nn
+
+from ..data.augment import augmented_views
+from ..data.dataset import PhotoSet
+from ..data.image import Preprocessing
+from ..model.mobilenet_v2 import MobileNetV2
+from ..model.prediction import predict_logits
+from ..runtime import distributed
+from ..runtime.progress import parallel_map
+from .loop import Plan, Record, shuffled_batches, train_supervised
+from .resume import CheckpointManager
+
+
+def finetune_network(
+    network: MobileNetV2,
+    data: PhotoSet,
+    preprocessing: Preprocessing,
+    plan: Plan,
+    blocks: int,
+    pretrained: bool,
+    seed: int,
+    workers: int,
+    states: CheckpointManager,
+    record: Record,
+) -> List[Dict[str, Any]]:
+    """Train the last `blocks` blocks of the network and its classifier, in place; returns the rows of `fit`.
+
+    Every epoch sees another view of each photo. pretrained: normalise with the means and variances that the network brought,
+    as in use, instead of those of each batch, which are too rough in a batch of 16.
+    states: where a stopped training is found again.
+    """
+    if pretrained:
+        for _, cell in network.cells_and_names():
+            if isinstance(cell, nn.BatchNorm2d):
+                cell.use_batch_statistics = False
+    trained = [*list(network.features)[-blocks:], network.classifier]
+    parameters = [parameter for cell in trained for parameter in cell.trainable_params()]
+    photos, labels = data.split("train"), data.labels("train")
+    batch = min(plan.batch_size, len(photos))
+
+    def view(index: int, number: int) -> np.ndarray:
+        return augmented_views(photos[index].read(), preprocessing, seed, [number])[0]
+
+    def batches(epoch: int, first: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+        order = distributed.shard_batches(shuffled_batches(len(photos), batch, seed, epoch)[first:])
+        pictures = parallel_map(lambda index: view(index, epoch + 1), order.ravel(), workers)
+        return ((np.stack([next(pictures) for _ in rows]), labels[rows]) for rows in order)
+
+    def validate() -> np.ndarray:
+        return predict_logits(network, data.split("val"), preprocessing, workers)
+
+    steps = -(-len(photos) // batch)
+    return train_supervised(
+        network, parameters, batches, steps, validate, data.labels("val"), plan, record, states, True
+    )

@@ -1,0 +1,55 @@
+"""Cached features -> classifier."""
+
+from typing import Any, Dict, Iterator, List, Tuple
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn
+
+from ..evaluation.metrics import mean_and_deviation
+from ..model.prediction import classify
+from ..runtime import distributed
+from .loop import Plan, Record, shuffled_batches, train_supervised
+
+
+def train_classifier(
+    classifier: nn.Dense,
+    train: np.ndarray,
+    val: np.ndarray,
+    train_labels: np.ndarray,
+    val_labels: np.ndarray,
+    plan: Plan,
+    seed: int,
+    record: Record,
+) -> List[Dict[str, Any]]:
+    """Train `classifier`, from what it holds, on features that stay as they are; returns the rows of `fit`.
+
+    train: f32 [N, views, channels]; val: f32 [M, channels]; their labels: i32 [N] and [M]. It learns on features moved and
+    scaled to mean 0 and standard deviation 1, which converges several times faster; this is then folded into its weights."""
+    inputs = train.reshape(-1, train.shape[-1])
+    mean, deviation = mean_and_deviation(inputs)
+    targets = np.repeat(train_labels, train.shape[1])
+    val_inputs = (val - mean) / deviation
+    weight, bias = classifier.weight.asnumpy(), classifier.bias.asnumpy()
+    _set(classifier, weight * deviation, bias + weight @ mean)
+    batch = min(plan.batch_size, len(inputs))
+
+    def batches(epoch: int, first: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+        order = shuffled_batches(len(inputs), batch, seed, epoch)[first:]
+        return (((inputs[rows] - mean) / deviation, targets[rows]) for rows in order)
+
+    def validate() -> np.ndarray:
+        return classify(classifier, val_inputs)
+
+    steps, parameters = -(-len(inputs) // batch), classifier.trainable_params()
+    history = train_supervised(classifier, parameters, batches, steps, validate, val_labels, plan, record)
+    weight = classifier.weight.asnumpy() / deviation
+    bias = classifier.bias.asnumpy() - weight @ mean
+    # Other machines may have trained another one: all go on with the first worker's.
+    _set(classifier, distributed.broadcast(weight), distributed.broadcast(bias))
+    return history
+
+
+def _set(classifier: nn.Dense, weight: np.ndarray, bias: np.ndarray) -> None:
+    classifier.weight.set_data(ms.Tensor(weight))
+    classifier.bias.set_data(ms.Tensor(bias))

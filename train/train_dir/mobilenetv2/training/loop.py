@@ -1,0 +1,229 @@
+"""One epoch of training, and the loop that keeps the best: for a classifier on cached features as for whole networks."""
+
+import logging
+import math
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn, ops
+
+from ..evaluation.metrics import score_answers
+from ..model.state import load_state_dict, state_dict
+from ..runtime import distributed
+from ..runtime.device import LOSS_SCALE, mixed_precision, on_cpu
+from ..runtime.errors import UserError
+from ..runtime.progress import SECONDS, progress_bar
+from ..runtime.signals import uninterrupted
+from .resume import CheckpointManager, TrainState
+
+log = logging.getLogger(__name__)
+Batches = Callable[[int, int], Iterable[Tuple[np.ndarray, ...]]]
+Record = Callable[[Dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Hyper-parameters of one training.
+
+    epochs: at most. lr: the highest learning rate. weight_decay: of matrices and kernels only. warmup: share of all steps in
+    which the rate rises, before it falls along a cosine. patience: epochs without a better validation result before it stops
+    early."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+    warmup: float
+    label_smoothing: float
+    patience: int
+
+
+def train_supervised(
+    model: nn.Cell,
+    parameters: Sequence[ms.Parameter],
+    batches: Batches,
+    steps: int,
+    validate: Callable[[], np.ndarray],
+    val_labels: np.ndarray,
+    plan: Plan,
+    record: Record,
+    states: Optional[CheckpointManager] = None,
+    distribute: bool = False,
+) -> List[Dict[str, Any]]:
+    """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) on labels, and leave it as after its best epoch.
+
+    batches(epoch, first): pairs of inputs and labels i32 [N]. The rest is as in `train_epochs`, whose rows it returns.
+    """
+    schedule = cosine_schedule(plan.lr, plan.epochs * steps, plan.warmup)
+    optimizer = nn.Adam(param_groups(parameters, plan.weight_decay), schedule)
+    step = _step(model, optimizer, plan.label_smoothing, distribute)
+    saved = [*model.get_parameters(), *optimizer.get_parameters()]
+    return train_epochs(
+        model, step, schedule, saved, batches, validate, val_labels, plan, record, states, distribute=distribute
+    )
+
+
+def train_epochs(
+    model: nn.Cell,
+    step: Callable[..., ms.Tensor],
+    schedule: Sequence[float],
+    saved: Sequence[ms.Parameter],
+    batches: Batches,
+    validate: Callable[[], np.ndarray],
+    val_labels: np.ndarray,
+    plan: Plan,
+    record: Record,
+    states: Optional[CheckpointManager] = None,
+    keep_best: bool = True,
+    distribute: bool = False,
+) -> List[Dict[str, Any]]:
+    """The one loop over epochs. Returns a row for each; "kept" is true of the one whose parameters the model is left with.
+
+    step: a batch's arrays -> loss. schedule: learning rate of each step of all epochs. saved: parameters that a stopped
+    training needs to go on. batches(epoch, first): arrays, all of one shape, from the step `first` of the epoch on. validate():
+    logits f32 [M, C] of the validation photos. record: is given each row. states: where a stopped training goes on; None for
+    one that is over in seconds. distribute: the batches are this worker's share of them. keep_best: keep the epoch with the
+    most right validation answers, among equals that with the lowest loss, or what was there before, and stop early where none
+    gets better; otherwise the last epoch is kept, and UserError is raised where its loss is not finite."""
+
+    def measure() -> Dict[str, Any]:
+        # All workers have to find the same epoch the best.
+        logits = distributed.broadcast(validate()) if distribute else validate()
+        return score_answers(logits, val_labels, plan.label_smoothing)
+
+    position = states.load(saved) if states else TrainState()
+    if keep_best and position.best is None:
+        position.best, position.kept = _score(measure()), state_dict(model)
+    together = distributed.stopped_together() if distribute else nullcontext()
+    with together, states.saved_when_stopped(position) if states else nullcontext():
+        while len(position.history) < plan.epochs and not (keep_best and position.idle() >= plan.patience):
+            row = run_epoch(model, step, batches, measure, position, plan.epochs, schedule, states)
+            if not keep_best and not math.isfinite(row["loss"]):
+                raise UserError(
+                    f"--lr={plan.lr:g}: the training ran away, its loss is no number any more; start with a lower one"
+                )
+            record(row)
+            with uninterrupted():
+                if keep_best and _score(row["val"]) > position.best:
+                    position.best, position.kept = _score(row["val"]), state_dict(model)
+                    position.best_epoch = row["epoch"]
+                position.end_epoch(row)
+                if states:
+                    states.save(position)
+    history, kept = position.history, position.best_epoch if keep_best else plan.epochs - 1
+    for row in history:
+        row["kept"] = row["epoch"] == kept
+    if keep_best:
+        if len(history) < plan.epochs:
+            log.info("No better validation result in %d epochs: stopped early.", plan.patience)
+        load_state_dict(model, position.kept)
+        kept_epoch = f"epoch {kept}" if kept >= 0 else "what was there before, no epoch was better"
+        log.info("Kept %s: %d of %d validation photos right.", kept_epoch, position.best[0], len(val_labels))
+    return history
+
+
+def run_epoch(
+    model: nn.Cell,
+    step: Callable[..., ms.Tensor],
+    batches: Batches,
+    measure: Callable[[], Dict[str, Any]],
+    position: TrainState,
+    epochs: int,
+    schedule: Sequence[float],
+    states: Optional[CheckpointManager] = None,
+) -> Dict[str, Any]:
+    """The rest of one pass with `step` (a batch's arrays -> loss) and then `measure` (-> `summary` of the validation photos),
+    both logged.
+
+    position: of the steps that are done; those that are added to it are saved in `states` when that is due. schedule: the
+    learning rates of the steps of all epochs. Returns the epoch's row.
+    """
+    epoch, steps = len(position.history), len(schedule) // epochs
+    losses, durations = position.losses, position.milliseconds
+    model.set_train(True)
+    last = said = time.monotonic()
+    rest = batches(epoch, len(losses))
+    for number, batch in enumerate(progress_bar(rest, steps - len(losses), f"Epoch {epoch}"), len(losses) + 1):
+        with uninterrupted():  # between its steps, a training can be saved
+            losses.append(float(step(*map(ms.Tensor, batch))))
+            now = time.monotonic()
+            durations.append(1000 * (now - last))
+            last = now
+        distributed.stop_if_asked()
+        if now - said >= SECONDS or number == steps:
+            said = now
+            log.info(
+                "Epoch:[%3d/%3d], step:[%5d/%5d], loss:[%.3f/%.3f], time:%.3f ms, lr:%.5f",
+                epoch,
+                epochs,
+                number,
+                steps,
+                losses[-1],
+                np.mean(losses),
+                np.median(durations),
+                schedule[epoch * steps + number - 1],
+            )
+        if states and states.due():
+            states.save(position)
+            last = time.monotonic()
+    model.set_train(False)
+    result = measure()
+    row = {"epoch": epoch, "loss": float(np.mean(losses)), "val": result, "step_ms": float(np.median(durations))}
+    log.info("Epoch: [%3d / %3d], Train Loss: [%.3f], Accuracy:  %.3f", epoch, epochs, row["loss"], result["accuracy"])
+    return row
+
+
+def _score(result: Dict[str, Any]) -> Tuple[int, float]:
+    """More is better: right answers, then a low loss."""
+    return result["correct"], -result["loss"]
+
+
+def shuffled_batches(count: int, batch: int, seed: int, epoch: int) -> np.ndarray:
+    """i64 [steps, batch]: the indices 0 ... count - 1 in random order. batch must not exceed count.
+
+    The last row is filled up from the front of the same order: none is dropped, and all batches have one shape."""
+    order = np.random.default_rng([seed, epoch]).permutation(count)
+    return np.resize(order, (-(-count // batch), batch))
+
+
+def cosine_schedule(highest: float, steps: int, warmup: float) -> List[float]:
+    """The learning rate of every step: linear warm-up for that share of them, then half a cosine towards 0."""
+    rising = max(1, round(warmup * steps))
+    step = np.arange(steps)
+    falling = 0.5 + 0.5 * np.cos(np.pi * (step - rising) / max(1, steps - rising))
+    return (highest * np.where(step < rising, (step + 1) / rising, falling)).tolist()
+
+
+def param_groups(parameters: Sequence[ms.Parameter], weight_decay: float) -> List[Dict[str, Any]]:
+    """Decay pulls on matrices and kernels only: on a batch norm or a bias it would be a different, harmful thing."""
+    decayed = [parameter for parameter in parameters if parameter.ndim > 1]
+    others = [parameter for parameter in parameters if parameter.ndim <= 1]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _step(model: nn.Cell, optimizer: nn.Optimizer, label_smoothing: float, distribute: bool) -> Callable:
+    """(inputs, labels) -> loss."""
+    network, single = mixed_precision(model), on_cpu()
+    criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+
+    def forward(inputs: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
+        return criterion(network(inputs).astype(ms.float32), labels) * LOSS_SCALE
+
+    scaled = ms.value_and_grad(forward, None, optimizer.parameters)  # the optimizer's order, by group
+
+    def gradients(inputs: ms.Tensor, labels: ms.Tensor) -> Tuple[ms.Tensor, Tuple[ms.Tensor, ...]]:
+        loss, grads = scaled(inputs, labels)
+        return loss / LOSS_SCALE, grads
+
+    def unscale(gradient: ms.Tensor) -> ms.Tensor:
+        return gradient / LOSS_SCALE
+
+    def update(grads: Tuple[ms.Tensor, ...]) -> None:
+        if single or ms.amp.all_finite(grads):  # a step whose scaled gradients overflow is left out
+            optimizer(ops.HyperMap()(unscale, grads))
+
+    return distributed.compiled_step(gradients, update, model, optimizer.parameters, distribute)
