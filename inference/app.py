@@ -17,11 +17,12 @@ import threading
 from pathlib import Path
 from typing import List, Optional
 
+from checkpoints import find_checkpoint
 from page import NEW, STYLE, WAITING, Page, build
-from predictor import Predictor, find_checkpoint
 from server import Gate, Headers, Traffic, remove_uploads, temporary_folder
 from starlette.middleware import Middleware
 
+from mobilenetv2.classifier import Classifier
 from mobilenetv2.data import sample
 from mobilenetv2.data.dataset import NEITHER
 from mobilenetv2.data.image import MAX_BYTES
@@ -32,27 +33,27 @@ log = logging.getLogger(__name__)
 EXAMPLES = 3  # of each class
 
 
-def load(explicit: Optional[str]) -> Optional[Predictor]:
-    """The predictor, or None where there is no checkpoint that it can use; the log then says why."""
+def load(explicit: Optional[str]) -> Optional[Classifier]:
+    """The classifier, or None where there is no checkpoint that it can use; the log then says why."""
     try:
-        predictor = Predictor(find_checkpoint(explicit))
+        classifier = Classifier(find_checkpoint(explicit))
     except UserError as error:
         log.error("No checkpoint to answer with. %s", error)
         return None
-    log.info("Checkpoint: %s.", predictor.file)
-    return predictor
+    log.info("Checkpoint: %s.", classifier.file)
+    return classifier
 
 
-def examples(predictor: Optional[Predictor], folder: Path) -> List[str]:
+def examples(classifier: Optional[Classifier], folder: Path) -> List[str]:
     """Drawings to try, written into the folder; none where the checkpoint is not about what they show: it has other classes, or
     it refuses them, as one may that has only seen photos."""
-    if predictor is None or set(predictor.description.classes) != set(sample.CLASSES):
+    if classifier is None or set(classifier.description.classes) != set(sample.CLASSES):
         return []
     files = []
     for class_, number in itertools.product(sample.CLASSES, range(EXAMPLES)):
         file = folder / f"{class_}_{number}.png"
         sample.draw(class_, [True, number]).save(file)
-        if predictor.answer(file.read_bytes()).label != NEITHER:
+        if classifier.answer(file.read_bytes()).label != NEITHER:
             files.append(str(file))
     return files
 
@@ -77,9 +78,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as platforms stop it: the temporary folder is removed
     traffic, stop = Traffic(), threading.Event()
     seconds = upload_seconds()
-    predictor = load(options.checkpoint)
+    classifier = load(options.checkpoint)
     with temporary_folder() as folder:
-        blocks = build(Page(predictor, seconds), examples(predictor, folder), seconds)
+        blocks = build(Page(classifier, seconds), examples(classifier, folder), seconds)
         remove_uploads(folder, seconds)
         style = STYLE if NEW else {}
         blocks.launch(

@@ -3,23 +3,23 @@
 Pictures and CSV are part of it, so that no file is left on the server. What comes from elsewhere, as file names do, is escaped.
 """
 
-import base64
 from html import escape
-from io import BytesIO, StringIO
+from io import StringIO
 from typing import Iterable, Sequence, Tuple, Union
 
 import numpy as np
-from PIL import Image
-from predictor import Answer
-from rows import record, write_csv
-from texts import TEXTS
+from page_texts import TEXTS
+from records import record, write_csv
 
+from mobilenetv2.classifier import Answer
 from mobilenetv2.data.dataset import NEITHER
 from mobilenetv2.data.image import Preprocessing
 from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.data.inline import data_url, jpeg_url
 from mobilenetv2.evaluation.class_activation import overlay
 from mobilenetv2.runtime.i18n import in_language
 
+QUALITY = 80  # of JPEGs
 THUMBNAIL = 96  # pixels; shown at half of it, for sharp screens
 STYLE = """
 table.answers, table.answers * { border: 0 !important }
@@ -47,7 +47,7 @@ def table(
         records.append({"file": name, **record(result)})
     csv = StringIO()
     write_csv(records, classes, csv)
-    url = _data_url("text/csv;charset=utf-8", csv.getvalue().encode("utf-8-sig"))  # spreadsheets need the mark
+    url = data_url("text/csv;charset=utf-8", csv.getvalue().encode("utf-8-sig"))  # spreadsheets need the mark
     link = f'<a class="lg secondary" download="answers.csv" href="{url}">⬇ {escape(texts["csv"])}</a>'
     head = "".join(f"<th>{escape(texts[key])}</th>" for key in ("file", "answer"))
     return f'<table class="answers"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>{link}'
@@ -58,7 +58,7 @@ def nearest(answer: Answer, title: str) -> str:
     if not answer.nearest:
         return ""
     figures = "".join(
-        f'<figure><img src="{_jpeg(picture)}" alt=""><figcaption>{escape(class_)}</figcaption></figure>'
+        f'<figure><img src="{jpeg_url(picture, quality=QUALITY)}" alt=""><figcaption>{escape(class_)}</figcaption></figure>'
         for picture, class_ in answer.nearest
     )
     return f'<div class="nearest"><p>{escape(title)}</p>{figures}</div>'
@@ -68,7 +68,7 @@ def _row(name: str, result: Union[Answer, ImageError], preprocessing: Preprocess
     if isinstance(result, ImageError):
         return _cells("", name, f'<span class="bad">{escape(in_language(result.words, language))}</span>')
     thumbnail = overlay(result.pixels, np.zeros_like(result.activation), preprocessing).resize((THUMBNAIL, THUMBNAIL))
-    image = f'<img src="{_jpeg(thumbnail)}" alt="">'
+    image = f'<img src="{jpeg_url(thumbnail, quality=QUALITY)}" alt="">'
     if result.label == NEITHER:
         return _cells(image, name, f"<b>{escape(TEXTS[language]['neither'])}</b>")
     confidence = result.confidences[result.label]
@@ -78,13 +78,3 @@ def _row(name: str, result: Union[Answer, ImageError], preprocessing: Preprocess
 
 def _cells(image: str, name: str, answer: str) -> str:
     return f"<tr><td>{image}</td><td>{escape(name)}</td><td>{answer}</td></tr>"
-
-
-def _jpeg(picture: Image.Image) -> str:
-    buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=80)
-    return _data_url("image/jpeg", buffer.getvalue())
-
-
-def _data_url(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

@@ -9,10 +9,10 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 import gradio as gr
 import markup
 import numpy as np
-from predictor import Answer, Predictor
-from rows import record
-from texts import LANGUAGES, TEXTS, preferred
+from page_texts import LANGUAGES, TEXTS, preferred
+from records import record
 
+from mobilenetv2.classifier import Answer, Classifier
 from mobilenetv2.data.dataset import NEITHER
 from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.evaluation.class_activation import overlay
@@ -46,10 +46,10 @@ def uploaded(payload: Any) -> Optional[str]:
 
 
 class Page:
-    """The functions behind the page. predictor: None where there is no checkpoint; the page then says what to do."""
+    """The functions behind the page. classifier: None where there is no checkpoint; the page then says what to do."""
 
-    def __init__(self, predictor: Optional[Predictor], seconds: float):
-        self._predictor = predictor
+    def __init__(self, classifier: Optional[Classifier], seconds: float):
+        self._classifier = classifier
         self._seconds = seconds  # that uploads are kept
 
     def status(self, language: str) -> str:
@@ -57,9 +57,9 @@ class Page:
         texts = TEXTS[language]
         unit, count = ("minutes", self._seconds / 60) if self._seconds >= 120 else ("seconds", self._seconds)
         kept = texts["kept"].format(time=texts[unit].format(count=count))
-        if self._predictor is None:
+        if self._classifier is None:
             return f"{texts['no_checkpoint']}\n\n{kept}"
-        description, file = self._predictor.description, self._predictor.file
+        description, file = self._classifier.description, self._classifier.file
         if file == EMBEDDED:
             name = texts["built_in"]
         else:
@@ -92,7 +92,7 @@ class Page:
             lines.append(texts["refused"].format(neither=answer.neither, best=plain(best)))
         words = "\n\n".join([*lines, texts["details"].format(**vars(answer))])
         strength = answer.activation if activation else np.zeros_like(answer.activation)
-        seen = overlay(answer.pixels, strength, self._predictor.description.preprocessing)
+        seen = overlay(answer.pixels, strength, self._classifier.description.preprocessing)
         return words, answer.confidences, seen, markup.nearest(answer, texts["nearest"])
 
     def show_batch(self, files: Optional[List[str]], language: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
@@ -101,7 +101,7 @@ class Page:
         if refusal:
             return refusal
         answers = progress.tqdm(self._answers(files), total=len(files), desc=TEXTS[language]["answering"])
-        description = self._predictor.description
+        description = self._classifier.description
         return markup.table(answers, description.classes, description.preprocessing, language)
 
     def predict(self, payload: Any) -> Dict[str, Any]:
@@ -121,21 +121,21 @@ class Page:
 
     def _refusal(self, files: List[str], language: str) -> str:
         """Why there will be no answer, or nothing."""
-        if self._predictor and 0 < len(files) <= MOST:
+        if self._classifier and 0 < len(files) <= MOST:
             return ""
-        reason = "no_checkpoint" if self._predictor is None else "too_many" if files else "none"
+        reason = "no_checkpoint" if self._classifier is None else "too_many" if files else "none"
         return TEXTS[language][reason].format(most=MOST, count=len(files))
 
     def _answer(self, file: str) -> Union[Answer, ImageError]:
         try:
-            return self._predictor.answer(Path(file).read_bytes())
+            return self._classifier.answer(Path(file).read_bytes())
         except OSError:
             return ImageError("gone")
         except ImageError as error:
             return error
 
     def _answers(self, files: List[str]) -> Iterator[Tuple[str, Union[Answer, ImageError]]]:
-        return self._predictor.answers([(Path(file).name, Path(file)) for file in files], workers=2)
+        return self._classifier.answers([(Path(file).name, Path(file)) for file in files], workers=2)
 
 
 def plain(text: str) -> str:

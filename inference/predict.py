@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
-from predictor import Predictor, find_checkpoint
-from rows import record, write_csv, write_jsonl
+from checkpoints import find_checkpoint
+from records import record, write_csv, write_jsonl
 
+from mobilenetv2.classifier import Classifier
 from mobilenetv2.data.dataset import SUFFIXES
 from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.runtime import logs
@@ -65,12 +66,12 @@ def main(arguments: List[str]) -> int:
     logs.log_to_stderr()
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
     try:
-        predictor = Predictor(find_checkpoint(options.checkpoint))
-        logging.info("Checkpoint: %s.", predictor.file)
+        classifier = Classifier(find_checkpoint(options.checkpoint))
+        logging.info("Checkpoint: %s.", classifier.file)
     except UserError as error:
         logging.error("%s", error)
         return 2
-    answers = show_progress(predictor.answers(files(options.paths), max(1, options.workers)), None, "Answering")
+    answers = show_progress(classifier.answers(files(options.paths), max(1, options.workers)), None, "Answering")
     bad = 0
 
     def records() -> Iterator[Dict[str, Any]]:
@@ -83,7 +84,7 @@ def main(arguments: List[str]) -> int:
         if options.format == "jsonl":
             write_jsonl(records(), sys.stdout)
         else:
-            write_csv(records(), predictor.description.classes, sys.stdout)
+            write_csv(records(), classifier.description.classes, sys.stdout)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, as in "| head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -260,26 +260,26 @@ def test_paths_that_cannot_be(name):
 )  # fmt: skip
 def test_config_of_another_form_is_said(content, tmp_path, monkeypatch):
     sys.path.insert(0, str(ROOT / "inference"))
-    import predictor
+    import checkpoints
 
-    monkeypatch.setattr(predictor, "HERE", tmp_path)
+    monkeypatch.setattr(checkpoints, "HERE", tmp_path)
     monkeypatch.delenv("CHECKPOINT", raising=False)
     (tmp_path / "config.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(UserError, match=r"config.json: expected"):
-        predictor.find_checkpoint()
+        checkpoints.find_checkpoint()
 
 
 def test_config_reaches_no_other_folder(named, tmp_path, monkeypatch, caplog):
     """Only a file beside app.py counts, whatever the path before its name."""
-    import predictor
+    import checkpoints
 
-    monkeypatch.setattr(predictor, "HERE", tmp_path / "a" / "inference")
+    monkeypatch.setattr(checkpoints, "HERE", tmp_path / "a" / "inference")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a" / "inference").mkdir(parents=True)
     shutil.copy(named[0] / "mobilenetv2.ckpt", tmp_path / "secret.ckpt")
     for path in ("../../secret.ckpt", str(tmp_path / "secret.ckpt"), "<b>/..", "/etc/passwd", "..", ".ckpt"):
         (tmp_path / "a" / "inference" / "config.json").write_text(json.dumps({"model_path": [path]}))
-        assert predictor.find_checkpoint() == str(predictor.checkpoint.EMBEDDED)
+        assert checkpoints.find_checkpoint() == str(checkpoints.checkpoint.EMBEDDED)
     assert caplog.text.count("is not here, though config.json names it") == 3
 
 

@@ -170,7 +170,7 @@ def test_opens_with_a_broken_checkpoint_and_says_what_to_do(tmp_path, content):
 
 def test_both_languages_say_the_same_things():
     sys.path.insert(0, str(ROOT / "inference"))
-    from texts import TEXTS, preferred
+    from page_texts import TEXTS, preferred
 
     from mobilenetv2.data.image_errors import IMAGE_ERRORS
 

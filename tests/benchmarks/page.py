@@ -21,13 +21,14 @@ def page(bench: Bench) -> List[Part]:
     say("page: a checkpoint for it, then its start and its answers")
     checkpoint = str(ours(bench, bench.photos)[1] / "mobilenetv2.ckpt")
     photo = next(iter(sorted(Path(bench.photos, "val").glob("*/*"))))
-    from predictor import Predictor, pixels  # imports MindSpore, which the other parts have no need of
+    from mobilenetv2.classifier import Classifier  # imports MindSpore, which the other parts have no need of
+    from mobilenetv2.data.image import preprocess
 
-    predictor, data = Predictor(checkpoint), photo.read_bytes()
-    preprocessing = predictor.description.preprocessing
+    classifier, data = Classifier(checkpoint), photo.read_bytes()
+    preprocessing = classifier.description.preprocessing
 
     def bare() -> None:
-        predictor._feature_maps(pixels(data, preprocessing)[None])
+        classifier._feature_maps(preprocess(data, preprocessing)[None])
 
     starts, rounds = [], []
     for _ in range(bench.rounds or STARTS):
@@ -36,7 +37,7 @@ def page(bench: Bench) -> List[Part]:
             predict(client, photo)
             starts.append(time.perf_counter() - begun)
             for _ in range(ANSWERS):
-                functions = (bare, lambda: predictor.answer(data), lambda: predict(client, photo))
+                functions = (bare, lambda: classifier.answer(data), lambda: predict(client, photo))
                 rounds.append([_milliseconds(function) for function in functions])
     names = ("decoding and forward pass", "answer, from bytes", "answer over HTTP, upload included")
     answers = {name: list(values) for name, values in zip(names, zip(*rounds))}

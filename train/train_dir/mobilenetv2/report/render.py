@@ -3,8 +3,6 @@
 The page is for people; the same numbers for programs are in metrics.json. Equal reports make equal bytes.
 """
 
-import base64
-import io
 import unicodedata
 from collections import Counter
 from functools import partial
@@ -17,6 +15,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from ..checks.issues import ISSUES
+from ..data.inline import jpeg_url
 from ..evaluation.intervals import count_with_interval, exact_interval, interval_percent
 from ..runtime.files import atomic
 from .charts import curves, dials, histograms
@@ -99,9 +98,7 @@ def _picture(image: Image.Image, side: int) -> Markup:
     """A JPEG of at most side x side pixels, as the address of an <img>."""
     image = image.convert("RGB")
     image.thumbnail((side, side))
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=QUALITY, optimize=True)
-    return Markup("data:image/jpeg;base64,") + base64.b64encode(stream.getvalue()).decode()
+    return Markup(jpeg_url(image, quality=QUALITY, optimize=True))
 
 
 def _range(words: Dict[str, str], correct: int, count: int) -> Markup:

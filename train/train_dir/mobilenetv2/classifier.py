@@ -1,9 +1,5 @@
 """A checkpoint -> answers. Everything it needs, from class names to preprocessing, is in the checkpoint."""
 
-import json
-import logging
-import os
-import sys
 import threading
 import time
 from collections import deque
@@ -11,31 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Deque, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "train" / "train_dir"))
-
 import numpy as np
 from PIL import Image
 
-from mobilenetv2.data import thumbnails
-from mobilenetv2.data.dataset import NEITHER
-from mobilenetv2.data.image import preprocess, read_header
-from mobilenetv2.data.image_errors import ImageError
-from mobilenetv2.engine.forward import feature_maps
-from mobilenetv2.evaluation.class_activation import class_activation_map
-from mobilenetv2.evaluation.metrics import log_softmax
-from mobilenetv2.model import checkpoint
-from mobilenetv2.model.mobilenet_v2 import center_pool, global_pool
-from mobilenetv2.model.prediction import run_batches
-from mobilenetv2.runtime import device
-from mobilenetv2.runtime.errors import UserError
-from mobilenetv2.runtime.files import find_file
-from mobilenetv2.runtime.progress import parallel_map
-from mobilenetv2.runtime.text import printable
+from .data import thumbnails
+from .data.dataset import NEITHER
+from .data.image import preprocess, read_header
+from .data.image_errors import ImageError
+from .engine.forward import feature_maps
+from .evaluation.class_activation import class_activation_map
+from .evaluation.metrics import log_softmax
+from .model import checkpoint
+from .model.mobilenet_v2 import center_pool, global_pool
+from .model.prediction import run_batches
+from .runtime import device
+from .runtime.files import find_file
+from .runtime.progress import parallel_map
 
-log = logging.getLogger(__name__)
-NAME = "mobilenetv2.ckpt"
-LONGEST = 2**20  # characters of config.json
 NEAREST = 3  # training photos that are shown with an answer
 
 
@@ -68,7 +56,7 @@ class _Picture:
     milliseconds: float
 
 
-class Predictor:
+class Classifier:
     """Loads a checkpoint once and warms up; answers from any number of threads.
 
     Raises UserError, in words, for a file that is not such a checkpoint.
@@ -171,39 +159,3 @@ class Predictor:
         labels = self._neither.labels
         found = self._neither.nearest(compared, NEAREST)[0]
         return [(self._thumbnails[index], self.description.classes[labels[index]]) for index in found]
-
-
-def find_checkpoint(explicit: Optional[str] = None) -> str:
-    """The checkpoint to use: `explicit`, the environment's CHECKPOINT, a file that config.json names and that lies beside it,
-    or the newest output of a training run in this project or the working folder, or else the one that comes with this program."""
-    for chosen in (explicit, os.environ.get("CHECKPOINT")):
-        if chosen:
-            return chosen
-    configured = [HERE / name for name in _configured() if name.endswith(".ckpt")]  # not the thumbnails
-    for file in configured:
-        if file.is_file():
-            return str(file)
-        log.warning("%s is not here, though config.json names it: looking for another checkpoint.", file)
-    places = (HERE.parent, HERE.parent / "train" / "train_dir", Path.cwd())
-    outputs = {file.resolve() for place in places for file in place.glob(f"*/{NAME}")}
-    if outputs:
-        return str(max(outputs, key=lambda file: file.stat().st_mtime))
-    return str(checkpoint.EMBEDDED)
-
-
-def _configured() -> List[str]:
-    """Base names of the files that the platform puts beside app.py."""
-    try:
-        with open(HERE / "config.json", encoding="utf-8") as stream:
-            paths = json.loads(stream.read(LONGEST))["model_path"]
-        if not isinstance(paths, list):
-            raise TypeError("it is not a list")
-        names = [Path(path).name for path in paths]
-        if any("\0" in name or len(os.fsencode(name)) > 255 for name in names):
-            raise ValueError("no file can have such a name")
-        return names
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = printable(str(error))[:200]
-        raise UserError(
-            f'{HERE / "config.json"}: expected {{"model_path": ["owner/repository/{NAME}"]}} ({reason})'
-        ) from None

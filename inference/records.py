@@ -4,8 +4,7 @@ import csv
 import json
 from typing import Any, Dict, Iterable, Sequence, TextIO, Union
 
-from predictor import Answer
-
+from mobilenetv2.classifier import Answer
 from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.runtime.text import spreadsheet_cell
 
