@@ -181,7 +181,7 @@ def test_both_languages_say_the_same_things():
     assert fields["zh"] == fields["en"]
     sources = [*ROOT.glob("train/train_dir/mobilenetv2/**/*.py"), *ROOT.glob("inference/*.py")]
     raised = {
-        kind for file in sources for kind in re.findall(r'PictureError\("(\w+)"', file.read_text(encoding="utf-8"))
+        kind for file in sources for kind in re.findall(r'ImageError\("(\w+)"', file.read_text(encoding="utf-8"))
     }
     assert set(IMAGE_ERRORS) == raised
     for english, chinese in IMAGE_ERRORS.values():

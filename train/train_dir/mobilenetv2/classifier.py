@@ -39,7 +39,7 @@ class Answer:
     confidences: Dict[str, float]
     neither: Optional[float]
     nearest: List[Tuple[Image.Image, str]]
-    preprocess: np.ndarray
+    pixels: np.ndarray
     activation: np.ndarray
     width: int
     height: int
@@ -50,7 +50,7 @@ class Answer:
 class _Picture:
     """Ready for the network. pixels: f32 [3, size, size]."""
 
-    preprocess: np.ndarray
+    pixels: np.ndarray
     width: int
     height: int
     milliseconds: float
