@@ -10,7 +10,7 @@ from typing import List, Optional
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "train" / "train_dir"))
 
-from mobilenetv2.model import checkpoint
+from mobilenetv2.model.checkpoint import EMBEDDED
 from mobilenetv2.runtime.errors import UserError
 from mobilenetv2.runtime.text import printable
 
@@ -34,7 +34,7 @@ def find_checkpoint(explicit: Optional[str] = None) -> str:
     outputs = {file.resolve() for place in places for file in place.glob(f"*/{NAME}")}
     if outputs:
         return str(max(outputs, key=lambda file: file.stat().st_mtime))
-    return str(checkpoint.EMBEDDED)
+    return str(EMBEDDED)
 
 
 def _configured() -> List[str]:

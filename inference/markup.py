@@ -66,7 +66,7 @@ def nearest(answer: Answer, title: str) -> str:
 
 def _row(name: str, result: Union[Answer, ImageError], preprocessing: Preprocessing, language: str) -> str:
     if isinstance(result, ImageError):
-        return _cells("", name, f'<span class="bad">{escape(in_language(result.words, language))}</span>')
+        return _cells("", name, f'<span class="bad">{escape(in_language(result.message, language))}</span>')
     thumbnail = overlay(result.pixels, np.zeros_like(result.activation), preprocessing).resize((THUMBNAIL, THUMBNAIL))
     image = f'<img src="{jpeg_url(thumbnail, quality=QUALITY)}" alt="">'
     if result.label == NEITHER:

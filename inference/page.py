@@ -26,23 +26,23 @@ NEW = int(gr.__version__.split(".")[0]) >= 6
 
 
 FIRST = "en"  # what the page says before it knows the browser's language
-SEEN_BUTTONS = {"buttons": ["download", "fullscreen"]} if NEW else {"show_share_button": False}
+SEEN_BUTTONS: Dict[str, Any] = {"buttons": ["download", "fullscreen"]} if NEW else {"show_share_button": False}
 LAYOUT = ".language { flex: none !important; width: auto; min-width: 0 !important; margin-inline-start: auto }"
 # Fonts of the visitor's own: none is fetched from elsewhere.
-STYLE = {
+STYLE: Dict[str, Any] = {
     "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
     "css": markup.STYLE + LAYOUT,
 }
 
 
-def uploaded(payload: Any) -> Optional[str]:
-    """What the browser sent for a picture, unprocessed -> path of the uploaded file, or None.
+def uploaded(payload: Any) -> List[str]:
+    """What the browser sent for a picture, unprocessed -> path of the uploaded file, or nothing.
 
     gr.Image's own preprocessing decodes the picture, and a broken one would end there, unexplained.
     """
     folder = os.path.realpath(os.environ["GRADIO_TEMP_DIR"])
     path = os.path.realpath((payload or {}).get("path") or "")
-    return path if path.startswith(folder + os.sep) else None
+    return [path] if path.startswith(folder + os.sep) else []
 
 
 class Page:
@@ -78,64 +78,64 @@ class Page:
 
     def show(self, payload: Any, activation: bool, language: str) -> Tuple[str, Any, Any, str]:
         """An unprocessed upload -> words, confidence per class, picture with activation map or without, nearest photos."""
-        file = uploaded(payload)
-        refusal = self._refusal([file] if file else [], language)
-        if refusal:
-            return refusal, None, None, ""
-        texts, answer = TEXTS[language], self._answer(file)
+        files = uploaded(payload)
+        ready = self._ready(files, language)
+        if isinstance(ready, str):
+            return ready, None, None, ""
+        texts, answer = TEXTS[language], _answer(ready, files[0])
         if isinstance(answer, ImageError):
-            return texts["bad"].format(problem=in_language(answer.words, language)), None, None, ""
-        best = max(answer.confidences, key=answer.confidences.get)
+            return texts["bad"].format(problem=in_language(answer.message, language)), None, None, ""
+        best = max(answer.confidences, key=lambda name: answer.confidences[name])
         title = texts["neither"] if answer.label == NEITHER else f"{plain(best)} · {answer.confidences[best]:.1%}"
         lines = [f"## {title}"]
         if answer.label == NEITHER:
             lines.append(texts["refused"].format(neither=answer.neither, best=plain(best)))
         words = "\n\n".join([*lines, texts["details"].format(**vars(answer))])
         strength = answer.activation if activation else np.zeros_like(answer.activation)
-        seen = overlay(answer.pixels, strength, self._classifier.description.preprocessing)
+        seen = overlay(answer.pixels, strength, ready.description.preprocessing)
         return words, answer.confidences, seen, markup.nearest(answer, texts["nearest"])
 
     def show_batch(self, files: Optional[List[str]], language: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         """Uploaded files -> a table in HTML. progress: Gradio finds it by its default value."""
-        refusal = self._refusal(files or [], language)
-        if refusal:
-            return refusal
-        answers = progress.tqdm(self._answers(files), total=len(files), desc=TEXTS[language]["answering"])
-        description = self._classifier.description
-        return markup.table(answers, description.classes, description.preprocessing, language)
+        files = files or []
+        ready = self._ready(files, language)
+        if isinstance(ready, str):
+            return ready
+        answers = progress.tqdm(_answers(ready, files), total=len(files), desc=TEXTS[language]["answering"])
+        return markup.table(answers, ready.description.classes, ready.description.preprocessing, language)
 
     def predict(self, payload: Any) -> Dict[str, Any]:
-        """An unprocessed upload -> record, as rows.py says."""
-        file = uploaded(payload)
-        refusal = self._refusal([file] if file else [], "en")
-        return {"error": refusal} if refusal else record(self._answer(file))
+        """An unprocessed upload -> record, as records.py says."""
+        files = uploaded(payload)
+        ready = self._ready(files, "en")
+        return {"error": ready} if isinstance(ready, str) else record(_answer(ready, files[0]))
 
     def predict_batch(self, files: Optional[List[str]]) -> List[Dict[str, Any]]:
         """Uploaded files -> a record each, with the file's name."""
-        refusal = self._refusal(files or [], "en")
-        return (
-            [{"error": refusal}]
-            if refusal
-            else [{"file": name, **record(result)} for name, result in self._answers(files)]
-        )
+        ready = self._ready(files or [], "en")
+        if isinstance(ready, str):
+            return [{"error": ready}]
+        return [{"file": name, **record(result)} for name, result in _answers(ready, files or [])]
 
-    def _refusal(self, files: List[str], language: str) -> str:
-        """Why there will be no answer, or nothing."""
+    def _ready(self, files: List[str], language: str) -> Union[Classifier, str]:
+        """What answers for these files, or a sentence that says why nothing will."""
         if self._classifier and 0 < len(files) <= MOST:
-            return ""
+            return self._classifier
         reason = "no_checkpoint" if self._classifier is None else "too_many" if files else "none"
         return TEXTS[language][reason].format(most=MOST, count=len(files))
 
-    def _answer(self, file: str) -> Union[Answer, ImageError]:
-        try:
-            return self._classifier.answer(Path(file).read_bytes())
-        except OSError:
-            return ImageError("gone")
-        except ImageError as error:
-            return error
 
-    def _answers(self, files: List[str]) -> Iterator[Tuple[str, Union[Answer, ImageError]]]:
-        return self._classifier.answers([(Path(file).name, Path(file)) for file in files], workers=2)
+def _answer(classifier: Classifier, file: str) -> Union[Answer, ImageError]:
+    try:
+        return classifier.answer(Path(file).read_bytes())
+    except OSError:
+        return ImageError("gone")
+    except ImageError as error:
+        return error
+
+
+def _answers(classifier: Classifier, files: List[str]) -> Iterator[Tuple[str, Union[Answer, ImageError]]]:
+    return classifier.answers([(Path(file).name, Path(file)) for file in files], workers=2)
 
 
 def plain(text: str) -> str:
@@ -159,10 +159,8 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
 
     def speak(language: str) -> List[Any]:
         texts = TEXTS[language]
-        return [
-            page.status(language),
-            *(gr.update(**{name: texts[key] for name, key in says.items()}) for _, says in spoken),
-        ]
+        changes: List[Dict[str, Any]] = [{name: texts[key] for name, key in says.items()} for _, says in spoken]
+        return [page.status(language), *(gr.update(**change) for change in changes)]
 
     style = {} if NEW else STYLE  # launch() takes it from Gradio 6 on
     frequency = max(1, min(60, int(seconds / 2)))
@@ -194,8 +192,8 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
             answers = gr.HTML()
         status = gr.Markdown()
 
-        one = {"concurrency_id": "one", "concurrency_limit": AT_ONCE, "preprocess": False}
-        many = {"concurrency_id": "many", "concurrency_limit": 1}
+        one: Dict[str, Any] = {"concurrency_id": "one", "concurrency_limit": AT_ONCE, "preprocess": False}
+        many: Dict[str, Any] = {"concurrency_id": "many", "concurrency_limit": 1}
         shown = [words, bars, seen, nearest]
         changes = [picture.change, activation.input, language.input]
         gr.on(changes, page.show, [picture, activation, language], shown, api_name=False, **one)
@@ -207,7 +205,7 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
             ):
                 gr.Button().click(function, given, gr.JSON(), api_name=name, **limits)
         said = [status, *(component for component, _ in spoken)]
-        language.input(speak, language, said, api_name=False, queue=False)
-        greeting = blocks.load(greet, None, language, api_name=False, queue=False)
-        greeting.then(speak, language, said, api_name=False, queue=False)
+        quick: Dict[str, Any] = {"api_name": False, "queue": False}
+        language.input(speak, language, said, **quick)
+        blocks.load(greet, None, language, **quick).then(speak, language, said, **quick)
     return blocks.queue(max_size=WAITING)

@@ -11,8 +11,9 @@ import glob
 import logging
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Tuple, cast
 
 from checkpoints import find_checkpoint
 from records import record, write_csv, write_jsonl
@@ -64,7 +65,7 @@ def main(arguments: List[str]) -> int:
     )
     options = parser.parse_args(arguments)
     logs.log_to_stderr()
-    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
+    cast(TextIOWrapper, sys.stdout).reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
     try:
         classifier = Classifier(find_checkpoint(options.checkpoint))
         logging.info("Checkpoint: %s.", classifier.file)

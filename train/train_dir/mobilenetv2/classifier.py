@@ -65,10 +65,10 @@ class Classifier:
     def __init__(self, file: str):
         device.select_device("auto", seed=0)
         self.file = find_file(file, (".ckpt",))
-        network, self.description, self._neither = checkpoint.load(str(self.file))
+        network, self.description, self._detector = checkpoint.load(str(self.file))
         sheet = self.description.data["thumbnails"]
         self._thumbnails = thumbnails.read_sheet(self.file.with_suffix(thumbnails.SUFFIX), sheet) if sheet else []
-        if self._neither is None or len(self._thumbnails) != len(self._neither.references):
+        if self._detector is None or len(self._thumbnails) != len(self._detector.references):
             self._thumbnails = []
         self._maps = feature_maps(network)
         self._weight = network.classifier.weight.asnumpy()  # f32 [classes, channels]
@@ -98,6 +98,14 @@ class Classifier:
                 if isinstance(picture, _Picture):
                     yield picture, picture.pixels
 
+        def errors_first() -> Iterator[Tuple[str, ImageError]]:
+            while waiting:
+                name, error = waiting[0]
+                if not isinstance(error, ImageError):
+                    return
+                waiting.popleft()
+                yield name, error
+
         def timed(batch: np.ndarray) -> np.ndarray:
             nonlocal seconds
             start = time.perf_counter()
@@ -105,11 +113,11 @@ class Classifier:
             seconds = (time.perf_counter() - start) / len(batch)
             return result
 
-        for picture, feature_map in run_batches(timed, pictures(), self.description.preprocessing.size):
-            while waiting[0][1] is not picture:
-                yield waiting.popleft()
+        answered = run_batches(timed, pictures(), self.description.preprocessing.size)
+        for picture, feature_map in answered:
+            yield from errors_first()
             yield waiting.popleft()[0], self._answer(feature_map, picture, seconds)
-        yield from waiting
+        yield from errors_first()
 
     def _try(self, item: Tuple[str, Path]) -> Tuple[str, Union[_Picture, ImageError]]:
         name, file = item
@@ -140,7 +148,9 @@ class Classifier:
         confidences = np.exp(log_softmax(logits[None])[0])
         best = int(logits.argmax())
         classes = self.description.classes
-        neither = None if self._neither is None else float(self._neither.score(compared)[0]) - self._neither.threshold
+        neither = (
+            None if self._detector is None else float(self._detector.score(compared)[0]) - self._detector.threshold
+        )
         return Answer(
             label=NEITHER if neither is not None and neither > 0 else classes[best],
             confidences={name: float(value) for name, value in zip(classes, confidences)},
@@ -154,8 +164,8 @@ class Classifier:
         )
 
     def _nearest(self, compared: np.ndarray) -> List[Tuple[Image.Image, str]]:
-        if not self._thumbnails:
+        if not self._thumbnails or self._detector is None:
             return []
-        labels = self._neither.labels
-        found = self._neither.nearest(compared, NEAREST)[0]
+        labels = self._detector.labels
+        found = self._detector.nearest(compared, NEAREST)[0]
         return [(self._thumbnails[index], self.description.classes[labels[index]]) for index in found]

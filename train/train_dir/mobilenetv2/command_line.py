@@ -9,12 +9,15 @@ import html
 import math
 import re
 from dataclasses import Field, field, fields
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, TypeVar
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, Type, TypeVar
 
 from .runtime.errors import UserError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def setting(
@@ -54,7 +57,7 @@ def parse_arguments(kind: Type[T], arguments: Sequence[str]) -> Tuple[T, List[st
     )
     for one in fields(kind):
         names = [f"--{name}" for name in (one.name, *one.metadata["also"])]
-        options = {"nargs": "?", "const": "yes"} if one.type is bool else {"metavar": _metavar(one)}
+        options: Dict[str, Any] = {"nargs": "?", "const": "yes"} if one.type is bool else {"metavar": _metavar(one)}
         parser.add_argument(*names, default=[], action="append", help=_help(one), **options)
     namespace, ignored = parser.parse_known_args(arguments)
     values, problems = {}, []

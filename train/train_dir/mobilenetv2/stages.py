@@ -138,12 +138,16 @@ def extract_features(run: Run) -> None:
 
 def train_head(run: Run) -> None:
     """Needs features. Leaves the network's classifier trained on them."""
-    labels = (run.data.labels(split) for split in ("train", "val"))
-    inputs = run.features.train.pooled, run.features.val.pooled[:, 0]
     with run.watch("head"):
-        record = run.tracker.record("head")
         run.history["head"] = train_classifier(
-            run.network.classifier, *inputs, *labels, run.config.head, run.config.seed, record
+            run.network.classifier,
+            train=run.features.train.pooled,
+            val=run.features.val.pooled[:, 0],
+            train_labels=run.data.labels("train"),
+            val_labels=run.data.labels("val"),
+            plan=run.config.head,
+            seed=run.config.seed,
+            record=run.tracker.record("head"),
         )
 
 

@@ -26,7 +26,7 @@ SHAPE = 0.7  # correlation of roughly aligned pictures from which on they are al
 FLAT = 4.0  # standard deviation of the grey values, 0-255, below which there is nothing to compare
 ROUGH, FINE = (16, 5), (32, 8)  # side in pixels and steps of the two alignments
 DETAIL = 48  # side at which the detail is compared
-WHOLE = np.float32([[1, 0, 1, 0]])  # the window that is the whole picture
+WHOLE = np.array([[1, 0, 1, 0]], np.float32)  # the window that is the whole picture
 
 
 class Pair(NamedTuple):
@@ -242,9 +242,8 @@ def _smooth(pictures: np.ndarray) -> np.ndarray:
     for axis in (1, 2):
         for _ in range(2):
             before, after = np.roll(pictures, 1, axis), np.roll(pictures, -1, axis)
-            edge = [slice(None)] * 3
             for shifted, end in ((before, 0), (after, -1)):
-                edge[axis] = end
-                shifted[tuple(edge)] = pictures[tuple(edge)]
+                edge = tuple(end if number == axis else slice(None) for number in range(3))
+                shifted[edge] = pictures[edge]
             pictures = (before + 2 * pictures + after) / 4
     return pictures

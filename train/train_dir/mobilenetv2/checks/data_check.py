@@ -106,9 +106,9 @@ def _read(
         digest = hashlib.sha256(data).hexdigest()
         look = cached_stats(data, digest, decoded, cache)
     except OSError as error:
-        return photo, None, Finding("bad", photo.name, ImageError("unreadable", reason=error.strerror).words)
+        return photo, None, Finding("bad", photo.name, ImageError("unreadable", reason=error.strerror).message)
     except ImageError as error:
-        return photo, None, Finding("bad", photo.name, error.words)
+        return photo, None, Finding("bad", photo.name, error.message)
     finding = None
     if Image.registered_extensions().get(photo.file.suffix.lower()) != look.format:
         text = Bilingual(

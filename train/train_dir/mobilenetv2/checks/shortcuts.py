@@ -34,7 +34,7 @@ class Shortcut(NamedTuple):
     p: float
     side: Bilingual
 
-    def words(self) -> Bilingual:
+    def message(self) -> Bilingual:
         accuracy, own, others = (f"{100 * share:.0f} %" for share in (self.accuracy, *self.inside))
         return Bilingual(
             f"{self.measure} alone gives {self.class_} away with a balanced accuracy of {accuracy} "
@@ -49,14 +49,14 @@ def find_shortcuts(inspection: Inspection) -> List[Finding]:
     data = inspection.data
     stats = [stats for photo, stats in zip(data.photos, inspection.stats) if photo.split == "train"]
     found = measure_shortcuts(data.classes, data.labels("train"), stats)
-    return [Finding("giveaway", shortcut.class_, shortcut.words()) for shortcut in found]
+    return [Finding("giveaway", shortcut.class_, shortcut.message()) for shortcut in found]
 
 
 def measure_shortcuts(classes: Sequence[str], labels: np.ndarray, looks: Sequence[ImageStats]) -> List[Shortcut]:
     """labels i32 [N] of the training photos -> measures that give a class away, the most telling first, one line each."""
     measures = _measures(looks)
     pairs = [(label, name) for name in measures for label in (range(len(classes)) if len(classes) > 2 else (0,))]
-    found = {}
+    found: Dict[str, Shortcut] = {}
     for label, name in pairs:
         values, own = measures[name], labels == label
         if not 0 < own.sum() < len(labels):

@@ -62,8 +62,8 @@ def blur(
 ) -> Image.Image:
     """That part of the picture as size x size pixels, made from fewer: their side is `size` times a factor of that range."""
     small = min(size, max(1, round(size * np.exp(random.uniform(*np.log(shrink))))))
-    view = image.resize((small, small), Image.BICUBIC, box=box)
-    return view.resize((size, size), Image.BICUBIC)
+    view = image.resize((small, small), Image.Resampling.BICUBIC, box=box)
+    return view.resize((size, size), Image.Resampling.BICUBIC)
 
 
 def color_jitter(view: Image.Image, random: np.random.Generator) -> Image.Image:

@@ -112,7 +112,7 @@ def scan_folder(path: str, seed: int) -> PhotoSet:
                 ),
             )
         )
-    if "val" in folders and folders["val"].pop(NEITHER, None):
+    if val and folders["val"].pop(NEITHER, None):
         findings.append(
             Finding(
                 "note",

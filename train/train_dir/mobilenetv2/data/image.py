@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import NamedTuple, Optional, Tuple, Union
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from ..runtime.errors import UserError
 from .image_errors import ImageError
@@ -69,12 +69,12 @@ def center_crop(image: Image.Image, size: int) -> Image.Image:
     """Decoded picture -> the middle of it, size x size."""
     side = CROP * min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
-    return image.resize((size, size), Image.BICUBIC, box=(left, top, left + side, top + side))
+    return image.resize((size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
 
 
 def normalize(image: Union[Image.Image, np.ndarray], preprocessing: Preprocessing) -> np.ndarray:
     """RGB picture of size x size, or u8 [size, size, 3] -> f32 [3, size, size], (value / 255 - mean) / std."""
-    mean, std = np.float32(preprocessing.mean), np.float32(preprocessing.std)
+    mean, std = np.array(preprocessing.mean, np.float32), np.array(preprocessing.std, np.float32)
     array = np.asarray(image, np.float32)  # f32 [size, size, 3], 0-255
     return np.ascontiguousarray(((array / np.float32(255) - mean) / std).transpose(2, 0, 1))
 
@@ -98,8 +98,7 @@ def decode(data: bytes, size: int) -> Image.Image:
         # Decoders read beyond each strip.
         source.bytes = 2 * len(data) + min(len(image.tile) + 16, 2**14) * ImageFile.MAXBLOCK
         image.load()
-        image = _upright(image)
-        return _rgb(image)
+        return _rgb(_upright(image))
     except UserError:
         raise
     except Image.DecompressionBombError as error:
@@ -123,7 +122,8 @@ class Header(NamedTuple):
 def read_header(data: bytes) -> Header:
     """Of a picture that `pixels` takes."""
     image = Image.open(_Source(data), formats=FORMATS)
-    name = "JPEG" if image.format == "MPO" else image.format  # a JPEG with a second one behind it, as phones write
+    # MPO: a JPEG with a second one behind it, as phones write.
+    name = "JPEG" if image.format == "MPO" else str(image.format)
     turned = _orientation(image) in (5, 6, 7, 8)  # by a quarter
     width, height = reversed(image.size) if turned else image.size
     return Header(name, width, height)
@@ -153,7 +153,7 @@ def _slow(why: str) -> ImageError:
     return ImageError("slow", reason=why)
 
 
-def _check(image: Image.Image, data: bytes, shorter: int) -> None:
+def _check(image: ImageFile.ImageFile, data: bytes, shorter: int) -> None:
     """Raises PictureError or DecompressionBombError for an opened picture that would take much time or memory; one that may be
     reduced while it is decoded, to no less than `shorter` pixels, will be."""
     area = image.width * image.height
@@ -165,7 +165,8 @@ def _check(image: Image.Image, data: bytes, shorter: int) -> None:
             raise _slow(f"a JPEG of {scans} scans")
     image.draft(image.mode, (shorter, shorter))
     width, height = image.size
-    if image.format == "TIFF" and {322, 323} <= image.tag_v2.keys():  # sides of its tiles, which are decoded as a whole
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and {322, 323} <= image.tag_v2.keys():
+        # The sides of its tiles, which are decoded as a whole.
         width, height = (-(-side // image.tag_v2[tag]) * image.tag_v2[tag] for side, tag in zip(image.size, (322, 323)))
     if width * height > MAX_DECODED:
         raise Image.DecompressionBombError(f"{width} x {height} pixels of {image.format}")

@@ -45,10 +45,10 @@ IMAGE_ERRORS: Dict[str, Tuple[str, str]] = {
 class ImageError(UserError):
     """A picture file that cannot be used, without its name: the caller knows it.
 
-    kind: a key of PROBLEMS. values: what the sentences name. words: the sentence in both languages.
+    kind: a key of PROBLEMS. values: what the sentences name. message: the sentence in both languages.
     """
 
     def __init__(self, kind: str, **values: Any):
         english, chinese = (text.format(**values) for text in IMAGE_ERRORS[kind])
         super().__init__(english)
-        self.kind, self.words = kind, Bilingual(english, chinese)
+        self.kind, self.message = kind, Bilingual(english, chinese)

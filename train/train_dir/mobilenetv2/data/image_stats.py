@@ -46,10 +46,10 @@ class ImageStats(NamedTuple):
 def measure_image(data: bytes, image: Image.Image) -> ImageStats:
     """Picture file, and what `pixels.decode` makes of it -> Glance."""
     head = read_header(data)
-    colour = max(band.std() for band in np.asarray(image.resize((SIDE, SIDE), Image.BOX), np.float32).T)
+    colour = max(band.std() for band in np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32).T)
     grey = image.convert("L")
-    thumbnail = np.asarray(grey.resize((SIDE, SIDE), Image.BICUBIC))
-    seen = np.asarray(grey.resize((SEEN, SEEN), Image.BICUBIC), np.float32)
+    thumbnail = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    seen = np.asarray(grey.resize((SEEN, SEEN), Image.Resampling.BICUBIC), np.float32)
     inner = seen[1:-1, 1:-1]
     laplacian = seen[:-2, 1:-1] + seen[2:, 1:-1] + seen[1:-1, :-2] + seen[1:-1, 2:] - 4 * inner
     frame = np.ones(seen.shape, bool)

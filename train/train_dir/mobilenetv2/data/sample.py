@@ -46,7 +46,7 @@ def draw(class_: str, seed: List[int]) -> Image.Image:
     random = np.random.default_rng([list(CLASSES).index(class_), *seed])
     canvas = _background(random)
     CLASSES[class_](canvas, random)
-    image = canvas.resize((SIDE, SIDE), Image.LANCZOS)
+    image = canvas.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     image = ImageEnhance.Brightness(image).enhance(random.uniform(0.75, 1.2))
     image = ImageEnhance.Color(image).enhance(random.uniform(0.6, 1.3))
     return image.filter(ImageFilter.GaussianBlur(random.uniform(0, 1.2)))
@@ -106,11 +106,11 @@ def _paste(
     image: Image.Image, layer: Image.Image, random: Random, tilt: float, sizes: Tuple[float, float] = (0.6, 1.0)
 ) -> None:
     """Turn, mirror, shrink and move a transparent layer of CANVAS x CANVAS, and put it on the image, with its shadow."""
-    layer = layer.rotate(random.uniform(-tilt, tilt), Image.BILINEAR)
+    layer = layer.rotate(random.uniform(-tilt, tilt), Image.Resampling.BILINEAR)
     if random.random() < 0.5:
-        layer = layer.transpose(Image.FLIP_LEFT_RIGHT)
+        layer = layer.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     side = int(CANVAS * random.uniform(*sizes))
-    layer = layer.resize((side, side), Image.BICUBIC)
+    layer = layer.resize((side, side), Image.Resampling.BICUBIC)
     left, top = (int(random.uniform(-0.06 * side, CANVAS - 0.94 * side)) for _ in range(2))
     alpha = layer.getchannel("A")
     shadow = alpha.point(lambda value: SHADOW * value).filter(ImageFilter.GaussianBlur(0.02 * side))

@@ -19,7 +19,8 @@ def pick(random: Random, choices: Sequence[Choice]) -> Choice:
 
 
 def shade(colour: Colour, factor: float) -> Colour:
-    return tuple(int(min(255, max(0, value * factor))) for value in colour)
+    red, green, blue = (int(min(255, max(0, value * factor))) for value in colour)
+    return red, green, blue
 
 
 class Pen:

@@ -32,7 +32,7 @@ class Shape(NamedTuple):
     pixel of a plane is. The convolution's result stays where its window of 3x3 begins, with stride 2 there are gaps between.
     """
 
-    count: int
+    pictures: int
     height: int
     width: int
     rows: int
@@ -83,21 +83,21 @@ def _copy_rows(source, i, step, target, j, stride, rows, columns):
 def _spread(x, c, s, line):
     """Channel c of x f32 [N, C, H * W] -> line f32 [N * plane]. Between the pixels, anything may be left: whoever reads the
     line multiplies that by 0."""
-    for n in range(s.count):
+    for n in range(s.pictures):
         _copy_rows(x[n, c], 0, s.width, line, n * s.plane + s.first, s.pitch, s.height, s.width)
 
 
 @part
 def _gather(line, s, out, c):
     """Undoes `_spread`."""
-    for n in range(s.count):
+    for n in range(s.pictures):
         _copy_rows(line, n * s.plane + s.first, s.pitch, out[n, c], 0, s.width, s.height, s.width)
 
 
 @part
 def _spread_results(x, c, s, line):
     """Channel c of x f32 [N, C, R * S] -> line f32 [N * plane], where the convolution leaves its results."""
-    for n in range(s.count):
+    for n in range(s.pictures):
         if s.stride == 1:
             _copy_rows(x[n, c], 0, s.columns, line, n * s.plane, s.pitch, s.rows, s.columns)
         else:
@@ -110,7 +110,7 @@ def _spread_results(x, c, s, line):
 @part
 def _gather_results(line, s, out, c):
     """Undoes `_spread_results`."""
-    for n in range(s.count):
+    for n in range(s.pictures):
         if s.stride == 1:
             _copy_rows(line, n * s.plane, s.pitch, out[n, c], 0, s.columns, s.rows, s.columns)
         else:
@@ -210,13 +210,13 @@ def _forward(x, norms, weight, epsilon, batch, s, pixels, results, start, stop, 
     norms f32 [4, C]: gamma and beta of both. moments f32 [4, C]: mean and variance of both, written where batch, else read.
     pixels, results f32 [group * plane]: 1 where these are, else 0.
     """
-    size, length = s.count * s.plane, len(pixels)
+    size, length = s.pictures * s.plane, len(pixels)
     inputs, outputs = np.zeros(size, np.float32), np.empty(size, np.float32)
     line = np.zeros(length + 2 * s.pitch + 2, np.float32)
     for c in range(start, stop):
         _spread(x, c, s, inputs)
         if batch:
-            moments[0, c], moments[1, c] = _moments(inputs, pixels, s.count * s.height * s.width)
+            moments[0, c], moments[1, c] = _moments(inputs, pixels, s.pictures * s.height * s.width)
         scale = norms[0, c] / np.sqrt(moments[1, c] + epsilon)
         shift = norms[1, c] - moments[0, c] * scale
         for begin in range(0, size, length):
@@ -224,7 +224,7 @@ def _forward(x, norms, weight, epsilon, batch, s, pixels, results, start, stop, 
             _relu6(inputs[piece], scale, shift, pixels, line)
             _convolve(line, weight[c, 0], s.pitch, outputs[piece])
         if batch:
-            moments[2, c], moments[3, c] = _moments(outputs, results, s.count * s.rows * s.columns)
+            moments[2, c], moments[3, c] = _moments(outputs, results, s.pictures * s.rows * s.columns)
         scale = norms[2, c] / np.sqrt(moments[3, c] + epsilon)
         shift = norms[3, c] - moments[2, c] * scale
         for begin in range(0, size, length):
@@ -236,7 +236,7 @@ def _forward(x, norms, weight, epsilon, batch, s, pixels, results, start, stop, 
 @compiled
 def _backward(x, norms, weight, moments, d_out, epsilon, batch, s, pixels, results, start, stop, dx, d_norms, d_weight):
     """The gradients dx f32 [N, C, H * W], d_norms f32 [4, C] and d_weight f32 [C, 1, 3, 3] for these channels."""
-    size, length, margin = s.count * s.plane, len(pixels), 2 * s.pitch + 2
+    size, length, margin = s.pictures * s.plane, len(pixels), 2 * s.pitch + 2
     inputs, outputs, inner = np.zeros(size, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
     line = np.zeros(length + margin, np.float32)
     padded = np.zeros(margin + size, np.float32)
@@ -258,7 +258,7 @@ def _backward(x, norms, weight, moments, d_out, epsilon, batch, s, pixels, resul
             first += a
             second += b
         d_norms[2, c], d_norms[3, c] = first * inverse[1], second
-        constant, slope = _own_moments(first, second, inverse[1], s.count * s.rows * s.columns, batch)
+        constant, slope = _own_moments(first, second, inverse[1], s.pictures * s.rows * s.columns, batch)
         dw[:] = 0
         first, second = 0.0, 0.0
         for begin in range(0, size, length):
@@ -271,7 +271,7 @@ def _backward(x, norms, weight, moments, d_out, epsilon, batch, s, pixels, resul
             first += a
             second += b
         d_norms[0, c], d_norms[1, c] = first * inverse[0], second
-        constant, slope = _own_moments(first, second, inverse[0], s.count * s.height * s.width, batch)
+        constant, slope = _own_moments(first, second, inverse[0], s.pictures * s.height * s.width, batch)
         for begin in range(0, size, length):
             piece = slice(begin, begin + length)
             _norm_backward(inputs[piece], moments[0, c], scale[0], constant, slope, pixels, inner[piece])
@@ -299,8 +299,8 @@ def _shape(x: np.ndarray, stride: int, same: bool) -> Tuple[Shape, np.ndarray, n
 
 def _estimated(s: Shape) -> np.ndarray:
     """f32 [4, 1]: what moments of a batch are multiplied with to be those of the data, as in MindSpore's moving variances."""
-    counts = (s.count * s.height * s.width, s.count * s.rows * s.columns)
-    return np.float32([factor for count in counts for factor in (1, count / max(1, count - 1))])[:, None]
+    counts = (s.pictures * s.height * s.width, s.pictures * s.rows * s.columns)
+    return np.array([factor for count in counts for factor in (1, count / max(1, count - 1))], np.float32)[:, None]
 
 
 def _operator(stride: int, same: bool, epsilon: np.float32, batch: bool) -> ops.Custom:

@@ -18,12 +18,11 @@ from ..runtime.device import on_cpu, usable_cpus
 from .folding import fold_batch_norm
 
 try:
-    from . import convolutions
     from .convolutions import COLUMNS, GROUP, expanded, geometry, pointwise, windows
 
-    KERNELS = (convolutions,)
+    KERNELS = True
 except (ImportError, OSError):  # no Numba for this machine or Python
-    KERNELS = ()
+    KERNELS = False
 
 FIXED_BATCH = 8  # pictures per pass of MindSpore's operators, which are compiled for one shape
 SHARED = 4  # parts of a layer, at most: each is handed over in 0.05 ms, 36 times a picture
@@ -108,8 +107,8 @@ def _alone(work: Callable[[slice], None], count: int) -> None:
 def _folded(layer: nn.Cell) -> Tuple[np.ndarray, np.ndarray]:
     """Matrix f32 [outputs, inputs * kernel] and shift f32 [outputs]."""
     convolution, norm = layer[0], layer[1]
-    parameters = (convolution.weight, norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
-    weight, shift = fold_batch_norm(*(parameter.asnumpy() for parameter in parameters), norm.eps)
+    parts = [parameter.asnumpy() for parameter in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)]
+    weight, shift = fold_batch_norm(convolution.weight.asnumpy(), parts, norm.eps)
     return np.ascontiguousarray(weight.reshape(len(weight), -1)), shift
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 from ..data.image import Preprocessing
 
 STRENGTH = 0.55  # of the colour where the map is 1
-WARM = np.float32((255, 64, 0))
+WARM = np.array((255, 64, 0), np.float32)
 
 
 def class_activation_map(feature_map: np.ndarray, weight: np.ndarray, label: int) -> np.ndarray:
@@ -24,8 +24,10 @@ def overlay(pixels: np.ndarray, activation: np.ndarray, preprocessing: Preproces
 
     activation: f32 [h, w], 0 to 1.
     """
-    mean, std = np.float32(preprocessing.mean), np.float32(preprocessing.std)
+    mean, std = np.array(preprocessing.mean, np.float32), np.array(preprocessing.std, np.float32)
     seen = (pixels.transpose(1, 2, 0) * std + mean) * 255  # f32 [size, size, 3]
     size = (preprocessing.size, preprocessing.size)
-    share = np.asarray(Image.fromarray(activation).resize(size, Image.BICUBIC)).clip(0, 1)[..., None] * STRENGTH
+    share = (
+        np.asarray(Image.fromarray(activation).resize(size, Image.Resampling.BICUBIC)).clip(0, 1)[..., None] * STRENGTH
+    )
     return Image.fromarray((seen * (1 - share) + WARM * share).clip(0, 255).round().astype(np.uint8))

@@ -145,12 +145,13 @@ def fit_detector(
         rest = _model(rows[~held], labels[~held], projection, outliers, neighbours, classes, seed)
         distances[held], resembled[held] = rest.compare(features[held])
     model = _model(rows, labels, projection, outliers, neighbours, classes, seed)
-    class_baseline = [
+    means = [
         distances[resembled == label].mean() if label in resembled else distances.mean() for label in range(classes)
     ]
-    scores = distances - np.float32(class_baseline)[resembled]
+    class_baseline = np.array(means, np.float32)
+    scores = distances - class_baseline[resembled]
     threshold = float(np.quantile(scores, 1 - rejection_rate, method="higher"))
-    return replace(model, class_baseline=np.float32(class_baseline), threshold=threshold), scores
+    return replace(model, class_baseline=class_baseline, threshold=threshold), scores
 
 
 def reference_indices(count: int, seed: int) -> np.ndarray:

@@ -68,19 +68,12 @@ class Description:
                 raise ValueError(
                     f"it has format version {version}, this program reads version {VERSION}; update the program or train again"
                 )
-            description = cls(
-                **{
-                    **entries,
-                    "classes": tuple(entries["classes"]),
-                    "architecture": Architecture(**entries["architecture"]),
-                    "preprocessing": Preprocessing(
-                        **{
-                            name: tuple(value) if isinstance(value, list) else value
-                            for name, value in entries["preprocessing"].items()
-                        }
-                    ),
-                }
-            )
+            pixels = entries["preprocessing"]
+            pixels.update({name: tuple(pixels[name]) for name in ("mean", "std") if name in pixels})
+            entries["classes"] = tuple(entries["classes"])
+            entries["architecture"] = Architecture(**entries["architecture"])
+            entries["preprocessing"] = Preprocessing(**pixels)
+            description = cls(**entries)
             description._check()
         except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
             raise UserError(f"{file}: not a checkpoint that this program understands: {error}") from None

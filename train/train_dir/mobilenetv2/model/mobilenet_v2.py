@@ -1,6 +1,7 @@
 """MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381, table 2)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import initializer
@@ -10,7 +11,7 @@ from ..runtime.device import on_cpu
 try:
     from ..engine.depthwise import depthwise_training
 except (ImportError, OSError):  # no Numba for this machine or Python: the same arithmetic, slower
-    depthwise_training = None
+    depthwise_training = None  # type: ignore[assignment]
 
 # expansion t, output channels c, repeats n, stride s of the first repeat
 BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -85,7 +86,7 @@ class InvertedResidual(nn.Cell):
             self.residual
         ):  # starts as the identity: training from random numbers then sets in at once (Goyal et al. 2017, 5.1)
             self.conv[-1][1].gamma.set_data(initializer("zeros", outputs))
-        self.fused = None
+        self.fused: Any = None
         if depthwise_training is not None and on_cpu() and (self.expands or not self.residual):
             self.fused = depthwise_training(stride, architecture.padding == "same", architecture.epsilon)
 

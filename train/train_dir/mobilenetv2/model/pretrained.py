@@ -53,7 +53,7 @@ class _Naming:
 
     def backbone(self) -> List[str]:
         """The backbone's 260 names, in the order that all namings share."""
-        pairs = [self.stem]
+        pairs: List[Tuple[str, ...]] = [self.stem]
         expansions = [expansion for expansion, _, repeats, _ in BLOCKS for _ in range(repeats)]
         for block, expansion in enumerate(expansions, self.first_block):
             count = 2 if expansion == 1 else 3
@@ -122,9 +122,9 @@ def read_pretrained(path: str, width: Optional[float] = None, last: Optional[int
     tensors = {name: value for name, value in tensors.items() if not name.startswith("conventions.")}
     stated = _conventions(file, conventions)
     naming = max(_THEIRS, key=lambda name: len(tensors.keys() & set(_THEIRS[name].backbone())))
-    conventions = stated.pop("padding", "symmetric"), stated.pop("epsilon", 1e-5)
+    padding, epsilon = stated.pop("padding", "symmetric"), stated.pop("epsilon", 1e-5)
     own_width, own_last = _measured(tensors, _THEIRS[naming])
-    architecture = Architecture(own_width, *conventions, own_last)
+    architecture = Architecture(own_width, padding, epsilon, own_last)
     _agree(file, architecture, width, last)
     backbone, head = _translate(file, tensors, _THEIRS[naming], architecture)
     return PretrainedWeights(backbone, head, naming, architecture, **stated)
@@ -136,13 +136,12 @@ def load_pretrained(network: MobileNetV2, weights: PretrainedWeights, classes: S
     A file that does not name its classes counts as of the same ones where it has the same number of them.
     """
     values = dict(weights.backbone)
-    same = (
-        weights.head is not None and len(weights.head[1]) == len(classes) and weights.classes in (None, tuple(classes))
-    )
-    if same:
+    taken = weights.head is not None and len(weights.head[1]) == len(classes)
+    taken = taken and weights.classes in (None, tuple(classes))
+    if weights.head is not None and taken:
         values.update(zip(_OURS.head, weights.head))
     load_state_dict(network, values)
-    return same
+    return taken
 
 
 def _own(file: Path, width: Optional[float], last: Optional[int]) -> PretrainedWeights:
@@ -234,10 +233,10 @@ def _translate(
             _list("not finite", broken),
         ]
         raise UserError("\n  ".join([f"{file}: {_cause(tensors, naming, missing)}", *filter(None, lists)]))
-    backbone = {ours: np.float32(tensors[theirs]) for theirs, ours in names.items()}
+    backbone = {ours: np.asarray(tensors[theirs], np.float32) for theirs, ours in names.items()}
     if not all(name in tensors for name in naming.head):
         return backbone, None
-    weight, bias = (np.float32(tensors[name]) for name in naming.head)
+    weight, bias = (np.asarray(tensors[name], np.float32) for name in naming.head)
     return backbone, (weight.reshape(len(bias), -1), bias)
 
 

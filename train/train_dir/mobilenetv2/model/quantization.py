@@ -82,8 +82,8 @@ def _folded(known: Dict[str, np.ndarray], name: str, epsilon: float) -> Tuple[np
     weight = known[f"{name}.weight"]
     if not epsilon:
         return weight, known[f"{name}.bias"]
-    norm = (known[f"{_norm(name)}.{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance"))
-    return fold_batch_norm(weight, *norm, epsilon)
+    norm = [known[f"{_norm(name)}.{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance")]
+    return fold_batch_norm(weight, norm, epsilon)
 
 
 def _unfolded(name: str, epsilon: float, bias: np.ndarray) -> Dict[str, np.ndarray]:

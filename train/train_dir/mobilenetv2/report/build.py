@@ -104,8 +104,8 @@ def _shown(
         activation = class_activation_map(feature_map, weight, int(best[index]))
         picture = overlay(array, np.zeros_like(activation), preprocessing)
         marked = overlay(array, activation, preprocessing)
-        names = (description.classes[label] for label in (photos[index].label, best[index]))
-        shown.append(Answer(photos[index].name, *names, float(sure[index]), picture, marked))
+        true, answer = (description.classes[label] for label in (photos[index].label, best[index]))
+        shown.append(Answer(photos[index].name, true, answer, float(sure[index]), picture, marked))
     return tuple(shown)
 
 

@@ -79,7 +79,7 @@ def dials(calibration: Calibration) -> List[Dict[str, Any]]:
         points = []
         for row in reliability.bins:
             if row["count"]:
-                low, high = exact_interval(round(row["accuracy"] * row["count"]), row["count"])
+                low, high = exact_interval(round(row["accuracy"] * row["count"]), int(row["count"]))
                 radius = round(2.5 + 5.5 * math.sqrt(row["count"] / most), 1)
                 points.append({**row, "radius": radius, "from": low, "to": high})
         dials.append({"name": name, "ece": f"{reliability.ece:.3f}", "points": points, "x": across, "y": up})

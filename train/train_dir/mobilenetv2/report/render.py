@@ -119,7 +119,7 @@ def _tiles(content: Report, words: Dict[str, str]) -> List[Dict[str, Any]]:
     if content.held_out is not None:
         counts["held_out"] = _totals(content.held_out)
     counts["outliers"] = content.neither.count("outliers") if content.neither else (0, 0)
-    tiles = [
+    tiles: List[Dict[str, Any]] = [
         {
             "number": _say(words, "of", correct=correct, count=count),
             "label": words[f"tile.{name}"],

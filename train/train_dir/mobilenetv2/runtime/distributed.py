@@ -185,7 +185,7 @@ def compiled_step(
         numbers = np.concatenate([tensor.asnumpy().ravel() for tensor in (loss, *found, *statistics)])
         rows = np.float32(len(batch[0]))
         with _in_words():
-            line = total(ms.Tensor(np.append(numbers * rows, np.float32([rows, len(_asked)])))).asnumpy()
+            line = total(ms.Tensor(np.append(numbers * rows, np.array([rows, len(_asked)], np.float32)))).asnumpy()
         _stop = line[-1] > 0
         means = [
             ms.Tensor(part.reshape(shape)) for part, shape in zip(np.split(line[:-2] / line[-2], ends[:-1]), shapes)

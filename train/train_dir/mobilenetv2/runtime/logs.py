@@ -4,12 +4,12 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Optional, TextIO
+from typing import Optional, TextIO, cast
 
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 from tqdm import tqdm
 
@@ -64,9 +64,10 @@ def _begun(folder: Path, anew: bool) -> logging.Handler:
             raise IsADirectoryError(0, "mobilenetv2.ckpt in it is a folder")
         folder.mkdir(parents=True, exist_ok=True)
         file = _File(folder / "train.log", "a", encoding="utf-8", errors="backslashreplace")
-        _lock(file.stream, folder)
+        stream = cast(TextIO, file.stream)
+        _lock(stream, folder)
         if anew:
-            file.stream.truncate(0)
+            stream.truncate(0)
     except OSError as error:
         raise UserError(
             f"--output_path={folder}: cannot be written to ({error.strerror}); choose another folder"

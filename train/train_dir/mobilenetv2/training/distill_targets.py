@@ -81,7 +81,7 @@ def make_targets(
     def view(number: int) -> Tuple[int, Any, Any]:
         image = _view(images, number % len(images), size, np.random.default_rng([seed, number]))
         known = cache.get({**context, "number": number})
-        small = np.asarray(image.resize((side, side), Image.BICUBIC))
+        small = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
         return number, small, known if known else normalize(image, teacher.preprocessing)
 
     def unknown(numbers: Sequence[int]) -> Iterator[Tuple[int, np.ndarray]]:
@@ -125,7 +125,7 @@ def _bounded(image: Image.Image, shorter: int) -> Image.Image:
     return (
         image
         if factor <= 1
-        else image.resize((round(image.width / factor), round(image.height / factor)), Image.BICUBIC)
+        else image.resize((round(image.width / factor), round(image.height / factor)), Image.Resampling.BICUBIC)
     )
 
 
@@ -147,4 +147,4 @@ def _view(images: Sequence[Image.Image], index: int, size: int, random: np.rando
 
 def _cut(image: Image.Image, size: Tuple[int, int], random: np.random.Generator) -> Image.Image:
     """A random crop, of that width and height."""
-    return image.resize(size, Image.BICUBIC, box=augment.crop(image, AREA, random))
+    return image.resize(size, Image.Resampling.BICUBIC, box=augment.crop(image, AREA, random))

@@ -57,11 +57,11 @@ def compute_features(
         numbers = []
         for number in range(count):
             value = cache.get(_key(context, photo, seed, number))
-            rows = 1 if number else 2  # of view 0, the middle too
-            if value is None or len(value) != 4 * channels * rows:
+            parts = 1 if number else 2  # of view 0, the center too
+            if value is None or len(value) != 4 * channels * parts:
                 numbers.append(number)
             else:
-                keep(index, number, np.frombuffer(value, np.float32).reshape(rows, channels))
+                keep(index, number, np.frombuffer(value, np.float32).reshape(parts, channels))
         missing += [(index, numbers)] if numbers else []
     unknown = sum(len(numbers) for _, numbers in missing)
     pictures = _pictures(photos, missing, decoded, seed, workers)

@@ -97,7 +97,7 @@ def train_epochs(
 
     position = states.load(saved) if states else TrainState()
     if keep_best and position.best is None:
-        position.best, position.kept = _score(measure()), state_dict(model)
+        position.keep(_score(measure()), state_dict(model), -1)
     together = distributed.stopped_together() if distribute else nullcontext()
     with together, states.saved_when_stopped(position) if states else nullcontext():
         while len(position.history) < plan.epochs and not (keep_best and position.idle() >= plan.patience):
@@ -108,9 +108,8 @@ def train_epochs(
                 )
             record(row)
             with uninterrupted():
-                if keep_best and _score(row["val"]) > position.best:
-                    position.best, position.kept = _score(row["val"]), state_dict(model)
-                    position.best_epoch = row["epoch"]
+                if keep_best and position.is_best(_score(row["val"])):
+                    position.keep(_score(row["val"]), state_dict(model), row["epoch"])
                 position.end_epoch(row)
                 if states:
                     states.save(position)
@@ -122,7 +121,8 @@ def train_epochs(
             log.info("No better validation result in %d epochs: stopped early.", plan.patience)
         load_state_dict(model, position.kept)
         kept_epoch = f"epoch {kept}" if kept >= 0 else "what was there before, no epoch was better"
-        log.info("Kept %s: %d of %d validation photos right.", kept_epoch, position.best[0], len(val_labels))
+        right = position.best[0] if position.best else 0
+        log.info("Kept %s: %d of %d validation photos right.", kept_epoch, right, len(val_labels))
     return history
 
 

@@ -58,6 +58,14 @@ class TrainState:
     best_epoch: int = -1
     kept: Dict[str, np.ndarray] = field(default_factory=dict)
 
+    def is_best(self, score: Tuple[int, float]) -> bool:
+        """Whether no state so far has such a score, as in `best`."""
+        return self.best is None or score > self.best
+
+    def keep(self, score: Tuple[int, float], parameters: Dict[str, np.ndarray], epoch: int) -> None:
+        """This is the best state so far. epoch: -1 before all."""
+        self.best, self.kept, self.best_epoch = score, parameters, epoch
+
     def idle(self) -> int:
         """How many epochs there were since the best one."""
         return len(self.history) - 1 - self.best_epoch
@@ -101,7 +109,7 @@ class CheckpointManager:
         self._parameters = {parameter.name: parameter for parameter in parameters}
         position = self._load()
         distributed.require_equal(
-            np.float32([len(position.history), len(position.losses), position.best is None]),
+            np.array([len(position.history), len(position.losses), position.best is None], np.float32),
             f"{self._newest.parent}: the workers found different states of the training in it; give them one folder that all "
             "of them see, or remove the states",
         )

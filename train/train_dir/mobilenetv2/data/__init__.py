@@ -1,0 +1,1 @@
+"""Pictures and folders of pictures: found, decoded, changed, cached. Knows no network."""

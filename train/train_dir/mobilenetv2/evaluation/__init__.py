@@ -1,0 +1,1 @@
+"""Numbers about logits and features, in NumPy: intervals, calibration, cross-validation, "neither". Knows no network."""

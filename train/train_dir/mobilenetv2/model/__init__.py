@@ -1,0 +1,1 @@
+"""MobileNetV2 and its parameters: the network, others' weights, the checkpoint."""

@@ -1,0 +1,1 @@
+"""report.html and the other files that a run leaves beside the checkpoint."""

@@ -1,0 +1,1 @@
+"""The program and its machine: errors, files, devices, processes, logs. Knows nothing of pictures or networks."""
