@@ -4,10 +4,9 @@
     python train.py --data_url photos --pretrain_url weights.ckpt --output_path out
     python train.py --data_url photos --teacher_url weights.ckpt --compact        # a small network, in a small file
 
-Leaves mobilenetv2.ckpt, report.html and the files that README.md lists in the output folder. Exit code 0: the checkpoint is
-written, or the photos are checked; 2: something that you can mend, said in words; 3: the accuracy is below --min_accuracy;
-130 and 143: stopped by Ctrl-C and by the system. However it was stopped, the same command goes on from there.
-"""
+Leaves mobilenetv2.ckpt, report.html and the files that docs/training.md lists in the output folder. Exit code 0: the checkpoint
+is written, or the photos are checked; 2: something that you can mend, said in words; 3: the accuracy is below --min_accuracy;
+130 and 143: stopped by Ctrl-C and by the system. However it was stopped, the same command goes on from there."""
 
 import logging
 import sys
@@ -26,7 +25,7 @@ log = logging.getLogger(f"{logs.NAME}.train")
 
 
 def train(settings: Settings, output: Path) -> Run:
-    """The whole recipe: what `MODES` says of the mode that the settings come to."""
+    """The whole recipe: the stages of the mode, one after the other."""
     run = prepare(settings, output)
     for stage in MODES[run.config.mode]:
         stage(run)
@@ -46,11 +45,11 @@ def main(arguments: List[str]) -> int:
         if ignored:
             log.warning("Ignored arguments: %s", " ".join(ignored))
         run = train(settings, output)
-        if run.accuracy() < settings.min_accuracy:
+        if run.accuracy() < run.config.min_accuracy:
             log.error(
                 "The validation accuracy %.4f is below --min_accuracy=%g. All files are written.",
                 run.accuracy(),
-                settings.min_accuracy,
+                run.config.min_accuracy,
             )
             return 3
     except UserError as error:

@@ -1,8 +1,7 @@
 """What a run is told, and what that comes to.
 
-`Settings` is what was typed. `mode` makes one word of it, `DEFAULTS` has the hyper-parameters of each kind of training, and
-`resolve` puts them together into a `Config`, in which nothing is left open. stages.py says what each mode does.
-"""
+`Settings` is what was typed. `mode` makes one word of it. `DEFAULTS` has the hyper-parameters of each kind of training, each
+with its reason. `resolve` makes a `Config` of both, in which nothing is left open. stages.py says what each mode does."""
 
 import logging
 import sys
@@ -19,28 +18,28 @@ from .training.loop import Plan
 
 log = logging.getLogger(__name__)
 
-# The hyper-parameters of each kind of training. Ranges of random changes to photos stand with these changes, in views.py,
-# lessons.py and distill.py.
+# The hyper-parameters of each kind of training. The ranges of random augmentation stand with the augmentation: data/augment.py,
+# training/distill_targets.py, training/distill.py.
 DEFAULTS: Dict[str, Dict[str, Any]] = {
-    # The classifier alone, on features that stay as they are: convex, so it may learn fast and long.
+    # The classifier alone, on frozen features. The problem is convex, so a high rate and many epochs do no harm.
     "head": {
         "epochs": 60,
         "lr": 0.001,
         "batch_size": 64,
-        # Strong: there are fewer photos than weights.
+        # Strong, because there are fewer photos than weights.
         "weight_decay": 6e-3,
         "warmup": 0.1,
         "label_smoothing": 0.1,
         "patience": 10,
-        # Few photos are seen more often than many: so many views in all, and at most so many of each.
+        # Augmented views: few photos get more of them than many. total_views is for all photos, views the most for each.
         "total_views": 1000,
         "views": 10,
-        # Cross-validation. Its classifier is the same, found in another way; with this penalty, its logits are those of the
-        # training above: on 143 real validation photos they correlate by 0.998, slope 1.03.
+        # Cross-validation solves the same problem by L-BFGS. With this penalty, its logits agree with those of the training
+        # above: on 143 real validation photos the correlation is 0.998, the slope 1.03.
         "folds": 5,
         "fold_penalty": 2e-2,
     },
-    # The last blocks, or all, of a network that has seen photos: small steps, so that it does not forget them.
+    # The last blocks of a pretrained network, or all. A low rate keeps what it has learned.
     "finetune": {
         "epochs": 10,
         "lr": 0.0001,
@@ -50,7 +49,7 @@ DEFAULTS: Dict[str, Dict[str, Any]] = {
         "label_smoothing": 0.1,
         "patience": 10,
     },
-    # A network from random numbers: small enough to learn the drawings in under a minute.
+    # A network from random weights, small enough to learn the drawings in under a minute.
     "scratch": {
         "epochs": 15,
         "lr": 0.01,
@@ -62,24 +61,24 @@ DEFAULTS: Dict[str, Dict[str, Any]] = {
         "image_size": 64,
         "width": 0.25,
     },
-    # A small network that a large one teaches: under 200 kB when compact.
+    # A small network that a large one teaches. With these sizes it takes less than 200 kB in 8 bits.
     "distill": {
         "epochs": 28,
         "lr": 0.003,
         "batch_size": 64,
         "weight_decay": 0.02,
         "warmup": 0.05,
-        # It learns confidences, not labels, and keeps its last epoch.
+        # Its targets are the teacher's confidences, not labels.
         "label_smoothing": 0.0,
         "image_size": 128,
         "width": 0.25,
         "last": 384,
-        # Views of each photo that the large network is asked about, at most, and bytes of them in memory, about.
+        # Views of each photo that the teacher labels, at most, and about how many bytes all views may take in memory.
         "views": 30,
         "view_bytes": 1_550_000_000,
-        # Weight of the confidences in the loss, beside that of the features, 1.
+        # Weight of the confidences in the loss; that of the features is 1.
         "soft_weight": 1.0,
-        # For this share of the epochs, pictures have this share of their side: half the time, little lost.
+        # The first 80 % of the epochs use pictures with 75 % of the side: half the time, hardly a difference in accuracy.
         "early_epochs": 0.8,
         "early_size": 0.75,
     },
@@ -210,9 +209,9 @@ class Settings:
     aim_repo: str = setting("", "Aim repository to record the run in, where the package aim is installed")
 
 
-# What `resolve` chooses where it is "auto", but for the views: these depend on the number of photos.
+# What `resolve` chooses where it is "auto". The number of views is chosen later, when the photos are counted.
 AUTO = ("image_size", "width", "last", "epochs", "lr", "workers")
-# What does not belong to the result: the places on this machine, and how much of the machine is used.
+# Settings that do not change the result, so a checkpoint does not record them: paths, and how much of the machine is used.
 LOCAL = (
     *("output_path", "data_url", "pretrain_url", "teacher_url", "device_target", "workers", "cache_dir", "aim_repo"),
     *("download", "check", "min_accuracy", "language"),
@@ -220,11 +219,11 @@ LOCAL = (
 
 
 def mode(settings: Settings) -> str:
-    """What the run is to do, in one word; stages.MODES has the steps of each.
+    """What the run is to do, in one word. stages.MODES has the steps of each.
 
-    "check_files" and "check": only look at the photos, without a network and with one. "head": train the classifier.
-    "finetune": and then blocks of the network. "scratch": train all of a network from random numbers. "distill": train the
-    classifier of a large network, which then teaches a small one."""
+    "head": train the classifier alone. "finetune": train the classifier, then the last blocks of the network with it.
+    "scratch": train a whole network from random weights. "distill": train the classifier of a large network, which then teaches
+    a small one. "check": only look at the photos, with the network's help. "check_files": the same without a network."""
     scratch = settings.pretrain_url == "random" and not settings.teacher_url
     if settings.check:
         return "check_files" if scratch else "check"
@@ -235,12 +234,13 @@ def mode(settings: Settings) -> str:
 
 @dataclass(frozen=True)
 class Config:
-    """All that decides how a run goes.
+    """Everything that a run depends on, resolved.
 
-    architecture, preprocessing: of the network that it begins with. student, student_preprocessing: of the small network, in
-    mode "distill" alone another one. head, training: how the classifier is trained, and then the network, where it is.
-    unfreeze: blocks that are trained. views, total_views: of each photo for the classifier, and of all. recorded: what the
-    checkpoint says of the settings, with "views" left to fill in. The rest is as in `Settings` and `DEFAULTS`."""
+    architecture, preprocessing: of the network at the start. student, student_preprocessing: of the small network; the same but
+    in mode "distill". head: hyper-parameters of the classifier's training. training: those of the network's training, where
+    there is one. unfreeze: number of blocks to train, from the last. views: of each photo for the classifier, at most;
+    total_views: of all photos. recorded: what the checkpoint says of the settings; Run.recorded adds the number of views. The
+    rest is as in `Settings` and `DEFAULTS`."""
 
     mode: str
     architecture: Architecture
@@ -274,7 +274,8 @@ class Config:
 
 
 def resolve(settings: Settings, weights: Optional[PretrainedWeights]) -> Config:
-    """weights: to begin with, a teacher's among them; None: random numbers."""
+    """weights: those that the run starts from, or those of the teacher; None: random weights. A check is resolved as the
+    training that the same settings would start."""
     kind = mode(replace(settings, check=False))
     head = DEFAULTS["head"]
     training = DEFAULTS["finetune"] if kind == "head" else DEFAULTS[kind]

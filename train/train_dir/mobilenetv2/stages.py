@@ -52,11 +52,11 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Run:
-    """What is known so far. `prepare` sets all but what names another stage.
+    """What is known so far. Fields without a note are set by `prepare`.
 
-    output: folder of the results. data: the photos that can be used. groups: i64 [N] of the training photos; copies have one
-    number. decoded: pixels of some photos. head: the classifier that came with the weights. independent: these were not made by
-    this program, so they have not learned from these photos. network, preprocessing: as trained so far. origin: where its
+    output: folder of the results. data: the photos that can be used. groups: i64 [N] of the training photos; copies have the
+    same number. decoded: pixels of some photos. head: the classifier that came with the weights. independent: the weights are
+    not of this program, so they have not seen these photos. network, preprocessing: as trained so far. origin: where the
     weights come from. views: of each photo for the classifier; 0 until the photos are counted."""
 
     config: Config
@@ -74,28 +74,36 @@ class Run:
     network: MobileNetV2 = field(init=False)
     preprocessing: Preprocessing = field(init=False)
     origin: Dict[str, Any] = field(init=False)
-    features: FeatureSets = field(init=False)  # by extract_features
-    history: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)  # by each training: its rows
-    held_out: CrossValidation = field(init=False)  # by cross_validate
-    changed: bool = False  # by finetune, distill and quantize: the features are of another network
-    comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)  # by distill: "teacher" and "student"
-    packed: Optional[Dict[str, np.ndarray]] = None  # by quantize: what the file is to hold of the network
-    answers: Dict[str, np.ndarray] = field(default_factory=dict)  # by evaluate: logits f32 [N, C] of "train" and "val"
-    evaluation: Evaluation = field(init=False)  # by evaluate
+    # By extract_features.
+    features: FeatureSets = field(init=False)
+    # By each training: a row for each epoch.
+    history: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
+    # By cross_validate.
+    held_out: CrossValidation = field(init=False)
+    # By finetune, distill and quantize: the network is not the one that the features are of.
+    changed: bool = False
+    # By distill: "teacher" and "student" in figures.
+    comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)
+    # By quantize: what the checkpoint holds in place of the network's parameters.
+    packed: Optional[Dict[str, np.ndarray]] = None
+    # By evaluate: logits f32 [N, C] of the photos in "train" and "val".
+    answers: Dict[str, np.ndarray] = field(default_factory=dict)
+    evaluation: Evaluation = field(init=False)
 
     def recorded(self) -> Dict[str, Any]:
-        """What a checkpoint says of the settings."""
+        """The settings, as the checkpoint records them."""
         return {**self.config.recorded, **({"views": self.views} if self.views else {})}
 
     def accuracy(self) -> float:
-        """Of the validation photos, 0-1; 1 where nothing was trained."""
+        """Validation accuracy, 0-1; 1 where nothing was trained."""
         return self.evaluation.metrics["val"]["accuracy"] if self.answers else 1.0
 
 
 def prepare(settings: Settings, output: Path) -> Run:
-    """Needs the command line. Leaves photos that are read and checked, and a network with its weights.
+    """Needs the command line. Leaves the photos, read and checked, and the network with its weights.
 
-    Raises UserError with all that is wrong with photos and weights; the findings are then written, too."""
+    Raises UserError that lists everything that is wrong with photos and weights. The findings are then in check.json, too.
+    """
     watch = Stopwatch("read", "features", "head", "finetune", "distill", "evidence")
     device.select_device(settings.device_target, settings.seed)
     with watch("read"):
@@ -113,7 +121,8 @@ def prepare(settings: Settings, output: Path) -> Run:
     log.info("Photos to train: %s; to validate: %s.", data.counts("train"), data.counts("val"))
     aim = config.aim_repo if distributed.is_main() and not settings.check else ""
     run.tracker = Tracker(aim, run.recorded())
-    run.network, run.preprocessing = MobileNetV2(config.architecture, len(data.classes)), config.preprocessing
+    run.network = MobileNetV2(config.architecture, len(data.classes))
+    run.preprocessing = config.preprocessing
     run.origin = {"weights": "random numbers"}
     if start:
         taken = pretrained.load_pretrained(run.network, start, data.classes)
@@ -125,7 +134,7 @@ def prepare(settings: Settings, output: Path) -> Run:
 
 
 def extract_features(run: Run) -> None:
-    """Needs network and photos. Leaves features of all photos, several views of those to train on."""
+    """Needs the network and the photos. Leaves the features of all photos, several views of each training photo."""
     with run.watch("features"):
         compute = partial(
             compute_features, run.network, decoded=run.decoded, cache=run.cache, workers=run.config.workers
@@ -137,7 +146,7 @@ def extract_features(run: Run) -> None:
 
 
 def train_head(run: Run) -> None:
-    """Needs features. Leaves the network's classifier trained on them."""
+    """Needs the features. Leaves the network's classifier trained on them."""
     with run.watch("head"):
         run.history["head"] = train_classifier(
             run.network.classifier,
@@ -152,7 +161,7 @@ def train_head(run: Run) -> None:
 
 
 def cross_validate(run: Run) -> None:
-    """Needs features. Leaves what classifiers say of photos that they did not learn from, and findings about labels."""
+    """Needs the features. Leaves out-of-fold logits, the outlier detector, and findings about doubtful labels."""
     with run.watch("evidence"):
         run.held_out = _held_out(run, run.head, run.independent)
         suspects: List[Finding] = []
@@ -166,18 +175,15 @@ def cross_validate(run: Run) -> None:
 
 
 def finish_check(run: Run) -> None:
-    """Needs findings. Leaves a word about them."""
-    said = "All findings" if run.findings else "Nothing was found"
-    log.info("%s, see %s.", said, run.output / "report.html")
+    """Needs the findings. Leaves a line in the log that says where they are."""
+    log.info("%s, see %s.", "All findings" if run.findings else "Nothing was found", run.output / "report.html")
 
 
 def finetune(run: Run) -> None:
-    """Needs the network. Leaves its last blocks trained with its classifier, or all of it."""
+    """Needs the network. Leaves its last blocks, or all, trained together with its classifier."""
     config = run.config
     with run.watch("finetune"):
-        states = resume.CheckpointManager(
-            run.output, resume.run_fingerprint(config.mode, run.recorded(), run.data, run.network)
-        )
+        states = _states(run)
         run.history["finetune"] = finetune_network(
             run.network,
             run.data,
@@ -194,20 +200,16 @@ def finetune(run: Run) -> None:
 
 
 def distill(run: Run) -> None:
-    """Needs the network with a trained classifier. Leaves a small network that it has taught in its place."""
+    """Needs the network with a trained classifier, the teacher. Leaves the small network that it taught in its place."""
     config = run.config
     with run.watch("distill"):
         result = score_answers(classify(run.network.classifier, run.features.val.pooled[:, 0]), run.data.labels("val"))
         run.comparison["teacher"] = _benchmarked(run, result)
         teacher = Teacher(run.network, run.preprocessing)
-        states = resume.CheckpointManager(
-            run.output, resume.run_fingerprint(config.mode, run.recorded(), run.data, run.network)
-        )
+        states = _states(run)
         run.origin = {"weights": "random numbers", "teacher": run.origin}
-        run.network, run.preprocessing = (
-            MobileNetV2(config.student, len(run.data.classes)),
-            config.student_preprocessing,
-        )
+        run.network = MobileNetV2(config.student, len(run.data.classes))
+        run.preprocessing = config.student_preprocessing
         run.history["distill"] = distill_network(
             run.network,
             teacher,
@@ -225,7 +227,7 @@ def distill(run: Run) -> None:
 
 
 def quantize(run: Run) -> None:
-    """With --compact only: needs the network; leaves its weights rounded to 8 bits, and what goes into the file."""
+    """With --compact only. Needs the network. Leaves its weights rounded to 8 bits, and the arrays for the checkpoint."""
     if not run.config.compact:
         return
     right, run.packed = [], quantization.quantize_network(run.network)
@@ -244,16 +246,16 @@ def quantize(run: Run) -> None:
 
 
 def evaluate(run: Run) -> None:
-    """Needs the network in its last state. Leaves its answers, and what they are worth."""
+    """Needs the network, fully trained. Leaves its answers for all photos, and the metrics of these answers."""
     if run.changed:
         with run.watch("evidence"):
             compute = partial(pool_features, run.network, preprocessing=run.preprocessing, workers=run.config.workers)
             run.features = FeatureSets(*(compute(run.data.split(split)) for split in ("train", "val", NEITHER)))
             run.held_out = _held_out(run, None, False)
-    if run.packed:  # there is no room for it in the file
+    if run.packed:  # a compact file has no room for the detector
         run.held_out = replace(run.held_out, detector=None, scores={})
-    for split, known in (("train", run.features.train), ("val", run.features.val)):
-        run.answers[split] = classify(run.network.classifier, known.pooled[:, 0])
+    for split, features in (("train", run.features.train), ("val", run.features.val)):
+        run.answers[split] = classify(run.network.classifier, features.pooled[:, 0])
     labels = {split: run.data.labels(split) for split in run.answers}
     if run.comparison:
         result = score_answers(run.answers["val"], labels["val"])
@@ -262,7 +264,7 @@ def evaluate(run: Run) -> None:
 
 
 def save(run: Run) -> None:
-    """Needs everything. Leaves the files of README.md in the output folder, the checkpoint first."""
+    """Needs everything. Leaves the checkpoint in the output folder, then the other files that docs/training.md lists."""
     if not distributed.is_main():
         return
     file, evaluation, detector = run.output / "mobilenetv2.ckpt", run.evaluation, run.held_out.detector
@@ -307,8 +309,7 @@ MODES: Dict[str, Tuple[Callable[[Run], None], ...]] = {
 
 
 def _report_findings(run: Run, new: List[Finding]) -> None:
-    """Write all findings so far: there is more to come only if none of the new ones stops the run. Raises UserError if one
-    does."""
+    """Write all findings so far, then act on the new ones. Raises UserError if one of these stops the run."""
     if distributed.is_main():
         with suppress(OSError):
             (run.output / "report.html").unlink()  # of an earlier run
@@ -319,8 +320,14 @@ def _report_findings(run: Run, new: List[Finding]) -> None:
     act_on_findings(new, bad_files=run.config.bad_files, leaks=run.config.leaks)
 
 
+def _states(run: Run) -> resume.CheckpointManager:
+    """Where the training of the network finds its state again if it is stopped."""
+    run_fingerprint = resume.run_fingerprint(run.config.mode, run.recorded(), run.data, run.network)
+    return resume.CheckpointManager(run.output, run_fingerprint)
+
+
 def _held_out(run: Run, head: Optional[Head], independent: bool) -> CrossValidation:
-    """head: of the weights, where the features are of their backbone."""
+    """head: the classifier that came with the weights, if the features are of their backbone; else None."""
     config = run.config
     return cross_validate_features(
         run.features,
@@ -337,7 +344,7 @@ def _held_out(run: Run, head: Optional[Head], independent: bool) -> CrossValidat
 
 
 def _benchmarked(run: Run, result: Dict[str, Any]) -> Dict[str, Any]:
-    """The network in figures. result: `summary` of its answers to the validation photos."""
+    """The network in figures. result: `score_answers` of the validation photos."""
     arrays, parameters = run.packed or state_dict(run.network), run.network.trainable_params()
     return benchmark_network(
         feature_maps(run.network),
@@ -349,9 +356,9 @@ def _benchmarked(run: Run, result: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _write_thumbnails(run: Run, side: int) -> Dict[str, Any]:
-    """Of the photos that the checkpoint keeps as references; returns what the page needs to find them, or nothing.
+    """Thumbnails of the photos that the checkpoint keeps as references. Returns what the page needs to find them, or nothing.
 
-    side: in pixels, or 0 for none.
+    side: in pixels; 0: none are written.
     """
     file, photos = run.output / f"mobilenetv2{thumbnails.SUFFIX}", run.data.split("train")
     kept = [photos[index] for index in reference_indices(len(photos), run.config.seed)]
