@@ -179,7 +179,7 @@ class Pictures:
 
     def __init__(self) -> None:
         self.seeds = picture_seeds()
-        self._looks: deque = deque(maxlen=8)
+        self._stats: deque = deque(maxlen=8)
 
     def __call__(self, original: bytes, data: bytes, number: int) -> str:
         try:
@@ -189,13 +189,13 @@ class Pictures:
         assert array.shape == (3, 32, 32) and array.dtype == np.float32 and np.isfinite(array).all()
         assert min(read_header(data)[1:]) > 0
         if number % 4 == 0:
-            look = image_stats.measure_image(data, decode(data, 32))
-            assert np.isfinite(look[4:]).all() and image_stats.ImageStats.from_bytes(look.to_bytes())[1:] == look[1:]
+            stats = image_stats.measure_image(data, decode(data, 32))
+            assert np.isfinite(stats[4:]).all() and image_stats.ImageStats.from_bytes(stats.to_bytes())[1:] == stats[1:]
             assert np.isfinite(augmented_views(data, SMALL, 0, [0, 1])).all()
             assert ImageOps.fit(decode(data, 64), (64, 64)).size == (64, 64)
-            self._looks.append(look)
-            copy_search.find_near_duplicates([look.thumbnail for look in self._looks])
-            shortcuts.measure_shortcuts("ab", np.arange(len(self._looks)) % 2, self._looks)
+            self._stats.append(stats)
+            copy_search.find_near_duplicates([stats.thumbnail for stats in self._stats])
+            shortcuts.measure_shortcuts("ab", np.arange(len(self._stats)) % 2, self._stats)
         return "pixels"
 
 

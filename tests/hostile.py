@@ -3,11 +3,14 @@
 import io
 import json
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 from typing import Dict, List, Tuple
 
 import numpy as np
+from conftest import ROOT
 from mindspore.train.checkpoint_pb2 import Checkpoint
 from PIL import Image
 
@@ -189,3 +192,27 @@ def encoded_array(array: np.ndarray) -> bytes:
     stream = io.BytesIO()
     np.save(stream, array)
     return stream.getvalue()
+
+
+HEAD = """
+import resource, sys
+sys.path[:0] = [{tests!r}, {package!r}]
+import hostile
+from mobilenetv2.data import image_stats
+from mobilenetv2.data.image import decode
+from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.model import checkpoint
+from mobilenetv2.model.pretrained import read_pretrained
+from mobilenetv2.runtime.errors import UserError
+from pathlib import Path
+"""
+
+
+def in_a_process(code: str, seconds: int) -> str:
+    """The output of a program; fails where it fails or takes longer."""
+    paths = {"tests": str(ROOT / "tests"), "package": str(ROOT / "train" / "train_dir")}
+    done = subprocess.run(
+        [sys.executable, "-c", HEAD.format(**paths) + code], capture_output=True, text=True, timeout=seconds
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -1,0 +1,171 @@
+"""Every problem of a data set is found before epoch 1, in one report, by file name; nothing is changed."""
+
+import os
+import shutil
+
+import pytest
+from conftest import SHARED, needs_shared
+from folders import clean, fill
+
+from mobilenetv2.checks.data_check import act_on_findings, check_photos
+from mobilenetv2.data import dataset
+from mobilenetv2.data.cache import PhotoCache
+from mobilenetv2.data.image import Preprocessing
+from mobilenetv2.runtime.errors import UserError
+
+
+def checked(root, bad_files="stop", tmp=None):
+    found = check_photos(
+        dataset.scan_folder(str(root), 0), Preprocessing(32), PhotoCache(str(tmp or root.parent / "cache")), 2
+    )
+    act_on_findings(found.data.findings, bad_files=bad_files, leaks="stop")
+    return found.data
+
+
+def snapshot(root):
+    return {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in root.rglob("*") if file.is_file()}
+
+
+def test_train_and_val_folders(tmp_path):
+    data = checked(clean(tmp_path / "photos"))
+    assert data.classes == ("cat", "dog") and not data.findings
+    assert data.counts("train") == data.counts("val") == {"cat": 3, "dog": 3}
+    assert data.labels("val").tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_every_defect_in_one_report(tmp_path):
+    root = clean(tmp_path / "photos")
+    (root / "train/cat/empty.jpg").touch()
+    (root / "train/cat/text.jpg").write_text("not a picture")
+    (root / "train/dog/pointer.png").write_text("version https://git-lfs.github.com/spec/v1\n")
+    whole = (root / "train/dog/0.png").read_bytes()
+    (root / "train/dog/cut.png").write_bytes(whole[: len(whole) // 2])
+    (root / "val/dog/phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 30)
+    fill(root, "train/only_here/1.png", "train/only_here/2.png", "val/lizard/1.png", colour=1)
+    (root / "train/.ipynb_checkpoints").mkdir()
+    (root / "train/cat/.DS_Store").touch()
+    (root / "train/cat/notes.txt").touch()
+    (root / "train/cat/more").mkdir()
+    (root / "val/readme.md").touch()
+    fill(root, "train/dog/new.png", colour=7)
+    (root / "train/dog/new.png").rename(root / "train/dog/named_wrongly.jpg")
+    (root / "train/bird").mkdir()
+    (root / "val/bird").mkdir()
+    before = snapshot(root)
+    data = dataset.scan_folder(str(root), 0)
+    with pytest.raises(UserError) as caught:
+        checked(root)
+    lines = str(caught.value).split("\n  ")
+    assert lines[0] == "the data set has 9 problems; mend them; or leave out what cannot be read with --bad_files skip:"
+    assert [line.split(":")[0] for line in lines[1:]] == [
+        "train/lizard",
+        "val/only_here",
+        "train/cat/empty.jpg",
+        "train/cat/text.jpg",
+        "train/dog/cut.png",
+        "train/dog/pointer.png",
+        "val/dog/phone.heic",
+        "train/bird",
+        "val/bird",
+    ]
+    for line, words in zip(
+        lines[1:],
+        [
+            "only in val/",
+            "only in train/",
+            "empty",
+            "not a picture",
+            "cut off",
+            "Git LFS",
+            "HEIC",
+            "no readable photos",
+            "no readable photos",
+        ],
+    ):
+        assert words in line
+    notes = {finding.name: finding.text for finding in data.findings if finding.kind == "note"}
+    assert notes == {
+        "train/.ipynb_checkpoints": "hidden, ignored",
+        "train/cat/.DS_Store": "hidden, ignored",
+        "train/cat/more": "a folder inside a class folder, ignored with all that is in it",
+        "train/cat/notes.txt": "not the name of a picture file, ignored",
+        "val/readme.md": "a file outside the class folders, ignored",
+    }
+    assert snapshot(root) == before
+
+
+def test_skip_leaves_out_what_cannot_be_read(tmp_path, caplog):
+    root = clean(tmp_path / "photos")
+    (root / "train/cat/text.jpg").write_text("not a picture")
+    fill(root, "train/dog/new.png", colour=7)
+    (root / "train/dog/new.png").rename(root / "train/dog/named_wrongly.jpg")
+    data = checked(root, "skip")
+    assert data.counts("train") == {"cat": 3, "dog": 4}
+    assert [finding.name for finding in data.findings] == ["train/cat/text.jpg", "train/dog/named_wrongly.jpg"]
+    assert "a PNG picture in spite of its name" in data.findings[1].text
+
+
+def test_skipping_must_leave_enough(tmp_path):
+    root = clean(tmp_path / "photos")
+    for n in (0, 1):
+        (root / f"train/cat/{n}.png").write_text("not a picture")
+    with pytest.raises(UserError, match="train/cat: 1 readable photo, at least 2 needed"):
+        checked(root, "skip")
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda root: None, "no such folder of photos"),
+        (lambda root: root.write_text("x"), "a file, where a folder of photos is expected"),
+        (lambda root: root.mkdir(), "found none; two or more are needed"),
+        (
+            lambda root: fill(root, "train/cat/1.png", "train/cat/2.png", "val/cat/3.png"),
+            "found cat; two or more are needed",
+        ),
+    ],
+)
+def test_hopeless_folders(tmp_path, make, words):
+    make(tmp_path / "photos")
+    with pytest.raises(UserError, match=words):
+        checked(tmp_path / "photos")
+
+
+def test_photo_changed_during_the_run(tmp_path):
+    data = checked(clean(tmp_path / "photos"))
+    photo = data.split("train")[0]
+    fill(photo.file.parent, photo.file.name, colour=77)
+    with pytest.raises(UserError, match=r"train/cat/0\.png: the file was changed during the run"):
+        photo.read()
+
+
+@needs_shared
+def test_odd_files_in_a_class_folder(tmp_path):
+    root = clean(tmp_path / "photos")
+    for file in (SHARED / "odd").iterdir():
+        shutil.copy(file, root / "train" / "cat")
+    data = checked(root, "skip")
+    assert data.counts("train") == {"cat": 3 + 22, "dog": 3}
+    kinds = [finding.kind for finding in data.findings]
+    assert kinds.count("bad") == 8
+    named = {finding.name.split("/")[-1] for finding in data.findings if "in spite of its name" in finding.text}
+    assert {"elvin4ik_croissant.jpg", "patrycjaoosthuizen_croissants.png", "bazza13320_dog2.jpg"} <= named
+    assert "caltamura1_dog16.jpg" not in named  # MPO: a JPEG with a second one behind it
+
+
+def test_class_with_one_photo_cannot_be_split(tmp_path):
+    fill(tmp_path / "p", "a/1.png", "a/2.png", "a/3.png", "b/1.png")
+    with pytest.raises(UserError, match=r"(?m)^  b: 1 readable photo for train, at least 2 needed$"):
+        checked(tmp_path / "p")
+
+
+def test_name_that_is_not_utf8(tmp_path):
+    root = clean(tmp_path / "photos")
+    shutil.copy(root / "train/cat/0.png", os.fsdecode(bytes(root / "train/cat") + b"/\xff.png"))
+    os.mkdir(os.fsdecode(bytes(root / "train") + b"/\xfe"))
+    with pytest.raises(UserError) as caught:
+        checked(root)
+    assert r"train/cat/\udcff.png: its name is not valid UTF-8, or has control characters; rename it" in str(
+        caught.value
+    )
+    assert r"train/\udcfe: its name is not valid UTF-8, or has control characters; rename it" in str(caught.value)

@@ -1,0 +1,18 @@
+"""What is measured of a picture."""
+
+import hashlib
+
+import numpy as np
+
+from mobilenetv2.data import image_stats
+from mobilenetv2.data.cache import PhotoCache
+from mobilenetv2.data.decoded import DecodedPhotos
+from mobilenetv2.data.image import Preprocessing
+
+
+def test_stats_are_the_same_from_the_cache(drawings, tmp_path):
+    data = (drawings / "train" / "dog" / "dog_000.jpg").read_bytes()
+    digest, store = hashlib.sha256(data).hexdigest(), PhotoCache(str(tmp_path))
+    first, second = (image_stats.cached_stats(data, digest, DecodedPhotos(Preprocessing(64)), store) for _ in range(2))
+    assert first[1:] == second[1:] and np.array_equal(first.thumbnail, second.thumbnail)
+    assert (first.format, first.width, first.height) == ("JPEG", 192, 192)

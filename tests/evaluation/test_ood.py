@@ -1,0 +1,118 @@
+""" "Neither": known answers, and what is promised on real photos."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import needs_shared
+from points import assign_folds, clouds, fit_detector
+
+from mobilenetv2.evaluation.ood import OutlierDetector, outlier_directions
+
+
+def test_neither_from_features_alone():
+    random = np.random.default_rng(2)
+    inputs, labels = clouds(random, 80, 0.12)
+    known, strange = clouds(random, 40, 0.12)[0][:, 0], random.normal(1, 0.35, (40, 40)).astype(np.float32)
+    fold = assign_folds(labels, np.arange(160), 0)
+    model = fit_detector(inputs[:, 0], labels, fold, outlier_directions(inputs[:, 0]))[0]
+    assert model.rejects(known).mean() <= 0.075 and model.rejects(strange).all()
+    again = OutlierDetector.from_tensors(model.tensors(), 40, 2)
+    assert np.array_equal(again.score(known), model.score(known)) and again.threshold == pytest.approx(model.threshold)
+    sharper = fit_detector(inputs[:, 0], labels, fold, outlier_directions(inputs[:, 0]), strange[:20])[0]
+    assert "neither.strangers" in sharper.tensors() and "neither.strangers" not in model.tensors()
+    assert (OutlierDetector.from_tensors(sharper.tensors(), 40, 2).score(strange[20:]) > sharper.threshold).all()
+
+
+def test_neither_refuses_the_stated_share_of_held_out_photos():
+    inputs, labels = clouds(np.random.default_rng(3), 300, 0.5)
+    fold = assign_folds(labels, np.arange(600), 0)
+    fresh = clouds(np.random.default_rng(4), 2000, 0.5)[0][:, 0]
+    for share in (0.02, 0.1):
+        model = fit_detector(inputs[:, 0], labels, fold, outlier_directions(inputs[:, 0]), rejection_rate=share)[0]
+        assert 0.1 * share < model.rejects(fresh).mean() < 1.5 * share  # fewer: the folds have fewer references
+
+
+def test_the_baseline_differs_from_class_to_class():
+    """Photos of the first class are less alike; a picture half-way out of the second is refused all the same."""
+    random = np.random.default_rng(7)
+    centres = np.zeros((2, 40))
+    centres[[0, 1], [0, 1]] = 1
+    spread = np.repeat([0.25, 0.02], 100)
+    labels = np.repeat(np.int32([0, 1]), 100)
+    photos = (centres[labels] + spread[:, None] * random.normal(size=(200, 40))).astype(np.float32)
+    model = fit_detector(photos, labels, assign_folds(labels, np.arange(200), 0), outlier_directions(photos))[0]
+    assert model.class_baseline[0] > model.class_baseline[1] + 0.1
+    out = (centres[1] + 0.15 * random.normal(size=(50, 40))).astype(np.float32)
+    assert model.rejects(out).mean() > 0.9
+    same_for_all = replace(model, class_baseline=np.full(2, model.class_baseline.mean(), np.float32))
+    assert same_for_all.score(out).max() < model.score(out).max()
+
+
+@pytest.mark.parametrize(
+    "break_it, said",
+    [
+        (lambda tensors: tensors.pop("neither.centre"), "neither.centre is missing"),
+        (lambda tensors: tensors.update({"neither.centre": np.zeros(3, np.float32)}), "do not fit together"),
+        (lambda tensors: tensors.update({"neither.numbers": np.float32([0, 1])}), "do not fit together"),
+        (lambda tensors: tensors["neither.labels"].fill(2), "do not fit together"),
+        (lambda tensors: tensors.update({"neither.numbers": np.float32([1, np.nan])}), "not finite"),
+    ],
+)
+def test_neither_tensors_that_do_not_fit(break_it, said):
+    inputs, labels = clouds(np.random.default_rng(5), 10)
+    tensors = fit_detector(inputs[:, 0], labels, np.arange(20) % 5, outlier_directions(inputs[:, 0]))[0].tensors()
+    break_it(tensors)
+    with pytest.raises(ValueError, match=said):
+        OutlierDetector.from_tensors(tensors, inputs.shape[-1], 2)
+
+
+def test_neither_with_a_handful_of_photos():
+    inputs, labels = clouds(np.random.default_rng(6), 2)
+    model = fit_detector(inputs[:, 0], labels, assign_folds(labels, np.arange(4), 0), outlier_directions(inputs[:, 0]))[
+        0
+    ]
+    assert np.isfinite(model.score(inputs[:, 0])).all() and not model.rejects(inputs[:, 0]).any()
+
+
+def auroc(known: np.ndarray, strange: np.ndarray) -> float:
+    """How often the score of an outlier is above that of a known photo."""
+    return float((strange[:, None] > known[None]).mean())
+
+
+@needs_shared
+@pytest.mark.parametrize("seed", range(3))
+def test_neither_on_real_photos(real, seed):
+    photos, val, outliers = (real.center[name] for name in ("train", "val", "outliers"))
+    fold = assign_folds(real.labels, np.arange(len(real.labels)), seed)
+    model = fit_detector(photos, real.labels, fold, outlier_directions(photos, real.classifier))[0]
+    assert auroc(model.score(val), model.score(outliers)) >= 0.94
+    assert model.rejects(val).mean() <= 0.03
+    assert model.rejects(outliers).mean() > 0.35
+    assert sum(tensor.nbytes for tensor in model.tensors().values()) < 3 * 2**20
+
+
+@needs_shared
+def test_neither_without_the_many_classes_of_the_weights(real):
+    photos, val, outliers = (real.center[name] for name in ("train", "val", "outliers"))
+    fold = assign_folds(real.labels, np.arange(len(real.labels)), 0)
+    model = fit_detector(photos, real.labels, fold, outlier_directions(photos))[0]
+    assert auroc(model.score(val), model.score(outliers)) >= 0.88
+    assert model.rejects(val).mean() <= 0.03
+
+
+@needs_shared
+def test_a_folder_of_outliers_sharpens(real):
+    photos, val, outliers = (real.center[name] for name in ("train", "val", "outliers"))
+    known = outlier_directions(photos, real.classifier)
+    fold = assign_folds(real.labels, np.arange(len(real.labels)), 0)
+    alone, sharper = [], []
+    plain = fit_detector(photos, real.labels, fold, known)[0]
+    for seed in range(10):
+        order = np.random.default_rng(seed).permutation(len(outliers))
+        for seen, tested in ((order[:23], order[23:]), (order[23:], order[:23])):
+            model = fit_detector(photos, real.labels, fold, known, outliers[seen])[0]
+            sharper.append(auroc(model.score(val), model.score(outliers[tested])))
+            alone.append(auroc(plain.score(val), plain.score(outliers[tested])))
+    assert np.mean(sharper) > np.mean(alone) + 0.015
+    assert np.mean(sharper) >= 0.97

@@ -1,0 +1,314 @@
+"""report.html: what it says, that it harms nobody, and how it looks in a browser."""
+
+import io
+import re
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mobilenetv2.evaluation.calibration import Calibration, reliability
+from mobilenetv2.evaluation.ood import Rejections
+from mobilenetv2.report.content import Answer, Remark, Report
+from mobilenetv2.report.render import FINDINGS, render_page, write_page
+from mobilenetv2.report.texts import LANGUAGES
+from mobilenetv2.runtime.errors import UserError
+
+HOSTILE = ("<script>alert(1)</script>", '狗 & "犬" {{ 7 * 7 }}', "x' onerror='alert(2)\u202e")
+
+
+MANY = tuple(f"kind {number} 种类" * (1 + number % 3) for number in range(20))
+
+
+EMPTY = ("br", "hr", "img", "link", "meta", "wbr")  # have no end tag
+
+
+def picture(seed: int, side: int = 40) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8))
+
+
+def rows(count: int) -> List[Dict[str, Any]]:
+    """As `fit` makes them; epoch 1 was kept."""
+    return [
+        {
+            "epoch": epoch,
+            "loss": 0.9 / (epoch + 1),
+            "val": {"count": 40, "correct": 35 + (epoch == 1), "accuracy": (35 + (epoch == 1)) / 40, "loss": 0.31},
+            "step_ms": 2.0,
+            "kept": epoch == 1,
+        }
+        for epoch in range(count)
+    ]
+
+
+def content(classes: Tuple[str, ...] = HOSTILE) -> Report:
+    """A report with everything in it, of any number of classes."""
+    count = len(classes)
+    random = np.random.default_rng(0)
+    val = np.diag(np.full(count, 12))
+    val[0, 1] = 2
+    labels = np.arange(60, dtype=np.int32) % count
+    logits = random.normal(0, 1, (60, count)).astype(np.float32) + 3 * np.eye(count, dtype=np.float32)[labels]
+    scores = {
+        "train": np.linspace(-1, -0.5, 101),
+        "val": np.linspace(-1, -0.6, 40),
+        "outliers": np.linspace(-0.6, 0.2, 20),
+    }
+    kinds = ("conflict", "leak", "copy", "empty")
+    return Report(
+        classes=classes,
+        val=val,
+        held_out=np.diag(np.full(count, 50)),
+        history={"head": rows(6), "finetune": rows(2)},
+        comparison={
+            name: {"correct": 30, "count": 40, "accuracy": 0.75, "parameters": 165410 + number, "bytes": 9e6, "image_size": 128,
+                   "milliseconds": 3.94}
+            for number, name in enumerate(("teacher", "student"))
+        },
+        calibration=Calibration(0.731, reliability(logits, labels), reliability(logits, labels, 0.731)),
+        neither=Rejections(-0.508, {name: values.astype(np.float32) for name, values in scores.items()}),
+        answers=(
+            Answer(f"val/{classes[0]}/<b>1</b>.jpg", classes[0], classes[1], 0.876, picture(1), picture(2)),
+            Answer("val/b/2.jpg", classes[1], classes[1], 0.512, picture(3, 900)),
+        ),
+        findings=tuple(
+            Remark(kinds[index % 4], (f"train/<i>{index}</i>.jpg", f"val/{index}\u0000.jpg"), f"a <u>copy</u> {index}",
+                   (picture(index), picture(index + 1)))
+            for index in range(FINDINGS + 7)
+        ),
+        settings={"epochs": 2, "lr": 0.0001, "workers": None, "data_url": "<photos>"},
+        versions={"python": "3.11.9", "mindspore": "2.7.0"},
+        device="CPU",
+        seconds={"read": 1.25, "finetune": 20.0, "elsewhere": 0.0},
+        memory=2371.4,
+        counts={"train": dict.fromkeys(classes, 50), "val": dict.fromkeys(classes, 14)},
+        fingerprint="9f86d081",
+        command="python train.py --data_url '<photos> & more'",
+    )  # fmt: skip
+
+
+class Page(HTMLParser):
+    """tags: start tags in order, checked to be nested well. text: all that is shown. attributes: (tag, name, value)."""
+
+    def __init__(self, source: str):
+        super().__init__()
+        self.tags, self.open, self.text, self.attributes = [], [], "", []
+        self.feed(source)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: List[Tuple[str, Any]]) -> None:
+        self.tags.append(tag)
+        self.text += " " * (tag in ("td", "th", "li"))
+        self.attributes += [(tag, *pair) for pair in attrs]
+        if tag not in EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: List[Tuple[str, Any]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in EMPTY:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+    def said(self) -> str:
+        """The text, all spaces alike."""
+        return " ".join(self.text.split())
+
+    def sections(self) -> List[str]:
+        return [value for tag, name, value in self.attributes if name == "id"]
+
+
+def test_numbers_are_there():
+    said = Page(render_page(content(), "en")).said()
+    for number in (
+        "36 of 38 validation photos right 82 % to 100 %",
+        "150 of 150 right out of fold above 97 %",
+        "17 of 20 strangers refused 62 % to 97 %",
+        "57 findings to look at",
+        "14 pictures in train and in val",
+        f"{HOSTILE[0]} is said to be {HOSTILE[1]} (2 times)",
+        "Epoch 1: 36 of 40 right, validation loss 0.310.",
+        "12 of 14 57–99 %",  # recall and precision of the first two classes
+        "Temperature 0.73",
+        "the line at -0.508",
+        "2 of 101 refused, 2.0 % (exact 95 % interval 0 % to 7 %)",
+        "0 of 40 refused, 0.0 % (exact 95 % interval 0 % to 9 %)",
+        "wrong 87.6 %",
+        "right 51.2 %",
+        "and 7 more in check.json",
+        "nothing to see 14",
+        "2371 MiB",
+        "fine-tuning, seconds 20.0",
+        "elsewhere, seconds 0.0",
+        "workers none",
+        "lr 0.0001",
+        "9f86d081",
+        "python train.py --data_url '<photos> & more'",
+    ):
+        assert number in said, number
+    chinese = Page(render_page(content(), "zh")).said()
+    for number in (
+        "36 / 38 验证照片答对",
+        "57 处发现值得查看",
+        f"把{HOSTILE[0]}说成{HOSTILE[1]}（2 次）",
+        "另有 7 处，见 check.json",
+    ):
+        assert number in chinese, number
+
+
+def test_both_languages_have_the_same_structure():
+    english, chinese = (Page(render_page(content(), language)) for language in LANGUAGES)
+    assert render_page(content(), "en").startswith("<!DOCTYPE html>\n") and english.tags == chinese.tags
+    assert english.sections() == [
+        "verdict", "curves", "comparison", "confusion", "calibration", "neither", "photos", "findings", "run",
+    ]  # fmt: skip
+    assert ("html", "lang", "en") in english.attributes and ("html", "lang", "zh-CN") in chinese.attributes
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_are_only_text(language):
+    source = render_page(content(), language)
+    page = Page(source)
+    assert not {"script", "iframe", "u"} & set(page.tags)
+    assert page.tags.count("b") == 4 and page.tags.count("i") == 4  # of the page itself: tiles and legends
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in source.replace("/<wbr>", "/").replace("<wbr>", "")
+    assert "\u0000" not in source and "val/0\ufffd.jpg" in page.text
+    assert "{{ 7 * 7 }}" in page.text
+    names = {name for _, name, _ in page.attributes}
+    assert not [name for name in names if name.startswith("on")]
+    addresses = [value for _, name, value in page.attributes if name in ("src", "href")]
+    assert addresses and all(address.startswith("data:") for address in addresses)
+    assert not re.search(r"url\(|@import|https?:", source)
+
+
+def test_what_is_missing_is_left_out():
+    least = Report(classes=("a", "b"), val=np.array([[3, 0], [0, 3]]))
+    page = Page(render_page(least, "en"))
+    assert page.sections() == ["verdict", "confusion", "run"]
+    assert "6 of 6" in page.said() and "few" in page.said() and "always answering a" not in page.said()
+    poor = Page(render_page(replace(least, val=np.array([[3, 1], [2, 1]]), findings=()), "en")).said()
+    assert "always answering a, which would be right for 57 %" in poor and "Nothing suspicious" in poor
+    nothing = replace(least, val=np.zeros((2, 2), int), history={"head": []}, neither=Rejections(0.0, {}))
+    assert Page(render_page(nothing, "zh")).sections() == ["verdict", "run"]
+    never = Page(render_page(replace(least, val=np.array([[3, 0], [3, 0]])), "en")).said()
+    assert "never answered" in never
+    bare = replace(content(), neither=replace(content().neither, scores={"val": np.zeros(3, np.float32)}))
+    assert "Strangers" not in Page(render_page(bare, "en")).text
+
+
+def test_the_ring_is_on_the_epoch_that_was_kept():
+    said = Page(render_page(content(), "en"))
+    assert "Epoch 1: 36 of 40 right" in said.said() and render_page(content(), "en").count('class="ring"') == 4
+    none = {"finetune": [{**row, "kept": False} for row in rows(3)]}
+    source = render_page(replace(content(), history=none), "en")
+    assert 'class="ring"' not in source and "No epoch was better than what was there before" in source
+
+
+def test_a_loss_that_ran_away_is_not_drawn():
+    history = {"head": [{**row, "loss": float("nan")} for row in rows(3)]}
+    source = render_page(replace(content(), history=history), "en")
+    assert 'points=""' in source and not re.search(r"[^\w/+]nan[^\w/+]", source, re.IGNORECASE)
+
+
+def test_a_score_at_the_threshold_is_not_refused():
+    scores = np.float32([-0.9, -0.7, -0.5])
+    page = render_page(replace(content(), neither=Rejections(float(scores[2]), {"train": scores})), "en")
+    assert 'class="bar "' in page and 'class="bar refused"' not in page and "0 of 3 refused" in page
+    above = np.append(scores, np.nextafter(scores[2], np.float32(0)))
+    page = render_page(replace(content(), neither=Rejections(float(scores[2]), {"train": above})), "en")
+    assert page.count('class="bar refused"') == 1 and "1 of 4 refused" in page
+
+
+def test_file_is_small_and_always_the_same(tmp_path):
+    noise = picture(0, 400)  # nothing is larger as a JPEG
+    worst = replace(
+        content(tuple(f"class {number}" for number in range(20))),
+        answers=tuple(Answer(f"{index}.jpg", "class 0", "class 1", 0.5, noise, noise) for index in range(40)),
+        findings=tuple(Remark("copy", ("a", "b"), "text", (noise, noise, noise)) for _ in range(200)),
+    )
+    for name in "ab":
+        write_page(tmp_path / name / "report.html", worst, "zh")
+    first, second = ((tmp_path / name / "report.html").read_bytes() for name in "ab")
+    assert first == second
+    assert len(first) < 2 * 2**20
+    assert first.count(b"data:image/jpeg") == 12 * 2 + 50 * 2
+
+
+def test_names_that_are_not_utf8_and_folders_that_are_not_there(tmp_path):
+    odd = "not \udcff UTF-8"
+    write_page(tmp_path / "report.html", replace(content(), command=odd, settings={odd: odd}), "en")
+    assert "not \ufffd UTF-8" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError):
+        write_page(tmp_path / "file" / "report.html", content(), "en")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if not program:
+        pytest.skip("needs chromium")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def looked_at(
+    chromium: Any, file: Path, width: int, **options: Any
+) -> Tuple[str, np.ndarray, List[str], List[str], bool]:
+    """Text, screenshot f32 [height, width] 0-255, requests and messages of a page; whether anything reaches out sideways."""
+    page = chromium.new_page(viewport={"width": width, "height": 900}, **options)
+    requests, messages = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("dialog", lambda dialog: messages.append(dialog.message))
+    page.goto(file.as_uri())
+    shot = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("L")
+    # Chromium draws no more than 16384 pixels; what is below is a copy of something else.
+    seen = page.inner_text("body"), np.asarray(shot, np.float32)[:16000]
+    session = page.context.new_cdp_session(page)  # also answers where scripts are off
+    wide = session.send("Page.getLayoutMetrics")["cssContentSize"]["width"] > width
+    page.close()
+    return (*seen, [address for address in requests if not address.startswith("data:")], messages, wide)
+
+
+@pytest.mark.parametrize(
+    "width, classes", [(1000, HOSTILE), (390, HOSTILE), (390, MANY)], ids=["wide", "narrow", "many"]
+)
+def test_in_a_browser(chromium, tmp_path, width, classes):
+    file = tmp_path / "report.html"
+    write_page(file, replace(content(classes), findings=content(classes).findings[:12]), "zh")
+    text, shot, requests, messages, wide = looked_at(chromium, file, width)
+    assert "验证照片答对" in text and classes[0] in text
+    assert requests == [file.as_uri()] and not messages and not wide
+    plain = looked_at(chromium, file, width, java_script_enabled=False)
+    assert plain[0] == text and plain[2:] == (requests, messages, wide)
+    assert np.abs(plain[1] - shot).mean() < 0.1
+    dark = looked_at(chromium, file, width, color_scheme="dark")
+    assert dark[0] == text and dark[1].mean() < 100 < 200 < shot.mean()
+
+
+def test_on_paper(chromium, tmp_path):
+    file = tmp_path / "report.html"
+    write_page(file, content(), "en")
+    page = chromium.new_page(color_scheme="dark")
+    page.goto(file.as_uri())
+    paper = page.pdf(prefer_css_page_size=True)
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    page.close()
+    assert paper.startswith(b"%PDF") and 3 <= len(re.findall(rb"/Type\s*/Page\b", paper)) <= 12

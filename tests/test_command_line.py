@@ -1,0 +1,138 @@
+"""The command line: names, aliases, platform habits, and all mistakes in one report."""
+
+import random
+import string
+from dataclasses import fields
+
+import pytest
+from conftest import Run
+
+from mobilenetv2.command_line import parse_arguments
+from mobilenetv2.config import Settings
+from mobilenetv2.runtime.errors import UserError
+
+
+def parse(arguments):
+    return parse_arguments(Settings, arguments)
+
+
+def test_names_fit_the_platforms_form():
+    names = [name for setting in fields(Settings) for name in (setting.name, *setting.metadata["also"])]
+    assert len(names) == len(set(names)) and max(map(len, names)) <= 20
+    for setting in fields(Settings):
+        assert len(str(setting.default)) <= 40
+
+
+@pytest.mark.parametrize(
+    "name, also",
+    [
+        ("output_path", ["out_path", "train_url"]),
+        ("data_url", ["data_path", "dataset_path", "multi_data_url"]),
+        ("pretrain_url", ["pretrained_path", "pretrain_model_path", "ckpt_url", "model_url"]),
+    ],
+)
+def test_other_names_of_a_setting(name, also):
+    for alias in [name, *also]:
+        settings, unknown = parse([f"--{alias}=/cache/x"])
+        assert getattr(settings, name) == "/cache/x" and not unknown
+
+
+def test_values():
+    settings, unknown = parse(
+        ["--lr", "0.002", "--unfreeze=all", "--epochs=auto", "--device_target=cpu", "--width=0.5", "--seed", ""]
+    )
+    assert (settings.lr, settings.unfreeze, settings.epochs, settings.device_target, settings.width, settings.seed) == (
+        0.002,
+        19,
+        None,
+        "CPU",
+        0.5,
+        0,
+    )
+    assert isinstance(settings.lr, float) and not unknown
+
+
+def test_html_escaped_values_are_what_was_meant():
+    assert parse(["--data_url=/a &amp; b/&#39;x&#39;"])[0].data_url == "/a & b/'x'"
+
+
+def test_unknown_arguments_are_handed_back():
+    assert parse(["--init_method=tcp://x", "--seed=3", "--foo", "bar"])[1] == ["--init_method=tcp://x", "--foo", "bar"]
+
+
+def test_all_wrong_values_in_one_error():
+    with pytest.raises(UserError) as caught:
+        parse(["--lr=fast", "--epochs=0", "--unfreeze=20", "--bad_files=eat", "--width=0.01"])
+    assert str(caught.value).split("\n") == [
+        "--unfreeze=20: expected a whole number from 0 to 19 or 'all'",
+        "--epochs=0: expected a whole number from 1 to 10000 or 'auto'",
+        "--lr=fast: expected a number from 1e-07 to 10 or 'auto'",
+        "--width=0.01: expected a number from 0.1 to 2 or 'auto'",
+        "--bad_files=eat: expected one of stop, skip",
+    ]
+
+
+def test_help_explains_every_setting(tmp_path):
+    run = Run(["--help"], tmp_path, COLUMNS="200")
+    assert run.code == 0
+    for setting in fields(Settings):
+        assert f"--{setting.name}" in run.out and "(default: " in run.out
+    assert "auto: 0.001 for the classifier, 0.0001 when fine-tuning, 0.01 from random numbers" in run.out
+
+
+def test_wrong_value_ends_with_exit_code_2_and_no_stack(tmp_path):
+    run = Run(["--epochs=many"], tmp_path)
+    assert run.code == 2 and "--epochs=many: expected a whole number" in run.err and "Traceback" not in run.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_first_value_that_is_not_empty_counts():
+    settings, ignored = parse(["--multi_data_url=", "--data_url=/x", "--data_path=/x", "--dataset_path=/y"])
+    assert settings.data_url == "/x" and ignored == ["--data_url=/y (a second value)"]
+
+
+def test_an_ampersand_is_not_always_html():
+    assert parse(["--data_url=cats&notes"])[0].data_url == "cats&notes"
+
+
+def test_command_lines_of_nonsense():
+    """Settings within their limits, or an error in words."""
+    chance = random.Random(0)
+    names = [setting.name for setting in fields(Settings)] + ["nonsense", "", "-", "x y", "\x1b"]
+    values = [
+        "",
+        "auto",
+        "all",
+        "yes",
+        "nan",
+        "inf",
+        "-1",
+        "1e999",
+        "9" * 5000,
+        "0x10",
+        "１２",
+        "None",
+        "[]",
+        "&amp;lt;",
+        "\udcff",
+    ]
+    values += ["<b>", "../../etc/passwd", "/", "\n", "%s%n{}", "a" * 10_000]
+    refused = 0
+    for _ in range(3000):
+        parts = []
+        for _ in range(chance.randrange(1, 5)):
+            value = chance.choice(values) if chance.random() < 0.8 else "".join(chance.choices(string.printable, k=8))
+            name = f"--{chance.choice(names)}"
+            parts += [f"{name}={value}"] if chance.random() < 0.7 else [name, value]
+        try:
+            chosen, _ = parse_arguments(Settings, parts)
+        except UserError:
+            refused += 1
+        except SystemExit as end:  # argparse's own: a value is missing
+            assert end.code == 2
+        else:
+            for setting in fields(Settings):
+                value = getattr(chosen, setting.name)
+                if isinstance(value, (int, float)) and not isinstance(value, bool):
+                    assert setting.metadata["low"] <= value <= setting.metadata["high"]
+    assert 1000 < refused < 2900

@@ -1,0 +1,61 @@
+"""What was typed comes to one word for the mode, and to a config in which nothing is left open."""
+
+from dataclasses import fields
+
+import pytest
+
+from mobilenetv2.command_line import parse_arguments
+from mobilenetv2.config import DEFAULTS, Config, Settings, mode, resolve
+from mobilenetv2.stages import MODES
+
+
+def parse(arguments):
+    return parse_arguments(Settings, arguments)
+
+
+def test_few_photos_are_seen_more_often_than_many():
+    photos = (10, 100, 250, 500, 636, 10_000)
+    assert [resolve(Settings(), None).views_of_each(count) for count in photos] == [10, 10, 4, 2, 1, 1]
+    assert {resolve(Settings(views=7), None).views_of_each(count) for count in photos} == {7}
+
+
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        ([], "head"),
+        (["--unfreeze=2"], "finetune"),
+        (["--pretrain_url=random"], "scratch"),
+        (["--pretrain_url=random", "--unfreeze=2"], "scratch"),
+        (["--teacher_url=x"], "distill"),
+        (["--check"], "check"),
+        (["--check", "--teacher_url=x"], "check"),
+        (["--check", "--unfreeze=all"], "check"),
+        (["--check", "--pretrain_url=random"], "check_files"),
+    ],
+)
+def test_one_word_for_the_mode(arguments, word):
+    settings, _ = parse(arguments)
+    assert mode(settings) == word and word in MODES
+    assert resolve(settings, None).mode == word
+
+
+@pytest.mark.parametrize("arguments", [[], ["--unfreeze=2"], ["--pretrain_url=random"], ["--teacher_url=x"]])
+def test_nothing_is_left_open(arguments):
+    config = resolve(parse(arguments)[0], None)
+    assert not [one.name for one in fields(Config) if getattr(config, one.name) is None]
+    assert [name for name, value in config.recorded.items() if value is None] == ["views"]
+    plan, training = (config.head if config.mode == "head" else config.training), DEFAULTS[config.mode]
+    assert (plan.epochs, plan.weight_decay, plan.warmup) == tuple(
+        training[name] for name in ("epochs", "weight_decay", "warmup")
+    )
+
+
+def test_what_is_typed_belongs_to_the_last_training():
+    typed = ["--epochs=3", "--lr=0.5", "--batch_size=4", "--patience=2"]
+    head, finetune, distill = (
+        resolve(parse([*typed, *more])[0], None) for more in ([], ["--unfreeze=2"], ["--teacher_url=x"])
+    )
+    assert (head.head.epochs, head.head.lr, head.head.batch_size, head.head.patience) == (3, 0.5, 64, 2)
+    assert (finetune.head.epochs, finetune.head.lr, finetune.head.patience) == (60, 0.001, 2)
+    assert (finetune.training.epochs, finetune.training.lr, finetune.training.batch_size) == (3, 0.5, 4)
+    assert (distill.training.epochs, distill.training.lr, distill.training.batch_size) == (3, 0.5, 64)

@@ -1,0 +1,138 @@
+"""The data-set check, run as a user runs it, on data sets with planted defects and on clean ones."""
+
+import json
+import re
+import shutil
+
+from conftest import SHARED, Run, needs_shared
+from PIL import Image, ImageOps
+
+from mobilenetv2.report.render import FINDINGS
+
+
+def findings(output):
+    return json.loads((output / "check.json").read_text(encoding="utf-8"))
+
+
+def plant(root):
+    """Spoil a data set of croissants and dogs in 30 ways of 12 kinds -> name of the file: words that its finding must have."""
+    train, val = root / "train", root / "val"
+    photos = {class_: sorted((train / class_).iterdir()) for class_ in ("croissants", "dog")}
+    checked = {class_: sorted((val / class_).iterdir()) for class_ in photos}
+    expected = {}
+
+    def put(place, words):
+        expected[place.relative_to(root).as_posix()] = words
+        return place
+
+    for number, class_ in enumerate(photos):  # two of each
+        folder, file = train / class_, photos[class_]
+        put(folder / "a_text.jpg", "not a picture").write_text("I am a text file")
+        put(folder / "b_empty.jpg", "the file is empty").touch()
+        put(folder / "c_cut.jpg", "broken or cut off").write_bytes(file[0].read_bytes()[:-900])
+        put(folder / "d_phone.jpg", "HEIC").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 30)
+        put(folder / "e_pointer.jpg", "Git LFS pointer").write_text("version https://git-lfs.github.com/spec/v1\n")
+        Image.open(file[1]).convert("RGB").crop((9, 9, 150, 140)).rotate(9).save(
+            put(folder / "f_named.png", "in spite of its name"), "JPEG"
+        )
+        Image.new("RGB", (150, 120), (90, 60 + number, 30)).save(put(folder / "g_plain.png", "one colour"))
+        Image.effect_noise((40, 30), 60 + number).convert("RGB").save(put(folder / "h_tiny.png", "tiny: 40 x 30"))
+        shutil.copy(file[2], put(folder / "i_again.jpg", "the same file as"))
+        source = Image.open(file[3]).convert("RGB")
+        ImageOps.mirror(source).save(put(folder / "j_mirrored.jpg", "mirrored copy of"), quality=60)
+        source = Image.open(file[4]).convert("RGB")
+        source.resize((source.width // 2, source.height // 2)).save(put(folder / "k_half.jpg", "copy of"), quality=70)
+        source = Image.open(file[5]).convert("RGB")
+        width, height = source.size
+        box = (width // 20, height // 8, width // 20 + int(0.8 * width), height // 8 + int(0.8 * height))
+        source.crop(box).save(put(folder / "l_cropped.jpg", "copy of"))
+        Image.open(checked[class_][0]).convert("RGB").save(
+            put(folder / "m_leak.jpg", "in train and in val"), quality=40
+        )
+        other = photos["dog" if class_ == "croissants" else "croissants"][6]
+        Image.open(other).convert("RGB").save(put(folder / "n_conflict.jpg", "two classes claim it"), quality=70)
+        put(folder / ".hidden.jpg", "hidden").write_bytes(b"x")
+    return expected
+
+
+def said(found, expected):
+    """The planted defects that nothing was said of; a pair counts under either name."""
+    lines = [(finding["name"], finding["other"], finding["text"]) for finding in found]
+    return [
+        name for name, words in expected.items() if not any(name in line[:2] and words in line[2] for line in lines)
+    ]
+
+
+def test_every_planted_defect_is_reported(drawn, tmp_path, cache):
+    shutil.copytree(drawn / "sample", tmp_path / "data")
+    expected = plant(tmp_path / "data")
+    assert len(expected) == 30
+    before = {file: file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file()}
+    common = ["--data_url=data", "--output_path=out", f"--cache_dir={cache}", "--check"]
+    run = Run([*common, "--bad_files=skip", "--leaks=allow"], tmp_path)
+    assert run.code == 0, run.out + run.err
+    assert said(findings(tmp_path / "out"), expected) == []
+    assert not (tmp_path / "out" / "mobilenetv2.ckpt").exists()
+    # What stops is said in one error, and all of it is in check.json.
+    stopped = Run(common, tmp_path)
+    assert stopped.code == 2 and "Traceback" not in stopped.err
+    assert "or leave out what cannot be read with --bad_files skip and copies with --leaks drop:" in stopped.out
+    kinds = {finding["name"]: finding["kind"] for finding in findings(tmp_path / "out")}
+    assert sum(kind == "bad" for kind in kinds.values()) == 10 and sum(kind == "leak" for kind in kinds.values()) == 2
+    assert all(f"  {name}: " in stopped.out for name, kind in kinds.items() if kind in ("bad", "leak", "conflict"))
+    dropped = Run([*common, "--bad_files=skip", "--leaks=drop", "--language=zh"], tmp_path)
+    assert (
+        dropped.code == 0
+        and "Photos to train: {'croissants': 86, 'dog': 86}; to validate: {'croissants': 20, 'dog': 20}" in dropped.out
+    )
+    assert {file: file.read_bytes() for file in before} == before
+    # The report in Chinese says every finding in Chinese.
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    sentences = re.findall(r'<span dir="auto">(.*?)</span>', report)
+    assert len(sentences) == min(FINDINGS, len(findings(tmp_path / "out"))) and all(
+        re.search("[\u4e00-\u9fff]", text) for text in sentences
+    )
+
+
+def test_all_copies_of_a_leak_are_dropped(drawn, tmp_path, cache):
+    shutil.copytree(drawn / "sample", tmp_path / "data")
+    first = tmp_path / "data" / "val" / "dog" / "dog_000.jpg"
+    for name in ("x", "y"):  # two in train of one in val: not only the first of them
+        shutil.copy(first, tmp_path / "data" / "train" / "dog" / f"{name}.jpg")
+    for class_ in ("croissants", "dog", "dog/"):  # and one in both classes, twice
+        source = tmp_path / "data" / "train" / "croissants" / "croissants_000.jpg"
+        shutil.copy(source, tmp_path / "data" / "train" / class_.strip("/") / f"z{len(class_)}.jpg")
+    arguments = ["--data_url=data", "--leaks=drop", "--check", f"--cache_dir={cache}"]
+    run = Run(arguments, tmp_path)
+    assert run.code == 0, run.out + run.err
+    assert "train: {'croissants': 79, 'dog': 80}; to validate: {'croissants': 20, 'dog': 20}" in run.out
+
+
+def test_of_a_clean_set_nothing_is_said(drawn):
+    assert findings(drawn) == []
+
+
+@needs_shared
+def test_real_photos_with_planted_defects_and_without(photos, tmp_path, cache):
+    found = findings(photos)
+    assert [finding["name"] for finding in found] == ["croissants"]
+    assert "picture size alone gives croissants away with a balanced accuracy of 86 %" in found[0]["text"]
+    data = tmp_path / "data"
+    for split in ("train", "val"):
+        for class_ in ("croissants", "dog"):
+            (data / split / class_).mkdir(parents=True)
+            files = sorted((SHARED / "photos" / split / class_).iterdir())
+            for file in files[:: 6 if split == "train" else 3]:
+                shutil.copy(file, data / split / class_)
+    expected = plant(data)
+    for number, (source, target) in enumerate((("dog", "croissants"), ("croissants", "dog"))):
+        file = sorted((SHARED / "photos" / "train" / source).iterdir())[10 + 6 * number + 4]
+        shutil.copy(file, data / "train" / target / "o_label.jpg")
+        expected[f"train/{target}/o_label.jpg"] = f"looks like {source}: is its label wrong?"
+    arguments = ["--data_url=data", "--output_path=out", f"--cache_dir={cache}", "--check"]
+    run = Run([*arguments, f"--pretrain_url={SHARED / 'weights'}", "--bad_files=skip", "--leaks=allow"], tmp_path)
+    assert run.code == 0, run.out + run.err
+    found = findings(tmp_path / "out")
+    assert said(found, expected) == []
+    suspected = {finding["name"] for finding in found if "is its label wrong" in finding["text"]}
+    assert suspected <= set(expected)  # a plain brown picture among them

@@ -1,0 +1,41 @@
+"""Fine-tuning."""
+
+import numpy as np
+
+from mobilenetv2.checks.data_check import check_photos
+from mobilenetv2.config import Settings, resolve
+from mobilenetv2.data import dataset
+from mobilenetv2.data.cache import PhotoCache
+from mobilenetv2.model import checkpoint
+from mobilenetv2.model.state import load_state_dict
+from mobilenetv2.training.finetune import finetune_network
+from mobilenetv2.training.resume import CheckpointManager
+
+
+def test_unfreeze_trains_the_last_blocks_only(few, drawn, tmp_path):
+    network, description, _ = checkpoint.load(str(drawn))
+    load_state_dict(
+        network, {"classifier.weight": np.zeros((2, 384), np.float32)}
+    )  # so that every epoch is better than the start
+    before = {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
+    plan = resolve(Settings(unfreeze=2, epochs=6, lr=0.003, batch_size=8), None).training
+    found, store, states = dataset.scan_folder(str(few), 0), PhotoCache(str(tmp_path)), CheckpointManager(tmp_path, {})
+    data = check_photos(found, description.preprocessing, store, workers=2).data
+    rows = finetune_network(
+        network,
+        data,
+        description.preprocessing,
+        plan,
+        2,
+        True,
+        seed=0,
+        workers=2,
+        states=states,
+        record=lambda row: None,
+    )
+    assert len(rows) == 6 and max(row["val"]["correct"] for row in rows) > 5
+    changed = [p.name for p in network.get_parameters() if not np.array_equal(before[p.name], p.asnumpy())]
+    assert {name.split(".")[1] for name in changed if name.startswith("features")} == {"17", "18"}
+    assert not any(
+        "moving" in name for name in changed
+    )  # the statistics of small batches do not wreck those of the backbone
