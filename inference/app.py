@@ -1,10 +1,10 @@
-"""The upload page: a picture in, the answer and what it rests on out.
+"""The web page: upload a picture, get the answer with its class activation map.
 
     python inference/app.py
     python inference/app.py --checkpoint output
 
-Host, port and root path come from Gradio's own environment variables (GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, GRADIO_ROOT_PATH);
-CHECKPOINT names the checkpoint, too, UPLOAD_SECONDS is how long uploads stay on disk (600).
+Host, port and root path come from Gradio's environment variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, GRADIO_ROOT_PATH.
+CHECKPOINT names the checkpoint, too. UPLOAD_SECONDS is how long uploads stay on disk (default: 600).
 """
 
 import argparse
@@ -30,11 +30,11 @@ from mobilenetv2.runtime import logs
 from mobilenetv2.runtime.errors import UserError
 
 log = logging.getLogger(__name__)
-EXAMPLES = 3  # of each class
+EXAMPLES = 3  # example pictures of each class
 
 
 def load(explicit: Optional[str]) -> Optional[Classifier]:
-    """The classifier, or None where there is no checkpoint that it can use; the log then says why."""
+    """The classifier, or None without a usable checkpoint; the log then says why. explicit: as in `find_checkpoint`."""
     try:
         classifier = Classifier(find_checkpoint(explicit))
     except UserError as error:
@@ -45,8 +45,11 @@ def load(explicit: Optional[str]) -> Optional[Classifier]:
 
 
 def examples(classifier: Optional[Classifier], folder: Path) -> List[str]:
-    """Drawings to try, written into the folder; none where the checkpoint is not about what they show: it has other classes, or
-    it refuses them, as one may that has only seen photos."""
+    """Write drawings to try into the folder, and return their paths.
+
+    There are none where the checkpoint has other classes. A drawing that it rejects is left out: a checkpoint trained on photos
+    may reject drawings.
+    """
     if classifier is None or set(classifier.description.classes) != set(sample.CLASSES):
         return []
     files = []
@@ -59,7 +62,7 @@ def examples(classifier: Optional[Classifier], folder: Path) -> List[str]:
 
 
 def upload_seconds() -> float:
-    """How long uploads are kept. Ends the program, in words, where UPLOAD_SECONDS is no such number."""
+    """How long uploads are kept. Exits with code 2 and a message where UPLOAD_SECONDS is not a whole number above 0."""
     text = os.environ.get("UPLOAD_SECONDS", "600")
     if not text.isdecimal() or int(text) < 1:
         print(f"ERROR: UPLOAD_SECONDS={text}: expected a whole number of seconds, 1 or more", file=sys.stderr)
@@ -68,14 +71,15 @@ def upload_seconds() -> float:
 
 
 def main() -> None:
+    """Serve the page until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(description="The upload page.")
     parser.add_argument(
         "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: as README.md says)"
     )
-    options, _ = parser.parse_known_args()  # platforms add arguments of their own
+    options, _ = parser.parse_known_args()  # platforms add other arguments
     logs.log_to_stderr()
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is up
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as platforms stop it: the temporary folder is removed
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio sends requests to itself at the start
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary folder is removed
     traffic, stop = Traffic(), threading.Event()
     seconds = upload_seconds()
     classifier = load(options.checkpoint)
@@ -87,7 +91,7 @@ def main() -> None:
             max_file_size=MAX_BYTES,
             app_kwargs={"middleware": [Middleware(Headers), Middleware(Gate, traffic=traffic)]},
             prevent_thread_lock=True,
-            state_session_capacity=WAITING,  # Gradio keeps 50 KB for each visitor that it remembers
+            state_session_capacity=WAITING,  # Gradio keeps 50 KB of state per visitor
             **style,
         )
         for number in (signal.SIGTERM, signal.SIGINT):

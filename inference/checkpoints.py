@@ -1,4 +1,4 @@
-"""Which checkpoint to answer with. Importing this module puts the package on the path, so it is imported before the package."""
+"""Finds the checkpoint for inference. Importing this module puts the package on the path, so import it before the package."""
 
 import json
 import logging
@@ -20,8 +20,11 @@ LONGEST = 2**20  # characters of config.json
 
 
 def find_checkpoint(explicit: Optional[str] = None) -> str:
-    """The checkpoint to use: `explicit`, the environment's CHECKPOINT, a file that config.json names and that lies beside it,
-    or the newest output of a training run in this project or the working folder, or else the one that comes with this program."""
+    """Path of the first of these that is there: `explicit`, the environment's CHECKPOINT, a file that config.json names and
+    that lies beside it, the newest output of a training run in this project or the working folder, the built-in checkpoint.
+
+    `explicit` and CHECKPOINT are not checked for existence. Raises UserError for an invalid config.json.
+    """
     for chosen in (explicit, os.environ.get("CHECKPOINT")):
         if chosen:
             return chosen
@@ -38,7 +41,7 @@ def find_checkpoint(explicit: Optional[str] = None) -> str:
 
 
 def _configured() -> List[str]:
-    """Base names of the files that the platform puts beside app.py."""
+    """Base names of the files that config.json names; the platform puts them beside app.py. Raises UserError, as above."""
     try:
         with open(HERE / "config.json", encoding="utf-8") as stream:
             paths = json.loads(stream.read(LONGEST))["model_path"]

@@ -1,6 +1,6 @@
-"""Pieces of the page in HTML: the batch tab's table with a link that holds the same as CSV, and the nearest training photos.
+"""HTML for the page: the table of a batch, with a link to the same as CSV, and the most similar training photos.
 
-Pictures and CSV are part of it, so that no file is left on the server. What comes from elsewhere, as file names do, is escaped.
+Pictures and CSV are data URLs, so that no file is left on the server. File and class names are escaped.
 """
 
 from html import escape
@@ -20,7 +20,7 @@ from mobilenetv2.evaluation.class_activation import overlay
 from mobilenetv2.runtime.i18n import in_language
 
 QUALITY = 80  # of JPEGs
-THUMBNAIL = 96  # pixels; shown at half of it, for sharp screens
+THUMBNAIL = 96  # side in pixels; shown at half of it, for high-density screens
 STYLE = """
 table.answers, table.answers * { border: 0 !important }
 table.answers { width: 100%; border-collapse: collapse; margin-bottom: 1em }
@@ -40,21 +40,22 @@ def table(
     preprocessing: Preprocessing,
     language: str,
 ) -> str:
-    """(file name, answer or what is wrong) -> HTML. Takes the results as they come: each holds a whole picture."""
+    """(file name, answer or error) -> HTML. Keeps none of the results: each holds a whole picture. language: "en" or "zh"."""
     texts, rows, records = TEXTS[language], [], []
     for name, result in results:
         rows.append(_row(name, result, preprocessing, language))
         records.append({"file": name, **record(result)})
     csv = StringIO()
     write_csv(records, classes, csv)
-    url = data_url("text/csv;charset=utf-8", csv.getvalue().encode("utf-8-sig"))  # spreadsheets need the mark
+    # Spreadsheets need the byte order mark.
+    url = data_url("text/csv;charset=utf-8", csv.getvalue().encode("utf-8-sig"))
     link = f'<a class="lg secondary" download="answers.csv" href="{url}">⬇ {escape(texts["csv"])}</a>'
     head = "".join(f"<th>{escape(texts[key])}</th>" for key in ("file", "answer"))
     return f'<table class="answers"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>{link}'
 
 
 def nearest(answer: Answer, title: str) -> str:
-    """The training photos that the picture is most like, or nothing."""
+    """The most similar training photos under a title, as HTML; empty without any."""
     if not answer.nearest:
         return ""
     figures = "".join(

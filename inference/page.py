@@ -1,4 +1,4 @@
-"""What the page shows and answers: its layout, its words in two languages, and its endpoints /predict and /predict_batch."""
+"""The page: its layout, its functions, two languages, and the endpoints /predict and /predict_batch."""
 
 import os
 import re
@@ -20,15 +20,15 @@ from mobilenetv2.model.checkpoint import EMBEDDED
 from mobilenetv2.runtime.i18n import in_language
 
 MOST = 500  # pictures in one batch
-AT_ONCE = 4  # requests that are worked on; the network answers one at a time, while others are read and written
-WAITING = 200  # requests; one more is turned away
+AT_ONCE = 4  # requests at a time; the network computes one of them, while others are read and written
+WAITING = 200  # requests in the queue; further ones are rejected
 NEW = int(gr.__version__.split(".")[0]) >= 6
 
 
-FIRST = "en"  # what the page says before it knows the browser's language
+FIRST = "en"  # the language until that of the browser is known
 SEEN_BUTTONS: Dict[str, Any] = {"buttons": ["download", "fullscreen"]} if NEW else {"show_share_button": False}
 LAYOUT = ".language { flex: none !important; width: auto; min-width: 0 !important; margin-inline-start: auto }"
-# Fonts of the visitor's own: none is fetched from elsewhere.
+# Fonts of the visitor's system: none is downloaded.
 STYLE: Dict[str, Any] = {
     "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
     "css": markup.STYLE + LAYOUT,
@@ -36,9 +36,9 @@ STYLE: Dict[str, Any] = {
 
 
 def uploaded(payload: Any) -> List[str]:
-    """What the browser sent for a picture, unprocessed -> path of the uploaded file, or nothing.
+    """The unprocessed payload of gr.Image -> list with the path of the uploaded file, or empty.
 
-    gr.Image's own preprocessing decodes the picture, and a broken one would end there, unexplained.
+    The preprocessing of gr.Image would decode the picture, and fail without a message where it is broken.
     """
     folder = os.path.realpath(os.environ["GRADIO_TEMP_DIR"])
     path = os.path.realpath((payload or {}).get("path") or "")
@@ -46,14 +46,15 @@ def uploaded(payload: Any) -> List[str]:
 
 
 class Page:
-    """The functions behind the page. classifier: None where there is no checkpoint; the page then says what to do."""
+    """The functions of the page. classifier: None without a checkpoint; the page then says what to do. seconds: that uploads
+    are kept."""
 
     def __init__(self, classifier: Optional[Classifier], seconds: float):
         self._classifier = classifier
-        self._seconds = seconds  # that uploads are kept
+        self._seconds = seconds
 
     def status(self, language: str) -> str:
-        """Which checkpoint, trained when on what, with what validation accuracy; and what becomes of uploads."""
+        """Markdown: the checkpoint, its date, training photos and validation accuracy, and how long uploads are kept."""
         texts = TEXTS[language]
         unit, count = ("minutes", self._seconds / 60) if self._seconds >= 120 else ("seconds", self._seconds)
         kept = texts["kept"].format(time=texts[unit].format(count=count))
@@ -77,7 +78,10 @@ class Page:
         return f"{about}\n\n{kept}"
 
     def show(self, payload: Any, activation: bool, language: str) -> Tuple[str, Any, Any, str]:
-        """An unprocessed upload -> words, confidence per class, picture with activation map or without, nearest photos."""
+        """An unprocessed upload -> Markdown, confidence per class, the network's input, HTML of the most similar photos.
+
+        activation: mark the class activation map in the input.
+        """
         files = uploaded(payload)
         ready = self._ready(files, language)
         if isinstance(ready, str):
@@ -90,13 +94,13 @@ class Page:
         lines = [f"## {title}"]
         if answer.label == NEITHER:
             lines.append(texts["refused"].format(neither=answer.neither, best=plain(best)))
-        words = "\n\n".join([*lines, texts["details"].format(**vars(answer))])
+        text = "\n\n".join([*lines, texts["details"].format(**vars(answer))])
         strength = answer.activation if activation else np.zeros_like(answer.activation)
         seen = overlay(answer.pixels, strength, ready.description.preprocessing)
-        return words, answer.confidences, seen, markup.nearest(answer, texts["nearest"])
+        return text, answer.confidences, seen, markup.nearest(answer, texts["nearest"])
 
     def show_batch(self, files: Optional[List[str]], language: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
-        """Uploaded files -> a table in HTML. progress: Gradio finds it by its default value."""
+        """Uploaded files -> a table in HTML. progress: Gradio recognises it by its default value."""
         files = files or []
         ready = self._ready(files, language)
         if isinstance(ready, str):
@@ -105,20 +109,20 @@ class Page:
         return markup.table(answers, ready.description.classes, ready.description.preprocessing, language)
 
     def predict(self, payload: Any) -> Dict[str, Any]:
-        """An unprocessed upload -> record, as records.py says."""
+        """An unprocessed upload -> record, as in records.py."""
         files = uploaded(payload)
         ready = self._ready(files, "en")
         return {"error": ready} if isinstance(ready, str) else record(_answer(ready, files[0]))
 
     def predict_batch(self, files: Optional[List[str]]) -> List[Dict[str, Any]]:
-        """Uploaded files -> a record each, with the file's name."""
+        """Uploaded files -> a record for each, with the file's name."""
         ready = self._ready(files or [], "en")
         if isinstance(ready, str):
             return [{"error": ready}]
         return [{"file": name, **record(result)} for name, result in _answers(ready, files or [])]
 
     def _ready(self, files: List[str], language: str) -> Union[Classifier, str]:
-        """What answers for these files, or a sentence that says why nothing will."""
+        """The classifier, or a sentence that says why these files get no answer."""
         if self._classifier and 0 < len(files) <= MOST:
             return self._classifier
         reason = "no_checkpoint" if self._classifier is None else "too_many" if files else "none"
@@ -139,27 +143,27 @@ def _answers(classifier: Classifier, files: List[str]) -> Iterator[Tuple[str, Un
 
 
 def plain(text: str) -> str:
-    """A name in Markdown that is shown as it is."""
+    """Escape a name for Markdown."""
     return re.sub(r"([&\\`*_{}\[\]()#+.!|<>$~-])", r"\\\1", text)
 
 
 def greet(request: gr.Request) -> str:
-    """The language to begin with."""
+    """The language of the browser."""
     return preferred(request.headers.get("accept-language", ""))
 
 
 def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
     """Layout and endpoints. examples: picture files to try. seconds: that uploads are kept."""
-    spoken: List[Tuple[Any, Dict[str, str]]] = []  # components, and what they say: property -> key of TEXTS
+    translated: List[Tuple[Any, Dict[str, str]]] = []  # components and their texts: property -> key of TEXTS
 
-    def make(kind: Callable[..., Any], says: Dict[str, str], **others: Any) -> Any:
-        component = kind(**others, **{name: TEXTS[FIRST][key] for name, key in says.items()})
-        spoken.append((component, says))
+    def make(kind: Callable[..., Any], keys: Dict[str, str], **others: Any) -> Any:
+        component = kind(**others, **{name: TEXTS[FIRST][key] for name, key in keys.items()})
+        translated.append((component, keys))
         return component
 
-    def speak(language: str) -> List[Any]:
+    def translate(language: str) -> List[Any]:
         texts = TEXTS[language]
-        changes: List[Dict[str, Any]] = [{name: texts[key] for name, key in says.items()} for _, says in spoken]
+        changes: List[Dict[str, Any]] = [{name: texts[key] for name, key in keys.items()} for _, keys in translated]
         return [page.status(language), *(gr.update(**change) for change in changes)]
 
     style = {} if NEW else STYLE  # launch() takes it from Gradio 6 on
@@ -179,9 +183,9 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
                 picture = make(gr.Image, {"label": "picture"}, sources=["upload", "clipboard", "webcam"], height=280)
                 if examples:
                     drawn = gr.Examples([[file] for file in examples], picture, label=TEXTS[FIRST]["examples"])
-                    spoken.append((drawn.dataset, {"label": "examples"}))
+                    translated.append((drawn.dataset, {"label": "examples"}))
             with gr.Column():
-                words = make(gr.Markdown, {"value": "none"})
+                text = make(gr.Markdown, {"value": "none"})
                 bars = make(gr.Label, {"label": "bars"}, **({"show_heading": False} if NEW else {}))
                 seen = make(gr.Image, {"label": "seen"}, interactive=False, format="jpeg", height=280, **SEEN_BUTTONS)
                 activation = make(gr.Checkbox, {"label": "activation"}, value=True)
@@ -194,18 +198,18 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
 
         one: Dict[str, Any] = {"concurrency_id": "one", "concurrency_limit": AT_ONCE, "preprocess": False}
         many: Dict[str, Any] = {"concurrency_id": "many", "concurrency_limit": 1}
-        shown = [words, bars, seen, nearest]
+        shown = [text, bars, seen, nearest]
         changes = [picture.change, activation.input, language.input]
         gr.on(changes, page.show, [picture, activation, language], shown, api_name=False, **one)
         ask.click(page.show_batch, [pictures, language], answers, api_name=False, **many)
-        with gr.Row(visible=False):  # the endpoints for programs
+        with gr.Row(visible=False):  # endpoints for programs
             for function, given, name, limits in (
                 (page.predict, picture, "predict", one),
                 (page.predict_batch, pictures, "predict_batch", many),
             ):
                 gr.Button().click(function, given, gr.JSON(), api_name=name, **limits)
-        said = [status, *(component for component, _ in spoken)]
+        outputs = [status, *(component for component, _ in translated)]
         quick: Dict[str, Any] = {"api_name": False, "queue": False}
-        language.input(speak, language, said, **quick)
-        blocks.load(greet, None, language, **quick).then(speak, language, said, **quick)
+        language.input(translate, language, outputs, **quick)
+        blocks.load(greet, None, language, **quick).then(translate, language, outputs, **quick)
     return blocks.queue(max_size=WAITING)

@@ -1,4 +1,4 @@
-"""What the page says, in both of its languages."""
+"""The texts of the page in English and Chinese."""
 
 from typing import Dict
 
@@ -73,7 +73,7 @@ TEXTS: Dict[str, Dict[str, str]] = {
 
 
 def preferred(accept_language: str) -> str:
-    """The language for a browser that sends this header, such as "zh-CN,zh;q=0.9,en;q=0.8"."""
+    """The language, a key of TEXTS, for an Accept-Language header such as "zh-CN,zh;q=0.9,en;q=0.8"."""
     weighed = []
     for entry in accept_language.split(","):
         name, _, quality = entry.strip().partition(";q=")

@@ -3,7 +3,7 @@
     python inference/predict.py photos/ > answers.csv
     find . -name '*.jpg' | python inference/predict.py --format jsonl - > answers.jsonl
 
-Exit code 0: every file has an answer; 1: the rows of some say what is wrong with the file; 2: nothing could be done.
+Exit code 0: every file has an answer; 1: some files have an error instead; 2: there is no usable checkpoint.
 """
 
 import argparse
@@ -27,9 +27,10 @@ from mobilenetv2.runtime.progress import show_progress
 
 
 def files(patterns: Iterable[str]) -> Iterator[Tuple[str, Path]]:
-    """(name, path) of every file that is named, matches, lies somewhere in a named folder, or is listed on standard input.
+    """(name, path) of every file that is named, matches a glob pattern, or lies in a named folder or below.
 
-    Of a folder only what has the ending of a picture counts; hidden files and folders do not.
+    The pattern "-" reads such names from standard input, one per line. In folders, only files with the suffix of a picture
+    count, and hidden files and folders do not.
     """
     for pattern in patterns:
         if pattern == "-":
@@ -48,7 +49,7 @@ def files(patterns: Iterable[str]) -> Iterator[Tuple[str, Path]]:
 
 
 def main(arguments: List[str]) -> int:
-    """Returns the exit code."""
+    """Answer the files of the command line. Returns the exit code."""
     parser = argparse.ArgumentParser(description="Answers for many picture files.")
     parser.add_argument(
         "paths",
@@ -73,12 +74,12 @@ def main(arguments: List[str]) -> int:
         logging.error("%s", error)
         return 2
     answers = show_progress(classifier.answers(files(options.paths), max(1, options.workers)), None, "Answering")
-    bad = 0
+    errors = 0
 
     def records() -> Iterator[Dict[str, Any]]:
-        nonlocal bad
+        nonlocal errors
         for name, result in answers:
-            bad += isinstance(result, ImageError)
+            errors += isinstance(result, ImageError)
             yield {"file": name, **record(result)}
 
     try:
@@ -87,12 +88,12 @@ def main(arguments: List[str]) -> int:
         else:
             write_csv(records(), classifier.description.classes, sys.stdout)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, as in "| head"
+    except BrokenPipeError:  # the reader has stopped, as in "| head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    if bad:
-        print(f"{bad} files could not be answered; the column error says why.", file=sys.stderr)
-    return 1 if bad else 0
+    if errors:
+        print(f"{errors} files could not be answered; the column error says why.", file=sys.stderr)
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An answer, or what is wrong with a file, as a record: the same in JSON lines, CSV, the page's table and its API."""
+"""An answer or an error as a record: the same in JSON lines, CSV, the page's table and its API."""
 
 import csv
 import json
@@ -10,7 +10,7 @@ from mobilenetv2.runtime.text import spreadsheet_cell
 
 
 def record(result: Union[Answer, ImageError]) -> Dict[str, Any]:
-    """{"label", "confidences" by class, "neither", "width", "height", "milliseconds"}, or {"error"}."""
+    """A record with "label", "confidences" by class, "neither", "width", "height" and "milliseconds", or with "error" only."""
     if isinstance(result, ImageError):
         return {"error": str(result)}
     return {
@@ -24,16 +24,17 @@ def record(result: Union[Answer, ImageError]) -> Dict[str, Any]:
 
 
 def write_jsonl(records: Iterable[Dict[str, Any]], stream: TextIO) -> None:
-    """One record a line, as they come."""
+    """Write one record per line, each as soon as it is there."""
     for one in records:
         stream.write(json.dumps(one, ensure_ascii=False) + "\n")
         stream.flush()
 
 
 def write_csv(records: Iterable[Dict[str, Any]], classes: Sequence[str], stream: TextIO) -> None:
-    """One record a row, with its "file", a column for each class's confidence, and "error"; what a record lacks is empty.
+    """Write one record per row, with its "file", a column for each class's confidence, and "error".
 
-    No name is a formula to a spreadsheet (words.cell); JSON lines have the names as they are.
+    What a record lacks is empty. Names are changed so that no spreadsheet takes one for a formula (`spreadsheet_cell`); JSON
+    lines have them unchanged.
     """
     columns = ["file", "label", *(f"confidence {name}" for name in classes)]
     columns += ["neither", "width", "height", "milliseconds", "error"]

@@ -1,5 +1,4 @@
-"""What surrounds the page: a temporary folder of its own, headers that keep the browser from fetching anything elsewhere, and
-an end that loses no answer."""
+"""The server around the page: security headers, a temporary folder, removal of uploads, and a graceful shutdown."""
 
 import asyncio
 import os
@@ -10,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator, Set
 
-# Gradio's page needs inline scripts and styles. Any site may show the page in a frame: platforms do.
+# Gradio's page needs inline scripts and styles. frame-ancestors is not limited: platforms show the page in a frame.
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'"
-SILENT = 30  # seconds without a byte after which an upload is given up
-QUIET, LONGEST = 3.0, 20.0  # seconds without a request that end the page once it is to stop, and at most
+SILENT = 30  # seconds without data after which an upload is aborted
+QUIET, LONGEST = 3.0, 20.0  # shutdown: after so many seconds without a request, or so many in all
 
 
 class Headers:
@@ -37,15 +36,15 @@ class Headers:
 
 
 class Traffic:
-    """What is going on: requests that are being answered, and whether new ones are turned away."""
+    """The state of the server: how many requests are running, and whether new ones are rejected."""
 
     def __init__(self) -> None:
         self.stopping = False
         self.running = 0
-        self.last = time.monotonic()  # when a request ended
+        self.last = time.monotonic()  # when the last request ended
 
     def finish(self) -> None:
-        """Turn new questions away, and wait until those that were taken have their answers, and somebody has fetched them."""
+        """Reject new POST requests, then wait until the accepted ones are answered and their results fetched."""
         self.stopping, self.last = True, time.monotonic()
         end = self.last + LONGEST
         while time.monotonic() < end and (self.running or time.monotonic() - self.last < QUIET):
@@ -53,16 +52,15 @@ class Traffic:
 
 
 class Gate:
-    """ASGI middleware: counts requests, turns new ones away when the page stops, and gives up uploads that have fallen silent."""
+    """ASGI middleware: counts requests, rejects new POST requests during shutdown, and aborts uploads that stall."""
 
     def __init__(self, app: Any, traffic: Traffic):
         self._app = app
         self._traffic = traffic
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if (
-            scope["type"] != "http" or "/heartbeat/" in scope["path"]
-        ):  # which lasts as long as somebody looks at the page
+        # A request to /heartbeat/ lasts as long as the page is open in a browser.
+        if scope["type"] != "http" or "/heartbeat/" in scope["path"]:
             return await self._app(scope, receive, send)
         if self._traffic.stopping and scope["method"] == "POST":
             headers = [(b"retry-after", b"10"), (b"connection", b"close")]
@@ -70,7 +68,7 @@ class Gate:
             return await send({"type": "http.response.body", "body": b"The page is about to stop."})
         complete = scope["method"] != "POST"
 
-        async def heard() -> Any:
+        async def receive_in_time() -> Any:
             nonlocal complete
             try:
                 message = await (receive() if complete else asyncio.wait_for(receive(), SILENT))
@@ -81,7 +79,7 @@ class Gate:
 
         self._traffic.running += 1
         try:
-            await self._app(scope, heard, send)
+            await self._app(scope, receive_in_time, send)
         finally:
             self._traffic.running -= 1
             self._traffic.last = time.monotonic()
@@ -89,17 +87,18 @@ class Gate:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder that is gone at the end. Gradio keeps uploads in its uploads/, or in the environment's GRADIO_TEMP_DIR."""
+    """A folder that is removed at the end. Gradio keeps uploads in its uploads/, or in GRADIO_TEMP_DIR if that is set."""
     with tempfile.TemporaryDirectory(prefix="mobilenetv2-") as name:
-        tempfile.tempdir = name  # older Gradios begin uploads there
+        tempfile.tempdir = name  # older versions of Gradio write incomplete uploads there
         os.environ.setdefault("GRADIO_TEMP_DIR", os.path.join(name, "uploads"))
         yield Path(name)
 
 
 def remove_uploads(folder: Path, seconds: float) -> None:
-    """From now on, remove what comes into the folder of uploads, or into `folder`, once it is older than `seconds`.
+    """Start a thread that removes new files in the folder of uploads and in `folder` once they are older than `seconds`.
 
-    Gradio does so, too, but under load it left hundreds of uploads; it also leaves what broken uploads begin, and empty folders.
+    What is there already stays. Gradio removes uploads, too, but under load it left hundreds of them; it also leaves incomplete
+    uploads and empty folders.
     """
     places = {str(folder), os.environ["GRADIO_TEMP_DIR"]}
     kept = {os.path.join(place, name) for top in places for place, _, names in os.walk(top) for name in names}
@@ -107,7 +106,7 @@ def remove_uploads(folder: Path, seconds: float) -> None:
 
 
 def _remove(tops: Set[str], kept: Set[str], seconds: float) -> None:
-    """Examples are kept."""
+    """Remove old files and empty folders below `tops`, for ever. kept: files that stay, such as the examples."""
     while True:
         time.sleep(seconds / 2)
         for place, folders, names in (found for top in tops for found in os.walk(top, topdown=False)):

@@ -1,4 +1,4 @@
-"""A checkpoint -> answers. Everything it needs, from class names to preprocessing, is in the checkpoint."""
+"""Inference: answers pictures with a checkpoint, which has everything that is needed, from class names to preprocessing."""
 
 import threading
 import time
@@ -24,16 +24,19 @@ from .runtime import device
 from .runtime.files import find_file
 from .runtime.progress import parallel_map
 
-NEAREST = 3  # training photos that are shown with an answer
+NEAREST = 3  # most similar training photos that come with an answer
 
 
 @dataclass(frozen=True)
 class Answer:
-    """label: a class, or "neither" where the picture is like none of them. confidences: per class, in the checkpoint's order, sum
-    1. neither: how far the picture is from all training photos, above 0 it is refused; None where the checkpoint refuses nothing.
-    nearest: up to three of the most similar training photos, with their classes, where there are thumbnails. pixels: what the
-    network saw, f32 [3, size, size], normalised. activation: where the best class was seen in it, f32 [h, w] from 0 to 1. width,
-    height: of the picture, upright, in pixels. milliseconds: that this picture took."""
+    """The answer to one picture.
+
+    label: a class, or "neither" where the picture is rejected as an outlier. confidences: by class, in the checkpoint's order;
+    their sum is 1. neither: outlier score minus threshold, above 0 for an outlier; None where the checkpoint has no detector.
+    nearest: up to NEAREST most similar training photos with their classes; empty without thumbnails. pixels: the network's
+    input, f32 [3, size, size], normalised. activation: class activation map of the best class, f32 [h, w] from 0 to 1. width,
+    height: of the picture, upright, in pixels. milliseconds: time for this picture.
+    """
 
     label: str
     confidences: Dict[str, float]
@@ -48,7 +51,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Picture:
-    """Ready for the network. pixels: f32 [3, size, size]."""
+    """A decoded picture. pixels: the network's input, f32 [3, size, size]. Otherwise as in `Answer`."""
 
     pixels: np.ndarray
     width: int
@@ -57,9 +60,9 @@ class _Picture:
 
 
 class Classifier:
-    """Loads a checkpoint once and warms up; answers from any number of threads.
+    """Loads a checkpoint once and warms up. Its methods may be called from any thread.
 
-    Raises UserError, in words, for a file that is not such a checkpoint.
+    file: the checkpoint, or the folder that holds it. Raises UserError for a file that is not a checkpoint of this program.
     """
 
     def __init__(self, file: str):
@@ -73,13 +76,13 @@ class Classifier:
         self._maps = feature_maps(network)
         self._weight = network.classifier.weight.asnumpy()  # f32 [classes, channels]
         self._bias = network.classifier.bias.asnumpy()
-        self._passing = threading.Lock()  # one forward pass at a time: it uses all processors
-        self._decoding = threading.Semaphore(device.usable_cpus())  # bounds the memory of large pictures
+        self._network_lock = threading.Lock()  # one forward pass at a time: it uses all CPUs
+        self._decoding = threading.Semaphore(device.usable_cpus())  # bounds the memory for large pictures
         size = self.description.preprocessing.size
         self._feature_maps(np.zeros((1, 3, size, size), np.float32))
 
     def answer(self, data: bytes) -> Answer:
-        """The bytes of a picture file -> answer. Raises PictureError, without a file name, for what cannot be read."""
+        """The bytes of a picture file -> answer. Raises ImageError, without a file name, for what cannot be read."""
         picture = self._read(data)
         start = time.perf_counter()
         feature_map = self._feature_maps(picture.pixels[None])[0]
@@ -88,9 +91,9 @@ class Classifier:
     def answers(
         self, files: Iterable[Tuple[str, Path]], workers: int
     ) -> Iterator[Tuple[str, Union[Answer, ImageError]]]:
-        """(name, file) -> (name, answer or what is wrong with the file), in order, in batches, in constant memory."""
+        """(name, file) -> (name, answer or error), in order, in batches, in constant memory. workers: threads that decode."""
         waiting: Deque[Tuple[str, Union[_Picture, ImageError]]] = deque()
-        seconds = 0.0  # that each picture of the last batch took in the network
+        seconds = 0.0  # time in the network for each picture of the last batch
 
         def pictures() -> Iterator[Tuple[_Picture, np.ndarray]]:
             for name, picture in parallel_map(self._try, files, workers):
@@ -113,8 +116,8 @@ class Classifier:
             seconds = (time.perf_counter() - start) / len(batch)
             return result
 
-        answered = run_batches(timed, pictures(), self.description.preprocessing.size)
-        for picture, feature_map in answered:
+        results = run_batches(timed, pictures(), self.description.preprocessing.size)
+        for picture, feature_map in results:
             yield from errors_first()
             yield waiting.popleft()[0], self._answer(feature_map, picture, seconds)
         yield from errors_first()
@@ -137,25 +140,23 @@ class Classifier:
 
     def _feature_maps(self, pictures: np.ndarray) -> np.ndarray:
         """f32 [N, 3, size, size] -> f32 [N, channels, size / 32, size / 32]."""
-        with self._passing:
+        with self._network_lock:
             return self._maps(pictures)
 
     def _answer(self, feature_map: np.ndarray, picture: _Picture, seconds: float) -> Answer:
-        """The classifier, in NumPy. seconds: that the feature map took."""
+        """The answer from a feature map f32 [channels, h, w]. seconds: time that the feature map took."""
         start = time.perf_counter()
-        whole, compared = global_pool(feature_map[None]), center_pool(feature_map[None])
-        logits = (self._weight @ whole[0] + self._bias) / np.float32(self.description.temperature)
+        pooled, center = global_pool(feature_map[None]), center_pool(feature_map[None])
+        logits = (self._weight @ pooled[0] + self._bias) / np.float32(self.description.temperature)
         confidences = np.exp(log_softmax(logits[None])[0])
         best = int(logits.argmax())
         classes = self.description.classes
-        neither = (
-            None if self._detector is None else float(self._detector.score(compared)[0]) - self._detector.threshold
-        )
+        neither = None if self._detector is None else float(self._detector.score(center)[0]) - self._detector.threshold
         return Answer(
             label=NEITHER if neither is not None and neither > 0 else classes[best],
             confidences={name: float(value) for name, value in zip(classes, confidences)},
             neither=neither,
-            nearest=self._nearest(compared),
+            nearest=self._nearest(center),
             pixels=picture.pixels,
             activation=class_activation_map(feature_map, self._weight, best),
             width=picture.width,
@@ -163,9 +164,10 @@ class Classifier:
             milliseconds=picture.milliseconds + 1000 * (seconds + time.perf_counter() - start),
         )
 
-    def _nearest(self, compared: np.ndarray) -> List[Tuple[Image.Image, str]]:
+    def _nearest(self, center: np.ndarray) -> List[Tuple[Image.Image, str]]:
+        """Thumbnails of the most similar training photos, with their classes. center: f32 [1, channels], of `center_pool`."""
         if not self._thumbnails or self._detector is None:
             return []
         labels = self._detector.labels
-        found = self._detector.nearest(compared, NEAREST)[0]
+        found = self._detector.nearest(center, NEAREST)[0]
         return [(self._thumbnails[index], self.description.classes[labels[index]]) for index in found]

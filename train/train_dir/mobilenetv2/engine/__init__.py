@@ -1,1 +1,1 @@
-"""The network's arithmetic on a CPU, faster than MindSpore's operators. Knows a network by its cells alone."""
+"""CPU arithmetic that is faster than MindSpore's operators. It reads a network's cells and imports no model code."""

@@ -1,9 +1,9 @@
-"""The forward pass on a CPU, compiled by Numba (convolutions.py), with batch normalisation folded in.
+"""The forward pass on a CPU, in compiled kernels (convolutions.py), with batch normalisation folded in.
 
-MindSpore's operators copy more than they compute. What is computed is read from the network's own cells; on other devices, or
-without Numba, these compute it themselves.
+MindSpore's operators copy more than they compute. Weights and settings of the layers are read from the network's cells. On
+other devices, or where the kernels are not available, the cells compute the forward pass themselves.
 
-A feature map is f32 [channels, pixels], the pixels filled up to a multiple of COLUMNS with numbers that mean nothing.
+A feature map is f32 [channels, pixels]. The pixels are padded to a multiple of COLUMNS; the padding is undefined.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -21,17 +21,19 @@ try:
     from .convolutions import COLUMNS, GROUP, expanded, geometry, pointwise, windows
 
     KERNELS = True
-except (ImportError, OSError):  # no Numba for this machine or Python
+except (ImportError, OSError):  # the kernels are not available for this machine or Python
     KERNELS = False
 
 FIXED_BATCH = 8  # pictures per pass of MindSpore's operators, which are compiled for one shape
-SHARED = 4  # parts of a layer, at most: each is handed over in 0.05 ms, 36 times a picture
+SHARED = 4  # parts of a layer, at most: to hand one to a thread takes 0.05 ms, 36 times per picture
 NONE = np.zeros((0, 0), np.float32)
 
 
 def feature_maps(network: nn.Cell) -> Callable[[np.ndarray], np.ndarray]:
-    """Pictures f32 [N, 3, S, S] -> f32 [N, channels, S / 32, S / 32]; from any thread. The weights must not change
-    meanwhile."""
+    """The network's backbone as a function: pictures f32 [N, 3, S, S] -> feature maps f32 [N, channels, S / 32, S / 32].
+
+    The function may be called from any thread. The weights must not change while it is in use.
+    """
     if KERNELS and on_cpu():
         return _Forward(network)
     network.set_train(False)
@@ -45,7 +47,10 @@ def feature_maps(network: nn.Cell) -> Callable[[np.ndarray], np.ndarray]:
 
 
 class _Forward:
-    """Of many pictures, each processor takes one at a time. A single one is shared, layer by layer, by output channels."""
+    """The forward pass in compiled kernels.
+
+    Of several pictures, each thread takes one at a time. A single picture is split, layer by layer, by output channels.
+    """
 
     def __init__(self, network: nn.Cell):
         first, *blocks, last = network.features
@@ -63,10 +68,10 @@ class _Forward:
     def _share(self, work: Callable[[slice], None], count: int) -> None:
         edges = [count * part // (self._parts * GROUP) * GROUP for part in range(self._parts)] + [count]
         own, *others = (slice(start, stop) for start, stop in zip(edges, edges[1:]) if start < stop)
-        asked = [self._threads.submit(work, rows) for rows in others]
+        futures = [self._threads.submit(work, rows) for rows in others]
         work(own)
-        for other in asked:
-            other.result()
+        for future in futures:
+            future.result()
 
     def _one(self, picture: np.ndarray, share: "Share") -> np.ndarray:
         try:
@@ -82,13 +87,13 @@ class _Forward:
 
 
 class _Memory:
-    """Arrays that are written to again and again: getting memory takes longer than filling it."""
+    """Buffers for reuse: to allocate memory takes longer than to fill it."""
 
     def __init__(self) -> None:
         self._arrays: Dict[str, np.ndarray] = {}
 
     def take(self, turn: int, name: str, channels: int, side: int) -> np.ndarray:
-        """f32 [channels, pixels], with whatever the last one of this name and turn, 0 or 1, held."""
+        """A buffer f32 [channels, pixels] with undefined content. turn: 0 or 1, alternating, so that the input survives."""
         name, pixels = f"{name}{turn}", -(-side * side // COLUMNS) * COLUMNS
         if len(self._arrays.get(name, ())) < channels * pixels:
             self._arrays[name] = np.zeros(channels * pixels, np.float32)
@@ -96,8 +101,8 @@ class _Memory:
 
 
 Take = Callable[[str, int, int], np.ndarray]
-Share = Callable[[Callable[[slice], None], int], None]  # has the work done, in parts, of so many rows
-Layer = Callable[[np.ndarray, int, Take, Share], Tuple[np.ndarray, int]]  # feature map and its side, before and after
+Share = Callable[[Callable[[slice], None], int], None]  # calls the function with slices that cover so many rows
+Layer = Callable[[np.ndarray, int, Take, Share], Tuple[np.ndarray, int]]  # feature map and its side -> the same
 
 
 def _alone(work: Callable[[slice], None], count: int) -> None:
@@ -105,7 +110,7 @@ def _alone(work: Callable[[slice], None], count: int) -> None:
 
 
 def _folded(layer: nn.Cell) -> Tuple[np.ndarray, np.ndarray]:
-    """Matrix f32 [outputs, inputs * kernel] and shift f32 [outputs]."""
+    """Matrix f32 [outputs, inputs * kernel area] and shift f32 [outputs], with batch normalisation folded in."""
     convolution, norm = layer[0], layer[1]
     parts = [parameter.asnumpy() for parameter in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)]
     weight, shift = fold_batch_norm(convolution.weight.asnumpy(), parts, norm.eps)
@@ -113,7 +118,7 @@ def _folded(layer: nn.Cell) -> Tuple[np.ndarray, np.ndarray]:
 
 
 def _stem(layer: nn.Cell, same: bool) -> Layer:
-    """3x3 convolution with stride 2, normalisation and ReLU6."""
+    """The first layer: 3x3 convolution with stride 2, batch normalisation and ReLU6."""
     matrix, shift = _folded(layer)
 
     def run(x: np.ndarray, side: int, take: Take, share: Share) -> Tuple[np.ndarray, int]:
@@ -127,7 +132,7 @@ def _stem(layer: nn.Cell, same: bool) -> Layer:
 
 
 def _block(block: nn.Cell, same: bool) -> Layer:
-    """Inverted residual."""
+    """An inverted residual block."""
     expand = _folded(block.conv[0]) if block.expands else (NONE, np.zeros(0, np.float32))
     (weight, shift), stride = _folded(block.conv[-2]), block.conv[-2][0].stride[0]
     project, shift_out = _folded(block.conv[-1])
@@ -159,7 +164,7 @@ def _block(block: nn.Cell, same: bool) -> Layer:
 
 
 def _last(layer: nn.Cell) -> Layer:
-    """1x1 convolution, normalisation and ReLU6."""
+    """The last layer: 1x1 convolution, batch normalisation and ReLU6."""
     matrix, shift = _folded(layer)
 
     def run(x: np.ndarray, side: int, take: Take, share: Share) -> Tuple[np.ndarray, int]:

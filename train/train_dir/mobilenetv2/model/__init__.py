@@ -1,1 +1,1 @@
-"""MobileNetV2 and its parameters: the network, others' weights, the checkpoint."""
+"""MobileNetV2 and its parameters: the network, pretrained weights, prediction, quantization and the checkpoint file."""

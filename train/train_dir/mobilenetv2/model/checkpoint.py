@@ -1,6 +1,6 @@
-"""The one file that a run leaves: the bare network, in full or compact, and a description with all that is needed to use it.
+"""The checkpoint: a network, in full or quantized, and a description with everything that is needed to use it.
 
-MindSpore's own checkpoint format (protobuf, no pickle) with a checksum; the description is a string entry of JSON, so
+It is in MindSpore's checkpoint format (protobuf, no pickle), with a checksum. The description is a string entry of JSON, so
 `mindspore.load_checkpoint(file)["description"]` shows it.
 """
 
@@ -28,17 +28,17 @@ from .tensor_files import has_checksum, read_tensors, without_logging
 KEY = "description"
 FORMAT = "mobilenetv2-photos"
 VERSION = 3
-MAX_TEXT = 2**22  # characters of a description: thousands of classes have less
-EMBEDDED = Path(__file__).with_name("pretrained.ckpt")  # of this project, from random numbers; README.md says how
+MAX_TEXT = 2**22  # characters of a description; with thousands of classes it has fewer
+EMBEDDED = Path(__file__).with_name("pretrained.ckpt")  # the built-in network; docs/training.md says how it was made
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a checkpoint says about itself. No time, host name or absolute path: equal runs write equal bytes.
+    """The metadata of a checkpoint. It has no time, host name or absolute path: equal runs write equal bytes.
 
-    classes: in the order of the logits. temperature: the logits are divided by it to become confidences (calibration.py).
-    metrics: of the photos in train and val. data: counts and fingerprint of what it was
-    trained on. origin: of the weights that it started from. settings: of the run, as resolved. versions: of the packages.
+    classes: in the order of the logits. temperature: the logits are divided by it before the softmax
+    (evaluation/calibration.py). metrics: of the training and validation photos. data: counts, fingerprint and thumbnails of the
+    photos. origin: where the initial weights came from. settings: of the run, as resolved. versions: of the packages.
     """
 
     classes: Tuple[str, ...]
@@ -52,11 +52,12 @@ class Description:
     versions: Dict[str, Any]
 
     def to_json(self) -> str:
+        """The description as JSON, with FORMAT and VERSION."""
         return json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}, ensure_ascii=False, indent=1)
 
     @classmethod
     def from_json(cls, file: Path, text: Any) -> "Description":
-        """Raises UserError, in words, for anything that this version did not write."""
+        """The inverse of `to_json`. file: for messages. Raises UserError for anything that this version did not write."""
         try:
             if len(text) > MAX_TEXT:
                 raise ValueError(f"its description has {len(text)} characters")
@@ -68,11 +69,13 @@ class Description:
                 raise ValueError(
                     f"it has format version {version}, this program reads version {VERSION}; update the program or train again"
                 )
-            pixels = entries["preprocessing"]
-            pixels.update({name: tuple(pixels[name]) for name in ("mean", "std") if name in pixels})
+            preprocessing = entries["preprocessing"]
+            preprocessing.update(
+                {name: tuple(preprocessing[name]) for name in ("mean", "std") if name in preprocessing}
+            )
             entries["classes"] = tuple(entries["classes"])
             entries["architecture"] = Architecture(**entries["architecture"])
-            entries["preprocessing"] = Preprocessing(**pixels)
+            entries["preprocessing"] = Preprocessing(**preprocessing)
             description = cls(**entries)
             description._check()
         except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
@@ -80,8 +83,8 @@ class Description:
         return description
 
     def _check(self) -> None:
-        """Raises ValueError unless the values that the network is built from are sane."""
-        network, pixels = self.architecture, self.preprocessing
+        """Raises ValueError unless the values that the network is built from are plausible."""
+        network, preprocessing = self.architecture, self.preprocessing
         if (
             len(self.classes) < 2
             or len(set(self.classes)) < len(self.classes)
@@ -95,15 +98,15 @@ class Description:
             or not (isinstance(network.last, int) and 8 <= network.last <= 1280)
         ):
             raise ValueError(f"its network is {network}")
-        numbers = (*pixels.mean, *pixels.std)
+        numbers = (*preprocessing.mean, *preprocessing.std)
         if not (
-            isinstance(pixels.size, int)
-            and 32 <= pixels.size <= 1024
-            and len(pixels.mean) == len(pixels.std) == 3
+            isinstance(preprocessing.size, int)
+            and 32 <= preprocessing.size <= 1024
+            and len(preprocessing.mean) == len(preprocessing.std) == 3
             and all(math.isfinite(number) for number in numbers)
-            and min(pixels.std) > 0
+            and min(preprocessing.std) > 0
         ):
-            raise ValueError(f"its preprocessing is {pixels}")
+            raise ValueError(f"its preprocessing is {preprocessing}")
         if not (isinstance(self.temperature, float) and LOWEST <= self.temperature <= HIGHEST):
             raise ValueError(f"its temperature is {self.temperature}")
         counts = (self.metrics["val"]["correct"], self.metrics["val"]["count"], *self.data["train"].values())
@@ -113,7 +116,7 @@ class Description:
 
 
 class Loaded(NamedTuple):
-    """What is in a checkpoint. network: ready to predict. neither: None where no picture is to be refused."""
+    """The content of a checkpoint. network: in evaluation mode. neither: None where the checkpoint has no outlier detector."""
 
     network: MobileNetV2
     description: Description
@@ -127,20 +130,21 @@ def save(
     neither: Optional[OutlierDetector],
     packed: Optional[Dict[str, np.ndarray]] = None,
 ) -> None:
-    """Write atomically. packed: what `compact.pack` made of the network, to be saved in its place.
+    """Write the file atomically. packed: the result of `quantize_network`, to be saved in place of the network's parameters.
 
-    Raises UserError where the file cannot be written."""
+    Raises UserError where the file cannot be written.
+    """
     arrays = {**(packed or state_dict(network)), **(neither.tensors() if neither else {})}
     entries = [{"name": name, "data": ms.Tensor(value)} for name, value in arrays.items()]
     with atomic(file) as temporary, without_logging():
         ms.save_checkpoint(entries, str(temporary), append_dict={KEY: description.to_json()}, crc_check=True)
-        temporary.chmod(0o644)  # MindSpore makes its files unreadable for everybody but their owner
+        temporary.chmod(0o644)  # MindSpore makes its files readable for their owner only
 
 
 def load(path: str) -> Loaded:
-    """A checkpoint of this program, or the folder that holds it.
+    """Read a checkpoint of this program, or the one in a folder.
 
-    Raises UserError, in words, for a file that is damaged, of another program, or whose tensors are not those of its network.
+    Raises UserError for a file that is damaged, of another program, or whose tensors are not those of its network.
     """
     file = find_file(path, (".ckpt",))
     tensors, extras = read_tensors(file)
@@ -154,8 +158,8 @@ def load(path: str) -> Loaded:
     description = Description.from_json(file, extras[KEY])
     extra = {name: tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}
     packed = quantization.NAMES[0] in extras
-    known = len(tensors.get(quantization.NAMES[2] if packed else "classifier.weight", ()))  # packed: of all layers
-    if known < len(description.classes) or (known > len(description.classes) and not packed):
+    outputs = len(tensors.get(quantization.NAMES[2] if packed else "classifier.weight", ()))  # packed: of all layers
+    if outputs < len(description.classes) or (outputs > len(description.classes) and not packed):
         raise UserError(f"{file}: it does not know as many classes as it names; the file is damaged, train again")
     network = MobileNetV2(description.architecture, len(description.classes))
     if packed:

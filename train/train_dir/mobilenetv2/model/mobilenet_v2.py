@@ -10,7 +10,7 @@ from ..runtime.device import on_cpu
 
 try:
     from ..engine.depthwise import depthwise_training
-except (ImportError, OSError):  # no Numba for this machine or Python: the same arithmetic, slower
+except (ImportError, OSError):  # not available for this machine or Python: MindSpore's operators do the same, slower
     depthwise_training = None  # type: ignore[assignment]
 
 # expansion t, output channels c, repeats n, stride s of the first repeat
@@ -20,11 +20,12 @@ NUM_BLOCKS = 2 + sum(n for _, _, n, _ in BLOCKS)  # 19: the stem, 17 blocks, the
 
 @dataclass(frozen=True)
 class Architecture:
-    """What defines the network besides its weights; travels inside the checkpoint.
+    """What defines the network besides its weights. The checkpoint contains it.
 
     width: multiplier of all channel counts. padding: of 3x3 convolutions, "symmetric" (1 on each side, as in PyTorch and
     MindCV) or "same" (as in TensorFlow; differs where the stride is 2). epsilon: added to the variance in batch normalisation.
-    last: channels of the last 1x1 convolution, which are the classifier's features; wider networks multiply it too."""
+    last: channels of the last 1x1 convolution, the classifier's features; a width above 1 multiplies them, too.
+    """
 
     width: float = 1.0
     padding: str = "symmetric"
@@ -33,13 +34,13 @@ class Architecture:
 
 
 def round_channels(count: float) -> int:
-    """Round to a multiple of 8 without going down by more than a tenth, as the authors' own code does."""
+    """Round to a multiple of 8, 8 or more, and never down by more than a tenth. The authors' code does the same."""
     rounded = max(8, int(count + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * count else rounded
 
 
 class ConvNorm(nn.SequentialCell):
-    """Convolution, batch normalisation and, where not linear, ReLU6."""
+    """Convolution, batch normalisation and, unless linear, ReLU6."""
 
     def __init__(
         self,
@@ -69,7 +70,10 @@ class ConvNorm(nn.SequentialCell):
 
 
 class InvertedResidual(nn.Cell):
-    """1x1 expansion by t, depthwise 3x3, linear 1x1 projection; added to the input where both have the same shape."""
+    """Inverted residual block: 1x1 expansion, depthwise 3x3, linear 1x1 projection.
+
+    The input is added where it has the same shape. fused: operators for training, or None where there are none.
+    """
 
     def __init__(self, inputs: int, outputs: int, architecture: Architecture, expansion: int, stride: int):
         super().__init__()
@@ -82,9 +86,9 @@ class InvertedResidual(nn.Cell):
         )
         self.expands = expansion > 1
         self.residual = stride == 1 and inputs == outputs
-        if (
-            self.residual
-        ):  # starts as the identity: training from random numbers then sets in at once (Goyal et al. 2017, 5.1)
+        if self.residual:
+            # The block starts as the identity, so that training from random weights progresses from the first step on (Goyal
+            # et al. 2017, section 5.1).
             self.conv[-1][1].gamma.set_data(initializer("zeros", outputs))
         self.fused: Any = None
         if depthwise_training is not None and on_cpu() and (self.expands or not self.residual):
@@ -98,14 +102,17 @@ class InvertedResidual(nn.Cell):
         return x + y if self.residual else y
 
     def train_fused(self, first: nn.BatchNorm2d, x: Tensor) -> Tensor:
-        """What normalisation, ReLU6 and all that follows in self.conv make of x in training, by the fused kernel."""
+        """`first`, ReLU6 and the rest of self.conv, in training, with the fused operator.
+
+        first: the batch normalisation before the depthwise convolution. x: its input, f32 [N, hidden, H, W].
+        """
         second = self.conv[-2][1]
         batch = first.use_batch_statistics is None
         norms = ops.stack((first.gamma, first.beta, second.gamma, second.beta))
         moments = ops.stack((first.moving_mean, first.moving_variance, second.moving_mean, second.moving_variance))
         y, measured = self.fused[batch](x, self.conv[-2][0].weight, norms, moments)
         if batch:
-            moments = moments + first.momentum * (measured - moments)  # MindSpore keeps 1 - momentum there
+            moments = moments + first.momentum * (measured - moments)  # MindSpore stores 1 - momentum there
             ops.assign(first.moving_mean, moments[0])
             ops.assign(first.moving_variance, moments[1])
             ops.assign(second.moving_mean, moments[2])
@@ -118,7 +125,8 @@ class Backbone(nn.SequentialCell):
 
     def construct(self, x: Tensor) -> Tensor:
         stem, block = self.cell_list[0], self.cell_list[1]
-        fused = self.training and block.fused is not None  # no expansion: its chain begins with the stem's convolution
+        # The first block has no expansion: its fused operator follows the stem's convolution.
+        fused = self.training and block.fused is not None
         x = block.train_fused(stem[1], stem[0](x)) if fused else block(stem(x))
         for cell in self.cell_list[2:]:
             x = cell(x)
@@ -126,7 +134,7 @@ class Backbone(nn.SequentialCell):
 
 
 class MobileNetV2(nn.Cell):
-    """f32 [N, 3, S, S] -> logits f32 [N, classes]; S is the side that it was trained for, usually 224."""
+    """f32 [N, 3, S, S] -> logits f32 [N, classes]. S: the side that it was trained for, usually 224."""
 
     def __init__(self, architecture: Architecture, classes: int):
         super().__init__()
@@ -141,7 +149,7 @@ class MobileNetV2(nn.Cell):
         last = round_channels(architecture.last * max(1.0, architecture.width))
         stages.append(ConvNorm(inputs, last, architecture))
         self.features = Backbone(*stages)
-        # From zeros: on fixed features the problem is convex, and random weights would stay wherever no photo pulls at them.
+        # Zeros: on fixed features the problem is convex, and random weights would stay in directions without a gradient.
         self.classifier = nn.Dense(last, classes, weight_init="zeros", bias_init="zeros")
 
     def construct(self, x: Tensor) -> Tensor:
@@ -149,13 +157,15 @@ class MobileNetV2(nn.Cell):
 
 
 def global_pool(feature_map: Tensor) -> Tensor:
-    """f32 [N, C, S, S], as a tensor or an array -> f32 [N, C], the mean over the picture."""
+    """Global average pooling: f32 [N, C, S, S], as a tensor or an array -> f32 [N, C]."""
     return feature_map.mean((2, 3))
 
 
 def center_pool(feature_map: Tensor) -> Tensor:
-    """f32 [N, C, S, S], as a tensor or an array -> f32 [N, C], the mean without the outer seventh on each side: what a picture
-    is of, rather than where it was taken."""
+    """Average pooling without the outer seventh on each side: f32 [N, C, S, S], as a tensor or an array -> f32 [N, C].
+
+    It describes the subject of a picture rather than its background.
+    """
     border = feature_map.shape[2] // 7
     inner = slice(border, feature_map.shape[2] - border)
     return feature_map[:, :, inner, inner].mean((2, 3))

@@ -1,4 +1,4 @@
-"""Pictures through a network in batches: memory stays bounded."""
+"""Features and logits of pictures, computed in batches so that memory stays bounded."""
 
 from typing import Any, Callable, Iterator, List, Sequence, Tuple
 
@@ -20,7 +20,10 @@ Function = Callable[[np.ndarray], np.ndarray]
 def run_batches(
     function: Function, pictures: Iterator[Tuple[Any, np.ndarray]], size: int
 ) -> Iterator[Tuple[Any, np.ndarray]]:
-    """(name, picture f32 [3, size, size]) -> (name, row of function(f32 [N, 3, size, size])), in the same order."""
+    """(name, picture f32 [3, size, size]) -> (name, its row of function(batch f32 [N, 3, size, size])), in the same order.
+
+    N is at most FIXED_BATCH. The function must not keep the batch: it is reused.
+    """
     batch = np.zeros((FIXED_BATCH, 3, size, size), np.float32)
     names: List[Any] = []
     for name, picture in pictures:
@@ -34,7 +37,7 @@ def run_batches(
 
 
 def feature_pooler(network: MobileNetV2) -> Function:
-    """Pictures f32 [N, 3, S, S] -> f32 [N, 2, channels]: mean over the picture, and over its middle."""
+    """A function: pictures f32 [N, 3, S, S] -> f32 [N, 2, channels], the results of `global_pool` and `center_pool`."""
     maps = feature_maps(network)
 
     def function(batch: np.ndarray) -> np.ndarray:
@@ -45,21 +48,24 @@ def feature_pooler(network: MobileNetV2) -> Function:
 
 
 def classify(classifier: nn.Dense, features: np.ndarray) -> np.ndarray:
-    """f32 [N, channels] -> logits f32 [N, classes]."""
+    """Features f32 [N, channels] -> logits f32 [N, classes]."""
     return classifier(ms.Tensor(features)).asnumpy()
 
 
 def predict_logits(
     network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int
 ) -> np.ndarray:
-    """Logits f32 [N, classes] of view 0 of each photo."""
+    """Logits f32 [N, classes] of the photos, without augmentation. Raises UserError for a photo that cannot be read."""
     return classify(network.classifier, pool_features(network, photos, preprocessing, workers).pooled[:, 0])
 
 
 def pool_features(
     network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int
 ) -> Features:
-    """Of view 0 of each photo."""
+    """Features of the photos, one view each, without augmentation. Raises UserError for a photo that cannot be read.
+
+    With several workers, each computes its share, and all get the whole.
+    """
     own = distributed.shard(photos)
     pictures = parallel_map(lambda photo: (photo.name, preprocess(photo.read(), preprocessing)), own, workers)
     rows = run_batches(feature_pooler(network), pictures, preprocessing.size)

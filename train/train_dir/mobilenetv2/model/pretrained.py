@@ -1,4 +1,4 @@
-"""Pretrained weights -> network, strictly: every tensor of the backbone is found, or one error says what is not."""
+"""Pretrained weights -> network. Strict: every tensor of the backbone must fit, or one error lists all that do not."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,9 @@ BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 class PretrainedWeights:
     """A pretrained backbone under this package's names, and the conventions that it was trained with.
 
-    head: weight f32 [C, channels] and bias f32 [C], or None. size and classes: None where the file does not say.
+    backbone: f32 by name. head: weight f32 [C, channels] and bias f32 [C] of the classifier, or None. naming: a key of
+    _NAMINGS, or OWN. mean, std: of the pixels. size: side of the input in pixels. size, classes: None where the file does not
+    say.
     """
 
     backbone: Dict[str, np.ndarray]
@@ -40,7 +42,9 @@ class PretrainedWeights:
 class _Naming:
     """How a project names the 52 pairs of convolution and batch normalisation, and the classifier.
 
-    inner, final: of the inner pairs of a block and of its last one; {b} is the block, {k} the pair in it, counted from 0.
+    stem, last: the first and the last pair. inner, final: templates for the inner pairs of a block and for its last one. {b}
+    is the block; {k} is the pair in it, counted from 0. norm: the four arrays of a batch normalisation. first_block: {b} of the
+    first block.
     """
 
     stem: Tuple[str, str]
@@ -52,7 +56,7 @@ class _Naming:
     first_block: int = 1
 
     def backbone(self) -> List[str]:
-        """The backbone's 260 names, in the order that all namings share."""
+        """The backbone's 260 names, in the same order for all namings."""
         pairs: List[Tuple[str, ...]] = [self.stem]
         expansions = [expansion for expansion, _, repeats, _ in BLOCKS for _ in range(repeats)]
         for block, expansion in enumerate(expansions, self.first_block):
@@ -78,7 +82,7 @@ _OURS = _Naming(
     last=("features.18.0", "features.18.1"),
     head=("classifier.weight", "classifier.bias"),
 )
-_THEIRS = {
+_NAMINGS = {
     "torchvision": _Naming(
         stem=("features.0.0", "features.0.1"),
         inner=("features.{b}.conv.{k}.0", "features.{b}.conv.{k}.1"),
@@ -106,14 +110,14 @@ _THEIRS = {
 
 
 def read_pretrained(path: str, width: Optional[float] = None, last: Optional[int] = None) -> PretrainedWeights:
-    """A file of weights, or the folder that holds it. width, last: where given, they must be those of the file.
+    """Read a file of weights, or the one in a folder. width, last: of `Architecture`; if given, those of the file must agree.
 
-    Raises UserError that lists every tensor that is missing, unexpected or of another shape, with the likely cause.
+    Raises UserError with the likely cause and every tensor that is missing, unexpected, of another shape or not finite.
     """
     file = find_file(path)
     tensors, extras = read_tensors(file)
     if checkpoint.KEY in extras:
-        return _own(file, width, last)
+        return _from_checkpoint(file, width, last)
     conventions = {
         name[len("conventions.") :]: value
         for name, value in {**tensors, **extras}.items()
@@ -121,19 +125,19 @@ def read_pretrained(path: str, width: Optional[float] = None, last: Optional[int
     }
     tensors = {name: value for name, value in tensors.items() if not name.startswith("conventions.")}
     stated = _conventions(file, conventions)
-    naming = max(_THEIRS, key=lambda name: len(tensors.keys() & set(_THEIRS[name].backbone())))
+    naming = max(_NAMINGS, key=lambda name: len(tensors.keys() & set(_NAMINGS[name].backbone())))
     padding, epsilon = stated.pop("padding", "symmetric"), stated.pop("epsilon", 1e-5)
-    own_width, own_last = _measured(tensors, _THEIRS[naming])
+    own_width, own_last = _infer_width_and_last(tensors, _NAMINGS[naming])
     architecture = Architecture(own_width, padding, epsilon, own_last)
-    _agree(file, architecture, width, last)
-    backbone, head = _translate(file, tensors, _THEIRS[naming], architecture)
+    _check_architecture(file, architecture, width, last)
+    backbone, head = _translate(file, tensors, _NAMINGS[naming], architecture)
     return PretrainedWeights(backbone, head, naming, architecture, **stated)
 
 
 def load_pretrained(network: MobileNetV2, weights: PretrainedWeights, classes: Sequence[str]) -> bool:
-    """Put the backbone into the network, and the head where it is of the same classes; returns whether it was.
+    """Put the backbone into the network, and the head if it has the same classes. Returns whether the head was taken.
 
-    A file that does not name its classes counts as of the same ones where it has the same number of them.
+    A file that does not name its classes is taken to have the same ones if their number is the same.
     """
     values = dict(weights.backbone)
     taken = weights.head is not None and len(weights.head[1]) == len(classes)
@@ -144,11 +148,11 @@ def load_pretrained(network: MobileNetV2, weights: PretrainedWeights, classes: S
     return taken
 
 
-def _own(file: Path, width: Optional[float], last: Optional[int]) -> PretrainedWeights:
-    """A checkpoint of this program says everything itself."""
+def _from_checkpoint(file: Path, width: Optional[float], last: Optional[int]) -> PretrainedWeights:
+    """The weights and conventions of a checkpoint of this program."""
     network, description, _ = checkpoint.load(str(file))
     architecture, preprocessing = description.architecture, description.preprocessing
-    _agree(file, architecture, width, last)
+    _check_architecture(file, architecture, width, last)
     values = {name: parameter.asnumpy() for name, parameter in network.parameters_dict().items()}
     head = tuple(values.pop(name) for name in _OURS.head)
     return PretrainedWeights(
@@ -163,7 +167,8 @@ def _own(file: Path, width: Optional[float], last: Optional[int]) -> PretrainedW
     )
 
 
-def _agree(file: Path, architecture: Architecture, width: Optional[float], last: Optional[int]) -> None:
+def _check_architecture(file: Path, architecture: Architecture, width: Optional[float], last: Optional[int]) -> None:
+    """Raises UserError where width or last are given and are not those of the file."""
     for name, wanted in (("width", width), ("last", last)):
         own = getattr(architecture, name)
         if wanted not in (None, own):
@@ -173,18 +178,18 @@ def _agree(file: Path, architecture: Architecture, width: Optional[float], last:
             )
 
 
-def _measured(tensors: Dict[str, np.ndarray], naming: _Naming) -> Tuple[float, int]:
-    """Width and channels of the last layer, by the shapes; those of the paper where they make no sense."""
+def _infer_width_and_last(tensors: Dict[str, np.ndarray], naming: _Naming) -> Tuple[float, int]:
+    """`Architecture.width` and `last`, from the shapes of the tensors; those of the paper where the shapes make no sense."""
     names = naming.backbone()
     projection, last = (len(tensors[name]) if name in tensors else 0 for name in (names[-10], names[-5]))
-    width = round(projection / 320, 2)  # of the last block, 320 channels at width 1.0
+    width = round(projection / 320, 2)  # the last block has 320 channels at width 1.0
     if not 0.1 <= width <= 2 or last < 8:
         return Architecture.width, Architecture.last
     return width, round(last / max(1.0, width))
 
 
 def _conventions(file: Path, stated: Dict[str, Any]) -> Dict[str, Any]:
-    """The conventions that a file states about itself, checked."""
+    """The conventions of a file, as fields of `PretrainedWeights` and `Architecture`. Raises UserError for impossible ones."""
     result: Dict[str, Any] = {}
     try:
         if "padding" in stated:
@@ -211,7 +216,7 @@ def _conventions(file: Path, stated: Dict[str, Any]) -> Dict[str, Any]:
 def _translate(
     file: Path, tensors: Dict[str, np.ndarray], naming: _Naming, architecture: Architecture
 ) -> Tuple[Dict[str, np.ndarray], Any]:
-    """Their tensors -> backbone under our names, and head; raises UserError unless all of it fits."""
+    """The file's tensors -> backbone under this package's names, and head or None. Raises UserError unless all of them fit."""
     expected = {
         name: parameter.shape for name, parameter in MobileNetV2(architecture, classes=2).parameters_dict().items()
     }
@@ -227,10 +232,10 @@ def _translate(
     broken = [theirs for theirs in names if theirs in tensors and not np.isfinite(tensors[theirs]).all()]
     if missing or other or unexpected or broken:
         lists = [
-            _list("missing", missing),
-            _list("unexpected", unexpected),
-            _list("of another shape", other),
-            _list("not finite", broken),
+            _summarize("missing", missing),
+            _summarize("unexpected", unexpected),
+            _summarize("of another shape", other),
+            _summarize("not finite", broken),
         ]
         raise UserError("\n  ".join([f"{file}: {_cause(tensors, naming, missing)}", *filter(None, lists)]))
     backbone = {ours: np.asarray(tensors[theirs], np.float32) for theirs, ours in names.items()}
@@ -241,25 +246,26 @@ def _translate(
 
 
 def _optimizer_state(name: str, known: set) -> bool:
-    """moments.features..., global_step and the like, which MindSpore saves along with a training network."""
+    """Whether it is an entry such as moments.features... or global_step, which MindSpore saves with a network in training."""
     return name.split(".", 1)[-1] in known or "." not in name
 
 
 def _cause(tensors: Dict[str, np.ndarray], naming: _Naming, missing: List[str]) -> str:
+    """The likely cause, in words, why the tensors do not fit."""
     if 2 * len(missing) > len(naming.backbone()):
         first = ", ".join(map(_short, list(tensors)[:3])) or "none"
         return (
-            f"not a MobileNetV2 with the names of {', '.join(_THEIRS)} ({len(tensors)} tensors: {first} ...); "
+            f"not a MobileNetV2 with the names of {', '.join(_NAMINGS)} ({len(tensors)} tensors: {first} ...); "
             "choose other weights"
         )
     return "a MobileNetV2, but not complete as published; download it again or choose other weights"
 
 
-def _list(what: str, names: List[str], limit: int = 5) -> str:
+def _summarize(what: str, names: List[str], limit: int = 5) -> str:
     rest = f" and {len(names) - limit} more" if len(names) > limit else ""
     return f"{what}: {', '.join(_short(name) for name in names[:limit])}{rest}" if names else ""
 
 
 def _short(name: str) -> str:
-    """A tensor's name in a message."""
+    """A tensor's name as it is shown in a message."""
     return printable(name[:200])

@@ -1,7 +1,7 @@
-"""Network <-> three small arrays: batch normalisation folded into the convolutions, weights in 8 bits.
+"""8-bit quantization of the weights, with batch normalisation folded into the convolutions.
 
-A quarter of the bytes. Each output channel has its own scale, because the channels of a depthwise layer differ by orders of
-magnitude.
+It takes a quarter of the bytes. Each output channel has its own scale, because the channels of a depthwise convolution differ
+by orders of magnitude.
 """
 
 from typing import Dict, Iterator, List, Tuple
@@ -13,21 +13,22 @@ from .mobilenet_v2 import MobileNetV2
 from .state import state_dict
 
 NAMES = ("weights", "scales", "biases")
-LEVELS = 127  # weights become whole numbers from -127 to 127
-SMALLEST = 2.0**-14  # scale; below it, half precision loses digits, and no weight that small changes an answer
+LEVELS = 127  # weights become integers from -127 to 127
+SMALLEST = 2.0**-14  # scale: below it, half precision loses digits, and no weight that small changes an answer
 
 
 def quantize_network(network: MobileNetV2) -> Dict[str, np.ndarray]:
     """Network -> weights i8 [all weights], scales f16 [all output channels], biases f16 [all output channels].
 
-    In the order of the layers. A weight of channel c is weights * scales[c], a rounding error of at most scales[c] / 2.
+    Layers follow in the network's order. The weights of channel c are weights * scales[c], with an error of at most
+    scales[c] / 2.
     """
-    known = state_dict(network)
+    parameters = state_dict(network)
     weights: List[np.ndarray] = []
     scales: List[np.ndarray] = []
     biases: List[np.ndarray] = []
     for name, epsilon in _layers(network):
-        weight, bias = _folded(known, name, epsilon)
+        weight, bias = _folded(parameters, name, epsilon)
         rows = weight.reshape(len(weight), -1)
         scale = np.maximum(np.abs(rows).max(1) / LEVELS, SMALLEST).astype(np.float16)
         rounded = np.rint(rows / scale[:, None].astype(np.float32))
@@ -38,9 +39,9 @@ def quantize_network(network: MobileNetV2) -> Dict[str, np.ndarray]:
 
 
 def dequantize(network: MobileNetV2, packed: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
-    """What `pack` returned -> f32 values of all parameters of a network of the same architecture, for `assign`.
+    """Result of `quantize_network` -> all parameters f32 of a network of the same architecture, for `load_state_dict`.
 
-    Batch normalisation then only adds the bias. Raises ValueError for arrays that are not of such a network.
+    Batch normalisation then only adds the bias. Raises ValueError for arrays that do not belong to such a network.
     """
     shapes = {name: parameter.shape for name, parameter in network.parameters_dict().items()}
     layers = [(name, epsilon, shapes[f"{name}.weight"]) for name, epsilon in _layers(network)]
@@ -64,8 +65,7 @@ def dequantize(network: MobileNetV2, packed: Dict[str, np.ndarray]) -> Dict[str,
 
 
 def _layers(network: MobileNetV2) -> Iterator[Tuple[str, float]]:
-    """(name, epsilon of the batch normalisation that follows) of all convolutions, then of the classifier, which has none:
-    0."""
+    """(name, epsilon of the batch normalisation that follows) of all convolutions, then ("classifier", 0.0)."""
     for name in network.parameters_dict():
         if name.endswith(".0.weight"):
             yield name[: -len(".weight")], network.architecture.epsilon
@@ -73,21 +73,21 @@ def _layers(network: MobileNetV2) -> Iterator[Tuple[str, float]]:
 
 
 def _norm(name: str) -> str:
-    """features.1.conv.0.0 -> features.1.conv.0.1, the batch normalisation after this convolution."""
+    """Name of the batch normalisation after a convolution: features.1.conv.0.0 -> features.1.conv.0.1."""
     return f"{name[:-1]}1"
 
 
-def _folded(known: Dict[str, np.ndarray], name: str, epsilon: float) -> Tuple[np.ndarray, np.ndarray]:
-    """Weight f32 [O, ...] and bias f32 [O] of one layer that does what the convolution and the normalisation do."""
-    weight = known[f"{name}.weight"]
+def _folded(parameters: Dict[str, np.ndarray], name: str, epsilon: float) -> Tuple[np.ndarray, np.ndarray]:
+    """Weight f32 [O, ...] and bias f32 [O] of a layer, with its batch normalisation folded in."""
+    weight = parameters[f"{name}.weight"]
     if not epsilon:
-        return weight, known[f"{name}.bias"]
-    norm = [known[f"{_norm(name)}.{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance")]
+        return weight, parameters[f"{name}.bias"]
+    norm = [parameters[f"{_norm(name)}.{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance")]
     return fold_batch_norm(weight, norm, epsilon)
 
 
 def _unfolded(name: str, epsilon: float, bias: np.ndarray) -> Dict[str, np.ndarray]:
-    """The bias, as the parameters of this network hold it."""
+    """The bias f32 [O] as parameters of the network: the classifier's bias, or a batch normalisation that only adds it."""
     if not epsilon:
         return {f"{name}.bias": bias}
     one, zero = np.ones_like(bias), np.zeros_like(bias)

@@ -1,4 +1,4 @@
-"""Files of weights, read without executing anything."""
+"""Files of weights, read without executing code from them."""
 
 import json
 import logging
@@ -15,16 +15,17 @@ from safetensors import safe_open
 
 from ..runtime.errors import UserError
 
-MAX_BYTES = 2**28  # of a file of weights, packed or unpacked; MobileNetV2 1.0 has 14 MB
+MAX_BYTES = 2**28  # of a file of weights, compressed or not; MobileNetV2 1.0 has 14 MB
 MAX_ENTRIES = 10_000  # MobileNetV2 has 262, with an optimizer's state three times as many
-MAX_TEXT = 10_000  # characters or numbers of what a file says besides its weights
+MAX_TEXT = 10_000  # characters or numbers of an entry that is not a weight
 _CHECKSUM = b"crc_num"  # and ten bytes more, at the end of the file
 
 
 def read_tensors(file: Path) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]:
-    """Weights by name, and what the file says besides: strings, numbers. Raises UserError for what cannot be read.
+    """Floating-point arrays by name, and the other entries: strings, numbers, lists.
 
-    .ckpt: MindSpore's protobuf; .npz: NumPy without pickle; .safetensors: its metadata, parsed as JSON where it is JSON.
+    .ckpt: MindSpore's protobuf. .npz: NumPy without pickle. .safetensors: the other entries are its metadata, as JSON where it
+    is JSON. Raises UserError for a file that is empty, too large or damaged, KeyError for another suffix.
     """
     reader = {".ckpt": _read_ckpt, ".npz": _read_npz, ".safetensors": _read_safetensors}[file.suffix]
     try:
@@ -41,7 +42,7 @@ def read_tensors(file: Path) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]:
         entries = reader(file)
     except UserError:
         raise
-    except Exception as error:  # zipfile, zlib, protobuf and safetensors each have their own for a damaged file
+    except Exception as error:  # zipfile, zlib, protobuf and safetensors raise different ones for a damaged file
         reason = str(error).strip().split("\n")[0][:200]
         raise UserError(
             f"{file}: not a complete {file.suffix} file ({reason}); it may be cut off: download or copy it again"
@@ -56,7 +57,7 @@ def read_tensors(file: Path) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]:
 
 @contextmanager
 def without_logging() -> Iterator[None]:
-    """For MindSpore, which logs what it also raises."""
+    """Disable logging inside the block: MindSpore logs the errors that it also raises."""
     logging.disable(logging.CRITICAL)
     try:
         yield
@@ -65,13 +66,15 @@ def without_logging() -> Iterator[None]:
 
 
 def has_checksum(file: Path) -> bool:
-    """Whether a .ckpt has a checksum, which `read_tensors` then compares. Some that others publish have none."""
+    """Whether a .ckpt has a checksum, which `read_tensors` then verifies. Some published files have none."""
     return file.read_bytes()[-17:-10] == _CHECKSUM
 
 
 def _read_ckpt(file: Path) -> Dict[str, Any]:
-    """What mindspore.load_checkpoint returns, as arrays. MindSpore itself takes the bytes and the shape of a tensor as they are
-    and copies as much as the shape says, whether it is there or not."""
+    """The same as mindspore.load_checkpoint, as arrays, but with checks.
+
+    MindSpore itself copies as many bytes as the shape of a tensor asks for, even if the file holds fewer.
+    """
     data = file.read_bytes()
     if has_checksum(file):
         data, expected = data[:-17], int.from_bytes(data[-10:], "big")
@@ -94,23 +97,23 @@ def _read_ckpt(file: Path) -> Dict[str, Any]:
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
-    """The entries of a Checkpoint, one by one: parsed together, empty ones would take fifty times the memory of the file."""
-    position = 0
-    while position < len(data):
-        if data[position] != 0x0A:  # field 1, with a length
+    """The entries of a Checkpoint message, one by one: parsed at once, empty ones would take 50 times the file's memory."""
+    offset = 0
+    while offset < len(data):
+        if data[offset] != 0x0A:  # field 1, length-delimited
             raise ValueError("not a protobuf of MindSpore")
         length = shift = 0
         more = True
         while more:
-            position += 1
-            more, length, shift = data[position] > 127, length | (data[position] & 127) << shift, shift + 7
+            offset += 1
+            more, length, shift = data[offset] > 127, length | (data[offset] & 127) << shift, shift + 7
             if shift > 35:
                 raise ValueError("not a protobuf of MindSpore")
-        position += 1
-        if length > len(data) - position:
+        offset += 1
+        if length > len(data) - offset:
             raise ValueError("it ends in the middle of an entry")
-        yield data[position : position + length]
-        position += length
+        yield data[offset : offset + length]
+        offset += length
 
 
 def _read_npz(file: Path) -> Dict[str, Any]:
@@ -119,11 +122,11 @@ def _read_npz(file: Path) -> Dict[str, Any]:
     if unpacked > MAX_BYTES:
         raise ValueError(f"unpacks to {unpacked / 2**20:.0f} MiB")
     with np.load(file, allow_pickle=False) as arrays:
-        return {name: array if array.dtype.kind == "f" else _said(name, array) for name, array in arrays.items()}
+        return {name: array if array.dtype.kind == "f" else _as_python(name, array) for name, array in arrays.items()}
 
 
-def _said(name: str, array: np.ndarray) -> Any:
-    """A string, number or list: a large one would take many times the memory of the array."""
+def _as_python(name: str, array: np.ndarray) -> Any:
+    """A non-weight entry as string, number or list. Raises ValueError for a large one, which would take much memory."""
     if array.nbytes > 4 * MAX_TEXT:
         raise ValueError(f"{name[:100]} is neither weights nor a short text")
     return array.tolist()

@@ -1,1 +1,1 @@
-"""report.html and the other files that a run leaves beside the checkpoint."""
+"""report.html and the other files that a run writes beside the checkpoint."""

@@ -1,4 +1,4 @@
-"""What is known of a run -> report.html: chooses what is shown, and makes its pictures."""
+"""Results of a run -> report.html: selects what the report shows, and makes its pictures."""
 
 import shlex
 import sys
@@ -28,12 +28,15 @@ from .render import FINDINGS, PHOTOS, SMALL, write_page
 def write_check_report(
     file: Path, data: PhotoSet, findings: Sequence[Finding], recorded: Dict[str, Any], language: str
 ) -> None:
-    """The report of a run that ends with the check of its data set. recorded: settings."""
+    """Write the report of a run that only checks its data set. recorded: settings. language: "en" or "zh".
+
+    Raises UserError where the file cannot be written, or a photo not be read any more.
+    """
     content = Report(
         data.classes,
         np.zeros((len(data.classes), len(data.classes)), np.int64),
         findings=make_remarks(data, findings, language),
-        **_circumstances(data, recorded),
+        **_provenance(data, recorded),
     )
     write_page(file, content, language)
 
@@ -51,8 +54,12 @@ def write_report(
     seconds: Dict[str, float],
     language: str,
 ) -> None:
-    """answers: logits f32 [N, C] of the validation photos. history, comparison, seconds: as in `results.write`."""
-    shown = _shown(network, description, data.split("val"), answers / np.float32(description.temperature))
+    """Write the report of a training run. answers: logits f32 [N, C] of the validation photos. language: "en" or "zh".
+
+    history, comparison, seconds: as in `write_metrics`. Raises UserError where the file cannot be written, or a photo not be
+    read any more.
+    """
+    shown = _select_answers(network, description, data.split("val"), answers / np.float32(description.temperature))
     content = Report(
         classes=data.classes,
         val=evaluation.confusion,
@@ -64,52 +71,56 @@ def write_report(
         answers=shown,
         findings=make_remarks(data, findings, language),
         seconds=seconds,
-        **_circumstances(data, description.settings),
+        **_provenance(data, description.settings),
     )
     write_page(file, content, language)
 
 
 def make_remarks(data: PhotoSet, findings: Sequence[Finding], language: str) -> Tuple[Remark, ...]:
-    """What harms first; with pictures of the photos that can be read, as far as the report shows them."""
+    """The findings, the most harmful first. Those that the report shows have pictures of their photos."""
     photos = {photo.name: photo for photo in data.photos}
     made = []
     for number, finding in enumerate(sort_findings(findings)):
         names = tuple(name for name in (finding.name, finding.other) if name)
-        known = [photos[name] for name in names if name in photos] if number < FINDINGS else []
+        pictured = [photos[name] for name in names if name in photos] if number < FINDINGS else []
         text = in_language(finding.text, language)
-        made.append(Remark(finding.kind, names, text, tuple(_small(photo) for photo in known)))
+        made.append(Remark(finding.kind, names, text, tuple(_thumbnail(photo) for photo in pictured)))
     return tuple(made)
 
 
-def _small(photo: Photo) -> Image.Image:
+def _thumbnail(photo: Photo) -> Image.Image:
     picture = decode(photo.read(), SMALL)
     picture.thumbnail((SMALL, SMALL))
     return picture
 
 
-def _shown(
+def _select_answers(
     network: MobileNetV2, description: Description, photos: Sequence[Photo], logits: np.ndarray
 ) -> Tuple[Answer, ...]:
-    """The wrong answers, the surest first, and then the least sure right ones, with what they rest on."""
+    """The wrong answers, the most confident first, then the least confident right ones, with class activation maps.
+
+    logits: f32 [N, C], after temperature scaling.
+    """
     confidences = np.exp(log_softmax(logits))
     best = logits.argmax(1)
     right = best == [photo.label for photo in photos]
-    sure = confidences.max(1)
-    chosen = np.lexsort((np.where(right, sure, -sure), right))[:PHOTOS]
+    confidence = confidences.max(1)
+    chosen = np.lexsort((np.where(right, confidence, -confidence), right))[:PHOTOS]
     preprocessing, weight = description.preprocessing, network.classifier.weight.asnumpy()
-    seen = [(index, preprocess(photos[index].read(), preprocessing)) for index in chosen]
-    maps = run_batches(feature_maps(network), iter(seen), preprocessing.size)
+    inputs = [(index, preprocess(photos[index].read(), preprocessing)) for index in chosen]
+    maps = run_batches(feature_maps(network), iter(inputs), preprocessing.size)
     shown = []
-    for (index, feature_map), (_, array) in zip(maps, seen):
+    for (index, feature_map), (_, array) in zip(maps, inputs):
         activation = class_activation_map(feature_map, weight, int(best[index]))
         picture = overlay(array, np.zeros_like(activation), preprocessing)
         marked = overlay(array, activation, preprocessing)
         true, answer = (description.classes[label] for label in (photos[index].label, best[index]))
-        shown.append(Answer(photos[index].name, true, answer, float(sure[index]), picture, marked))
+        shown.append(Answer(photos[index].name, true, answer, float(confidence[index]), picture, marked))
     return tuple(shown)
 
 
-def _circumstances(data: PhotoSet, recorded: Dict[str, Any]) -> Dict[str, Any]:
+def _provenance(data: PhotoSet, recorded: Dict[str, Any]) -> Dict[str, Any]:
+    """The fields of `Report` that say how the run was made."""
     return {
         "settings": recorded,
         "versions": package_versions(),

@@ -1,4 +1,4 @@
-"""The drawings of report.html, as numbers: where axes, curves, points and bars are, in pixels."""
+"""The charts of report.html as numbers: positions of axes, curves, points and bars in pixels."""
 
 import math
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
@@ -9,11 +9,11 @@ from ..evaluation.calibration import Calibration
 from ..evaluation.intervals import count_with_interval, exact_interval
 from ..evaluation.ood import Rejections
 
-BARS = 28  # of a histogram, about
+BARS = 28  # bars in a histogram, about
 
 
 class Axis(NamedTuple):
-    """low, high: the values at its ends, start, end: their places in the drawing. ticks: values between."""
+    """low, high: the values at its ends. start, end: their positions in pixels. ticks: values with a label, in between."""
 
     low: float
     high: float
@@ -22,13 +22,13 @@ class Axis(NamedTuple):
     ticks: Tuple[float, ...]
 
     def at(self, value: float) -> float:
-        """Where a value is, to a tenth of a pixel."""
+        """Position of a value, rounded to a tenth of a pixel. Values beyond an end are put at that end."""
         share = (float(value) - self.low) / (self.high - self.low)
         return round(self.start + min(1.0, max(0.0, share)) * (self.end - self.start), 1)
 
 
 def axis(low: float, high: float, start: float, end: float, ticks: int = 5, whole: bool = False) -> Axis:
-    """An axis whose ends are round numbers, with about `ticks` of them; whole: integers only."""
+    """An axis with round numbers at its ends, and about `ticks` ticks. whole: integers only."""
     span = max(high - low, 1e-6 * max(abs(high), 1.0))
     power = 10.0 ** math.floor(math.log10(span / ticks))
     step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= ticks)
@@ -40,12 +40,12 @@ def axis(low: float, high: float, start: float, end: float, ticks: int = 5, whol
 
 
 def _cut(whole: Axis, low: float, high: float) -> Axis:
-    """The axis from low to high only, with the ticks between."""
+    """The same axis from low to high only, with the ticks in that range."""
     return whole._replace(low=low, high=high, ticks=tuple(tick for tick in whole.ticks if low <= tick <= high))
 
 
 def curves(stage: str, rows: List[Dict[str, Any]]) -> Dict[str, Any]:
-    """Of one stage: axes, points of the curves, and the row of the epoch that was kept, if one was."""
+    """Training curves of one stage: axes, points, and the row of the epoch that was kept, or None. rows: of `train_epochs`."""
     epochs = [row["epoch"] for row in rows]
     across = _cut(axis(min(epochs), max(epochs), 44, 350, 6, whole=True), min(epochs), max(*epochs, min(epochs) + 1))
     train, val = [row["loss"] for row in rows], [row["val"]["loss"] for row in rows]
@@ -65,12 +65,12 @@ def curves(stage: str, rows: List[Dict[str, Any]]) -> Dict[str, Any]:
 
 
 def _points(across: Axis, up: Axis, places: Sequence[float], values: Sequence[float]) -> List[Tuple[float, float]]:
-    """Of a curve, in the drawing; without what is not a finite number, as a loss that ran away."""
+    """Points of a curve in pixels. Values that are not finite, as of a loss that diverged, are left out."""
     return [(across.at(place), up.at(value)) for place, value in zip(places, values) if math.isfinite(value)]
 
 
 def dials(calibration: Calibration) -> List[Dict[str, Any]]:
-    """The two reliability diagrams."""
+    """The reliability diagrams before and after calibration."""
     quarters = (0, 0.25, 0.5, 0.75, 1)
     across, up = Axis(0, 1, 44, 336, quarters), Axis(0, 1, 170, 12, quarters)
     dials = []
@@ -87,7 +87,10 @@ def dials(calibration: Calibration) -> List[Dict[str, Any]]:
 
 
 def histograms(rejections: Rejections) -> List[Dict[str, Any]]:
-    """Of the scores by split, all with one axis; the threshold lies between two bars, so that a bar has one colour."""
+    """Histograms of the outlier scores, one for each split, with the same horizontal axis.
+
+    The threshold lies between two bars, so that each bar has one colour.
+    """
     scores = {split: np.asarray(rejections.scores.get(split, ()), np.float64) for split in ("train", "val", "outliers")}
     scores = {split: values for split, values in scores.items() if len(values)}
     if not scores:
@@ -98,7 +101,7 @@ def histograms(rejections: Rejections) -> List[Dict[str, Any]]:
     across = _cut(axis(low, high, 40, 272), low - width, high + width)
     out = []
     for split, values in scores.items():
-        # A score equal to the threshold is not refused: a bar has its upper end.
+        # A score equal to the threshold is not rejected: a bar includes its upper end.
         number = np.ceil((values - rejections.threshold) / width).astype(int) - 1
         bars = [
             {

@@ -1,4 +1,4 @@
-"""All that report.html shows, as data."""
+"""The content of report.html, as data."""
 
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
@@ -12,8 +12,11 @@ from ..evaluation.ood import Rejections
 
 @dataclass(frozen=True)
 class Answer:
-    """A validation photo worth a look. true, answer: class names. confidence: in the answer, 0-1, calibrated where that was
-    done. picture: the photo; overlay: of `activation.overlay`. Small pictures are quickest, large ones are reduced."""
+    """A validation photo that the report shows. name: of the file. true, answer: class names.
+
+    confidence: in the answer, 0-1, calibrated where that was done. picture: the photo. overlay: the photo with its class
+    activation map, from `class_activation.overlay`. Large pictures are reduced, small ones are faster.
+    """
 
     name: str
     true: str
@@ -25,8 +28,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Remark:
-    """A finding. kind: a key of ISSUES. names: of the files or classes. text: the sentence. pictures: up to 2, of the same
-    files."""
+    """A finding. kind: a key of ISSUES. names: of the files or classes. text: in one language. pictures: up to 2."""
 
     kind: str
     names: Tuple[str, ...]
@@ -36,13 +38,15 @@ class Remark:
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page shows; what is None or empty is left out.
+    """Everything that the page shows. What is None or empty is left out.
 
-    classes: names, in the order of the logits. val: `metrics.confusion` of the validation photos, i64 [C, C]. held_out: the
-    same of training photos, each by a classifier that did not learn from it. history: rows of `fit` by stage. comparison:
-    `compare.figures` of "teacher" and "student". answers: wrong ones first, then the least sure. findings: what matters most
-    first; None: nothing was checked, empty: nothing was found. settings, versions, seconds: by name. memory: the most at once,
-    MiB. counts: photos by class, by "train" and "val". fingerprint: of the data. command: as typed."""
+    classes: names, in the order of the logits. val: `confusion_matrix` of the validation photos, i64 [C, C]. held_out: the
+    out-of-fold one of the training photos. history: rows of `train_epochs` by stage. comparison: results of
+    `benchmark_network` for "teacher" and "student". neither: outlier scores. answers: wrong ones first, then the least
+    confident. findings: the most harmful first; None: nothing was checked, empty: nothing was found. settings, versions,
+    seconds: by name. memory: the peak in MiB. counts: photos by class, by "train" and "val". fingerprint: of the data. command:
+    as typed.
+    """
 
     classes: Tuple[str, ...]
     val: np.ndarray

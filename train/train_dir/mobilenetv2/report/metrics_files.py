@@ -1,4 +1,4 @@
-"""What is left beside the checkpoint: check.json, metrics.json, validation.csv. To lose one is a warning, not a failed run."""
+"""check.json, metrics.json and validation.csv. Where one cannot be written, that is a warning and the run does not fail."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from ..runtime.files import atomic
 from ..runtime.text import spreadsheet_cell
 
 log = logging.getLogger(__name__)
-SHOWN = 10  # wrong answers named in the log
+SHOWN = 10  # wrong answers that the log names
 
 
 def write_metrics(
@@ -31,9 +31,12 @@ def write_metrics(
     comparison: Dict[str, Dict[str, Any]],
     seconds: Dict[str, float],
 ) -> None:
-    """answers: logits f32 [N, C] of the validation photos. scores: f32 [N], how much each is like none of the classes; None
-    where the checkpoint refuses nothing. history:
-    rows of `fit` by stage. comparison: `compare.figures` of "teacher" and "student", or empty. seconds: by part of the run."""
+    """Write metrics.json and validation.csv, and log the main results.
+
+    answers: logits f32 [N, C] of the validation photos. scores: their outlier scores f32 [N]; None where the checkpoint has no
+    outlier detector. history: rows of `train_epochs` by stage. comparison: results of `benchmark_network` for "teacher" and
+    "student", or empty. seconds: by part of the run.
+    """
     photos = data.split("val")
     steps = [row["step_ms"] for row in history.get("finetune", [])]
     metrics = {
@@ -94,12 +97,12 @@ def write_metrics(
 
 
 def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
-    """check.json: all that is to be said about the data set."""
+    """Write check.json: all findings about the data set."""
     write_optional("check.json", _write_json, folder / "check.json", [finding._asdict() for finding in findings])
 
 
 def write_optional(name: str, step: Callable[..., None], *arguments: Any) -> None:
-    """Write a file without which the run is not lost: whatever goes wrong is a warning."""
+    """Call `step`, which writes the file `name`. Any error in it becomes a warning: the run is valid without the file."""
     try:
         step(*arguments)
     except Exception as error:
@@ -114,6 +117,7 @@ def _write_json(file: Path, content: Any) -> None:
 def _write_table(
     file: Path, description: Description, photos: Sequence[Photo], answers: np.ndarray, scores: Optional[np.ndarray]
 ) -> None:
+    """validation.csv: a row per photo with its class, answer, outlier score, logits and confidences."""
     classes = description.classes
     confidences = np.exp(log_softmax(answers / np.float32(description.temperature)))
     with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:

@@ -1,6 +1,6 @@
-"""report.html: what a run came to, on one page that needs no network, no script and no other file.
+"""Renders report.html: the results of a run on one page, without scripts, network access or other files.
 
-The page is for people; the same numbers for programs are in metrics.json. Equal reports make equal bytes.
+The page is for people; metrics.json has the same numbers for programs. Equal content gives equal bytes.
 """
 
 import unicodedata
@@ -22,23 +22,23 @@ from .charts import curves, dials, histograms
 from .content import Report
 from .texts import LANGUAGES, load_texts
 
-PHOTOS = 12  # wrong and least sure answers that are shown, at most
+PHOTOS = 12  # wrong and least confident answers that are shown, at most
 FINDINGS = 50  # likewise
 LARGE, SMALL = 192, 112  # longer side of the pictures of photos and of findings, in pixels
 QUALITY = 72  # of their JPEGs
-WIDE = 0.2  # width of an interval from which on more photos are asked for
-CROWDED = 6  # classes from which on the table of confusions stands alone, its columns narrow
+WIDE = 0.2  # an interval wider than this asks for more validation photos
+CROWDED = 6  # from this number of classes on, the confusion matrix has a row of its own and narrow columns
 
 
 def write_page(file: Path, content: Report, language: str) -> None:
-    """language: "en" or "zh". Raises UserError where the file cannot be written."""
+    """Write the page atomically. language: "en" or "zh". Raises UserError where the file cannot be written."""
     with atomic(file) as temporary:
         # A file name that is not valid UTF-8 has characters that cannot be encoded.
         temporary.write_bytes(render_page(content, language).encode("utf-8", "xmlcharrefreplace"))
 
 
 def render_page(content: Report, language: str) -> str:
-    """The page as one string."""
+    """The page as HTML. Raises ValueError for another language."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -47,15 +47,15 @@ def render_page(content: Report, language: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = load_texts(language)
+    texts = load_texts(language)
     environment.filters.update(name=_name, small=partial(_picture, side=SMALL), large=partial(_picture, side=LARGE))
     splits = {"val": content.val, "held_out": content.held_out}
     return environment.get_template("report.html").render(
         report=content,
-        text=words,
-        say=partial(_say, words),
-        tiles=_tiles(content, words),
-        verdict=_verdict(content, words),
+        text=texts,
+        say=partial(_say, texts),
+        tiles=_tiles(content, texts),
+        verdict=_verdict(content, texts),
         curves=[curves(stage, rows) for stage, rows in content.history.items() if rows],
         confusions={
             split: _confusion(matrix) for split, matrix in splits.items() if matrix is not None and matrix.any()
@@ -73,19 +73,19 @@ def render_page(content: Report, language: str) -> str:
     )
 
 
-def _say(words: Dict[str, str], key: str, **values: Any) -> Markup:
-    """A text with its values filled in, escaped; class names apart, so that their writing direction cannot turn the rest."""
+def _say(texts: Dict[str, str], key: str, **values: Any) -> Markup:
+    """A text with its values filled in, escaped. Names go through `_name` first, to isolate their writing direction."""
     values = {name: _clean(value) for name, value in values.items()}
-    return Markup(words[key]).format(s="s" * (values.get("count", 0) != 1), **values)
+    return Markup(texts[key]).format(s="s" * (values.get("count", 0) != 1), **values)
 
 
 def _name(value: str) -> Markup:
-    """A file or class name, escaped, with a writing direction of its own; lines break at its slashes first."""
+    """A file or class name, escaped, with its writing direction isolated. Lines break at its slashes first."""
     return Markup("<bdi>{}</bdi>").format(Markup("/<wbr>").join(_clean(value).split("/")))
 
 
 def _clean(value: Any) -> Any:
-    """Control characters, which no page may contain, become visible."""
+    """Replace control characters, which HTML does not allow, by a visible character."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return "".join(
@@ -95,52 +95,52 @@ def _clean(value: Any) -> Any:
 
 
 def _picture(image: Image.Image, side: int) -> Markup:
-    """A JPEG of at most side x side pixels, as the address of an <img>."""
+    """A JPEG of at most side x side pixels, as a data URL."""
     image = image.convert("RGB")
     image.thumbnail((side, side))
     return Markup(jpeg_url(image, quality=QUALITY, optimize=True))
 
 
-def _range(words: Dict[str, str], correct: int, count: int) -> Markup:
-    """What a count proves, in words."""
+def _range(texts: Dict[str, str], correct: int, count: int) -> Markup:
+    """The exact 95 % interval of a share, as text."""
     low, high = interval_percent(correct, count)
     which = "all" if correct == count else "some" if correct else "none"
-    return _say(words, f"range.{which}", low=low, high=high)
+    return _say(texts, f"range.{which}", low=low, high=high)
 
 
 def _totals(matrix: np.ndarray) -> Tuple[int, int]:
-    """Right answers, and all."""
+    """Right answers and all answers in a confusion matrix."""
     return int(np.trace(matrix)), int(matrix.sum())
 
 
-def _tiles(content: Report, words: Dict[str, str]) -> List[Dict[str, Any]]:
-    """The few numbers at the top: number, label, and what it proves."""
+def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
+    """The key figures at the top: number, label and interval."""
     counts = {"val": _totals(content.val)}
     if content.held_out is not None:
         counts["held_out"] = _totals(content.held_out)
     counts["outliers"] = content.neither.count("outliers") if content.neither else (0, 0)
     tiles: List[Dict[str, Any]] = [
         {
-            "number": _say(words, "of", correct=correct, count=count),
-            "label": words[f"tile.{name}"],
-            "range": _range(words, correct, count),
+            "number": _say(texts, "of", correct=correct, count=count),
+            "label": texts[f"tile.{name}"],
+            "range": _range(texts, correct, count),
         }
         for name, (correct, count) in counts.items()
         if count
     ]
     if content.findings is not None:
         count = sum(remark.kind != "note" for remark in content.findings)
-        tiles.append({"number": count, "label": _say(words, "tile.findings", count=count), "range": ""})
+        tiles.append({"number": count, "label": _say(texts, "tile.findings", count=count), "range": ""})
     return tiles
 
 
-def _verdict(content: Report, words: Dict[str, str]) -> List[Tuple[Markup, bool]]:
-    """What the numbers mean: sentences, and whether each is a warning."""
-    say = partial(_say, words)
+def _verdict(content: Report, texts: Dict[str, str]) -> List[Tuple[Markup, bool]]:
+    """Sentences that interpret the numbers, each with whether it is a warning."""
+    say = partial(_say, texts)
     correct, count = _totals(content.val)
     sentences = []
     if count:
-        reach = _range(words, correct, count)
+        reach = _range(texts, correct, count)
         sentences.append((say("verdict.val", correct=correct, count=count, range=reach), False))
     if content.held_out is not None:
         right, photos = _totals(content.held_out)
@@ -170,7 +170,7 @@ def _verdict(content: Report, words: Dict[str, str]) -> List[Tuple[Markup, bool]
 
 
 def _mistake(content: Report) -> Optional[Tuple[str, str, int]]:
-    """The class that is most often said to be another one, that one, and how often; of validation photos if there are any."""
+    """The most frequent confusion: true class, predicted class, count. Of the validation photos, or else out of fold."""
     for matrix in (content.val, content.held_out):
         if matrix is not None:
             mistakes = matrix - np.diag(np.diag(matrix))
@@ -181,13 +181,13 @@ def _mistake(content: Report) -> Optional[Tuple[str, str, int]]:
 
 
 def _confusion(matrix: np.ndarray) -> Dict[str, Any]:
-    """Rows of the table of confusions, shaded by their share, and per class what was recognised and what was answered."""
-    rows, answered = matrix.sum(1), matrix.sum(0)
+    """Rows of the confusion matrix, each cell with its share of the row in percent, and recall and precision per class."""
+    rows, predicted = matrix.sum(1), matrix.sum(0)
     return {
         "cells": [
             [(int(cell), round(100 * float(cell) / max(1, int(total)))) for cell in row]
             for row, total in zip(matrix, rows)
         ],
         "recall": [count_with_interval(matrix[label, label], rows[label]) for label in range(len(matrix))],
-        "precision": [count_with_interval(matrix[label, label], answered[label]) for label in range(len(matrix))],
+        "precision": [count_with_interval(matrix[label, label], predicted[label]) for label in range(len(matrix))],
     }

@@ -1,4 +1,4 @@
-"""What report.html says, in English and Chinese. {s} is an English plural; {names} in braces are filled in, escaped."""
+"""The texts of report.html in English and Chinese. {s} is an English plural; other {names} are filled in, escaped."""
 
 from typing import Dict, Tuple
 
@@ -10,7 +10,8 @@ def load_texts(language: str) -> Dict[str, str]:
     if language not in LANGUAGES:
         raise ValueError(f"{language}: expected one of {', '.join(LANGUAGES)}")
     number = LANGUAGES.index(language)
-    return {key: pair[number].replace(" %", "\u00a0%") for key, pair in PAIRS.items()}  # no line begins with "%"
+    # A no-break space: no line begins with "%".
+    return {key: pair[number].replace(" %", "\u00a0%") for key, pair in PAIRS.items()}
 
 
 PAIRS: Dict[str, Tuple[str, str]] = {
@@ -19,7 +20,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "subtitle": ("MobileNetV2 for {classes}", "MobileNetV2：{classes}"),
     "and": (", ", "、"),
     "colon": (": ", "："),
-    # The verdict. "range.*" follow a count.
+    # Verdict. A text "range.*" follows a count.
     "of": ("{correct} of {count}", "{correct} / {count}"),
     "range.all": ("above {low} %", "高于 {low} %"),
     "range.none": ("below {high} %", "低于 {high} %"),

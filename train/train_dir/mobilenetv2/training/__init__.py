@@ -1,1 +1,1 @@
-"""Features, classifier, fine-tuning and distillation, and how a stopped training goes on."""
+"""Feature extraction, classifier training, fine-tuning and distillation, and how an interrupted training resumes."""

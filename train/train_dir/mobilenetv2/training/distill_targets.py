@@ -1,7 +1,7 @@
-"""What a large network makes of many views of the photos: the lessons that `distill` teaches a small one.
+"""Targets of a distillation: what the teacher computes for many views of the photos.
 
-A few photos cannot show a small network the world, but they can show it what the large one makes of ever new crops and mosaics
-of them (Beyer et al. 2022, arXiv 2106.05237). Computed once, kept in the cache.
+A few photos are too little data for a student. Many random crops and mosaics of them, each with the teacher's features, are
+enough (Beyer et al. 2022, arXiv 2106.05237). The features are computed once and kept in the cache.
 """
 
 import hashlib
@@ -25,10 +25,9 @@ from ..runtime import distributed
 from ..runtime.environment import code_digest
 from ..runtime.progress import parallel_map, show_progress
 
-LARGE = 4  # the shorter side of a photo is kept in memory at this many times the teacher's input, at most
-MOSAIC = (
-    0.5  # share of the views that are made of two or four photos; in these, pictures of low resolution are sharp, too
-)
+LARGE = 4  # the shorter side of a photo in memory, at most, as a multiple of the teacher's input
+# Share of the views that are made of two or four photos. In these, pictures of low resolution are sharp, too.
+MOSAIC = 0.5
 AREA = (0.15, 1.0)  # share of a picture's area that a crop keeps
 
 
@@ -41,8 +40,11 @@ class Teacher:
 
 
 class DistillTargets(NamedTuple):
-    """pictures: u8 [N, side, side, 3]. features: f16 [N, 5, channels] of its `regions`, with mean 0 and standard deviation 1
-    over all. confidences: f32 [N, classes]."""
+    """Views of the photos, and the teacher's answers to them.
+
+    pictures: u8 [N, side, side, 3]. features: f16 [N, 5, channels], of the regions of `pool_regions`, standardised to mean 0
+    and standard deviation 1. confidences: f32 [N, classes].
+    """
 
     pictures: np.ndarray
     features: np.ndarray
@@ -59,17 +61,20 @@ def make_targets(
     workers: int,
     cache: PhotoCache,
 ) -> DistillTargets:
-    """`most` views of each photo, or as many as take `most_bytes` in all, side x side, and what the teacher makes of them at
-    its own size."""
+    """Views of each photo as side x side pixels, and the teacher's features and confidences of them at its own input size.
+
+    most: views of each photo, at most. most_bytes: of all views, at most, though there is one view of each photo in any case.
+    seed: of the views. Raises UserError for a photo that cannot be read.
+    """
     size = teacher.preprocessing.size
-    images = list(parallel_map(lambda photo: _bounded(decode(photo.read(), size), LARGE * size), photos, workers))
+    images = list(parallel_map(lambda photo: _reduced(decode(photo.read(), size), LARGE * size), photos, workers))
     count = min(most, max(1, most_bytes // (3 * side**2 * len(photos)))) * len(photos)
     channels = teacher.network.classifier.in_channels
     pictures, features = np.empty((count, side, side, 3), np.uint8), np.empty((count, 5, channels), np.float16)
     context = {
         "kind": "lesson",
         "code": code_digest("data", "engine", "model", "training"),
-        # All of them, in order: mosaics are made of several.
+        # Of all photos, in order: a mosaic is made of several.
         "photos": hashlib.sha256("".join(photo.sha256 for photo in photos).encode()).hexdigest(),
         "backbone": fingerprint(teacher.network.features),
         "preprocessing": repr(teacher.preprocessing),
@@ -80,13 +85,13 @@ def make_targets(
 
     def view(number: int) -> Tuple[int, Any, Any]:
         image = _view(images, number % len(images), size, np.random.default_rng([seed, number]))
-        known = cache.get({**context, "number": number})
+        cached = cache.get({**context, "number": number})
         small = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
-        return number, small, known if known else normalize(image, teacher.preprocessing)
+        return number, small, cached if cached else normalize(image, teacher.preprocessing)
 
-    def unknown(numbers: Sequence[int]) -> Iterator[Tuple[int, np.ndarray]]:
-        seen = parallel_map(view, numbers, workers)
-        for number, small, rest in show_progress(seen, len(numbers), "Asking the teacher"):
+    def uncached(numbers: Sequence[int]) -> Iterator[Tuple[int, np.ndarray]]:
+        views = parallel_map(view, numbers, workers)
+        for number, small, rest in show_progress(views, len(numbers), "Asking the teacher"):
             pictures[number] = small
             if isinstance(rest, bytes):
                 features[number] = np.frombuffer(rest, np.float16).reshape(5, channels)
@@ -96,7 +101,7 @@ def make_targets(
     maps = feature_maps(teacher.network)
     for numbers in distributed.shards(range(count)):
         for number, feature in run_batches(
-            lambda batch: np.stack(pool_regions(maps(batch)), 1), unknown(numbers), size
+            lambda batch: np.stack(pool_regions(maps(batch)), 1), uncached(numbers), size
         ):
             features[number] = feature
             cache.put({**context, "number": number}, features[number].tobytes())
@@ -107,8 +112,9 @@ def make_targets(
 
 
 def pool_regions(feature_map: Any) -> Tuple[Any, ...]:
-    """f32 [N, C, S, S], as a tensor or an array -> f32 [N, C] each: the means over the picture and over its quarters, from left
-    to right and downwards. The quarters of an odd number of rows share the one in the middle.
+    """f32 [N, C, S, S], as a tensor or an array -> five times f32 [N, C]: the means over the picture and over its quarters.
+
+    The quarters go from left to right, then down. If S is odd, they share the middle row and column.
     """
     half = -(-feature_map.shape[2] // 2)
     upper, lower = feature_map[:, :, :half], feature_map[:, :, -half:]
@@ -116,11 +122,11 @@ def pool_regions(feature_map: Any) -> Tuple[Any, ...]:
     return tuple([global_pool(part) for part in (feature_map, *quarters)])
 
 
-MIRRORED = [0, 2, 1, 4, 3]  # the regions of a picture in its mirror
+MIRRORED = [0, 2, 1, 4, 3]  # order of the regions in the mirrored picture
 
 
-def _bounded(image: Image.Image, shorter: int) -> Image.Image:
-    """The same picture, reduced where its shorter side is longer than that."""
+def _reduced(image: Image.Image, shorter: int) -> Image.Image:
+    """The picture, reduced if necessary, so that its shorter side has at most `shorter` pixels."""
     factor = min(image.size) / shorter
     return (
         image
@@ -130,9 +136,9 @@ def _bounded(image: Image.Image, shorter: int) -> Image.Image:
 
 
 def _view(images: Sequence[Image.Image], index: int, size: int, random: np.random.Generator) -> Image.Image:
-    """A random crop of the picture of that index, or a mosaic of crops of it and others -> RGB picture of size x size."""
+    """RGB picture of size x size: a random crop of the image with this index, or a mosaic of crops of it and others."""
     if random.random() >= MOSAIC:
-        return _cut(images[index], (size, size), random)
+        return _random_crop(images[index], (size, size), random)
     x, y = (random.integers(size * 3 // 10, size * 7 // 10, 2)).tolist()
     columns, rows = [((0, x, size), (0, size)), ((0, size), (0, y, size)), ((0, x, size), (0, y, size))][
         random.integers(3)
@@ -141,10 +147,10 @@ def _view(images: Sequence[Image.Image], index: int, size: int, random: np.rando
     for left, right in zip(columns, columns[1:]):
         for top, bottom in zip(rows, rows[1:]):
             image = images[index if left == top == 0 else random.integers(len(images))]
-            mosaic.paste(_cut(image, (right - left, bottom - top), random), (left, top))
+            mosaic.paste(_random_crop(image, (right - left, bottom - top), random), (left, top))
     return mosaic
 
 
-def _cut(image: Image.Image, size: Tuple[int, int], random: np.random.Generator) -> Image.Image:
-    """A random crop, of that width and height."""
+def _random_crop(image: Image.Image, size: Tuple[int, int], random: np.random.Generator) -> Image.Image:
+    """A random crop, resized to this width and height."""
     return image.resize(size, Image.Resampling.BICUBIC, box=augment.crop(image, AREA, random))

@@ -1,4 +1,4 @@
-"""Photos -> features of the frozen backbone, several views each; computed once, kept in the cache."""
+"""Photos -> features of the frozen backbone, of several views each. Computed once, kept in the cache."""
 
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
@@ -28,12 +28,12 @@ def compute_features(
     seed: int = 0,
     workers: int = 1,
 ) -> Features:
-    """Features of views 0 ... count - 1 of the photos; view 0 is the photo as the page sees it. decoded: gives what it holds of
-    them away, and says how pixels reach the network.
+    """Features of the views 0 ... count - 1 of the photos. View 0 is not augmented, as in validation and inference.
 
-    Only what the cache does not hold is computed: the key is the photo's bytes, the backbone's weights, the preprocessing, the
-    view, the code and the packages that do the arithmetic. Raises UserError for a photo that has to be read
-    again and changed since it was checked.
+    decoded: has the preprocessing, and pixels of some photos, which are taken out of it. seed: of the other views. Only what is
+    not in the cache is computed. The key is made of the photo's bytes, the backbone's weights, the preprocessing, the view, the
+    code, the packages that do the arithmetic and the device. With several workers, each computes its share, and all get the
+    whole. Raises UserError for a photo that has to be read again and has changed since it was checked.
     """
     total, photos = len(photos), distributed.shard(photos)
     channels, preprocessing = network.classifier.in_channels, decoded.preprocessing
@@ -57,22 +57,23 @@ def compute_features(
         numbers = []
         for number in range(count):
             value = cache.get(_key(context, photo, seed, number))
-            parts = 1 if number else 2  # of view 0, the center too
+            parts = 1 if number else 2  # view 0 has the result of center_pool, too
             if value is None or len(value) != 4 * channels * parts:
                 numbers.append(number)
             else:
                 keep(index, number, np.frombuffer(value, np.float32).reshape(parts, channels))
         missing += [(index, numbers)] if numbers else []
-    unknown = sum(len(numbers) for _, numbers in missing)
+    uncached = sum(len(numbers) for _, numbers in missing)
     pictures = _pictures(photos, missing, decoded, seed, workers)
     pooled = run_batches(feature_pooler(network), pictures, preprocessing.size)
-    for (index, number), rows in show_progress(pooled, unknown, "Computing features"):
+    for (index, number), rows in show_progress(pooled, uncached, "Computing features"):
         keep(index, number, rows)
         cache.put(_key(context, photos[index], seed, number), (rows[:1] if number else rows).tobytes())
     return Features(*(distributed.all_gather(rows, total) for rows in out))
 
 
 def _key(context: Dict[str, Any], photo: Photo, seed: int, number: int) -> Dict[str, Any]:
+    """The cache key of one view. View 0 does not depend on the seed."""
     return {**context, "photo": photo.sha256, "view": [seed, number] if number else 0}
 
 
@@ -83,15 +84,13 @@ def _pictures(
     seed: int,
     workers: int,
 ) -> Iterator[Tuple[Tuple[int, int], np.ndarray]]:
-    """((index, view number), f32 [3, S, S]) of all wanted views, decoded in parallel."""
+    """((index, view number), f32 [3, S, S]) of all wanted views, decoded in parallel. wanted: (index, view numbers)."""
 
     def decode(item: Tuple[int, List[int]]) -> np.ndarray:
         photo, numbers = photos[item[0]], item[1]
-        known = decoded.take(photo.sha256) if numbers == [0] else None
+        kept = decoded.take(photo.sha256) if numbers == [0] else None
         return (
-            augment.augmented_views(photo.read(), decoded.preprocessing, seed, numbers)
-            if known is None
-            else known[None]
+            augment.augmented_views(photo.read(), decoded.preprocessing, seed, numbers) if kept is None else kept[None]
         )
 
     for (index, numbers), arrays in zip(wanted, parallel_map(decode, wanted, workers)):

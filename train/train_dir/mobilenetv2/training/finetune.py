@@ -1,4 +1,4 @@
-"""Photos -> the last blocks of the network, or all of it."""
+"""Fine-tuning: the photos train the last blocks of the network, or all of it."""
 
 from typing import Any, Dict, Iterator, List, Tuple
 
@@ -28,11 +28,11 @@ def finetune_network(
     states: CheckpointManager,
     record: Record,
 ) -> List[Dict[str, Any]]:
-    """Train the last `blocks` blocks of the network and its classifier, in place; returns the rows of `fit`.
+    """Train the last `blocks` blocks of the network and its classifier, in place. Returns the rows of `train_epochs`.
 
-    Every epoch sees another view of each photo. pretrained: normalise with the means and variances that the network brought,
-    as in use, instead of those of each batch, which are too rough in a batch of 16.
-    states: where a stopped training is found again.
+    Every epoch uses another augmented view of each photo. pretrained: keep the moving means and variances of batch
+    normalisation, and use them in training, too; those of a batch of 16 are too rough. states: for an interrupted training to
+    resume from. record: as in `train_epochs`. Raises UserError for a photo that cannot be read.
     """
     if pretrained:
         for _, cell in network.cells_and_names():

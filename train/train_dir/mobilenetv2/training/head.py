@@ -1,4 +1,4 @@
-"""Cached features -> classifier."""
+"""Trains the classifier, the last layer, on features that stay as they are."""
 
 from typing import Any, Dict, Iterator, List, Tuple
 
@@ -22,10 +22,11 @@ def train_classifier(
     seed: int,
     record: Record,
 ) -> List[Dict[str, Any]]:
-    """Train `classifier`, from what it holds, on features that stay as they are; returns the rows of `fit`.
+    """Train `classifier` in place, from the weights that it has. Returns the rows of `train_epochs`.
 
-    train: f32 [N, views, channels]; val: f32 [M, channels]; their labels: i32 [N] and [M]. It learns on features moved and
-    scaled to mean 0 and standard deviation 1, which converges several times faster; this is then folded into its weights."""
+    train: f32 [N, views, channels]. val: f32 [M, channels]. Their labels: i32 [N] and [M]. record: as in `train_epochs`. The
+    features are standardised, which converges several times faster; mean and deviation are then folded into the weights.
+    """
     inputs = train.reshape(-1, train.shape[-1])
     mean, deviation = mean_and_deviation(inputs)
     targets = np.repeat(train_labels, train.shape[1])
@@ -45,7 +46,7 @@ def train_classifier(
     history = train_supervised(classifier, parameters, batches, steps, validate, val_labels, plan, record)
     weight = classifier.weight.asnumpy() / deviation
     bias = classifier.bias.asnumpy() - weight @ mean
-    # Other machines may have trained another one: all go on with the first worker's.
+    # Other machines may have other rounding errors: all workers continue with the main worker's classifier.
     _set(classifier, distributed.broadcast(weight), distributed.broadcast(bias))
     return history
 

@@ -1,4 +1,4 @@
-"""One epoch of training, and the loop that keeps the best: for a classifier on cached features as for whole networks."""
+"""The training loop: epochs, validation, selection of the best epoch and early stopping. Every kind of training uses it."""
 
 import logging
 import math
@@ -30,8 +30,9 @@ class Plan:
     """Hyper-parameters of one training.
 
     epochs: at most. lr: the highest learning rate. weight_decay: of matrices and kernels only. warmup: share of all steps in
-    which the rate rises, before it falls along a cosine. patience: epochs without a better validation result before it stops
-    early."""
+    which the learning rate rises linearly, before the cosine decay. patience: epochs without a better validation result after
+    which the training stops early.
+    """
 
     epochs: int
     batch_size: int
@@ -51,19 +52,20 @@ def train_supervised(
     val_labels: np.ndarray,
     plan: Plan,
     record: Record,
-    states: Optional[CheckpointManager] = None,
+    checkpoints: Optional[CheckpointManager] = None,
     distribute: bool = False,
 ) -> List[Dict[str, Any]]:
-    """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) on labels, and leave it as after its best epoch.
+    """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) on labels, and keep the best epoch.
 
-    batches(epoch, first): pairs of inputs and labels i32 [N]. The rest is as in `train_epochs`, whose rows it returns.
+    batches(epoch, first): pairs of inputs and labels i32 [N]. steps: batches per epoch. The other arguments and the result are
+    as in `train_epochs`.
     """
     schedule = cosine_schedule(plan.lr, plan.epochs * steps, plan.warmup)
     optimizer = nn.Adam(param_groups(parameters, plan.weight_decay), schedule)
     step = _step(model, optimizer, plan.label_smoothing, distribute)
     saved = [*model.get_parameters(), *optimizer.get_parameters()]
     return train_epochs(
-        model, step, schedule, saved, batches, validate, val_labels, plan, record, states, distribute=distribute
+        model, step, schedule, saved, batches, validate, val_labels, plan, record, checkpoints, distribute=distribute
     )
 
 
@@ -77,51 +79,53 @@ def train_epochs(
     val_labels: np.ndarray,
     plan: Plan,
     record: Record,
-    states: Optional[CheckpointManager] = None,
+    checkpoints: Optional[CheckpointManager] = None,
     keep_best: bool = True,
     distribute: bool = False,
 ) -> List[Dict[str, Any]]:
-    """The one loop over epochs. Returns a row for each; "kept" is true of the one whose parameters the model is left with.
+    """The loop over epochs. Returns a row for each; "kept" is true for the one whose parameters the model has at the end.
 
-    step: a batch's arrays -> loss. schedule: learning rate of each step of all epochs. saved: parameters that a stopped
-    training needs to go on. batches(epoch, first): arrays, all of one shape, from the step `first` of the epoch on. validate():
-    logits f32 [M, C] of the validation photos. record: is given each row. states: where a stopped training goes on; None for
-    one that is over in seconds. distribute: the batches are this worker's share of them. keep_best: keep the epoch with the
-    most right validation answers, among equals that with the lowest loss, or what was there before, and stop early where none
-    gets better; otherwise the last epoch is kept, and UserError is raised where its loss is not finite."""
+    step: arrays of a batch -> loss. schedule: learning rate of each step of all epochs. saved: the parameters that a state of
+    the training contains. batches(epoch, first): the batches of an epoch from the step `first` on; all have the same shapes.
+    validate(): logits f32 [M, C] of the validation photos. val_labels: i32 [M]. record: called with each row. checkpoints: for
+    an interrupted training to resume from; None for one that takes seconds. distribute: the batches are this worker's share.
+    keep_best: keep the epoch with the most right validation answers, among equals the one with the lowest loss, or the initial
+    parameters if no epoch is better, and stop early. Otherwise the last epoch is kept, and UserError is raised where a loss is
+    not finite.
+    """
 
     def measure() -> Dict[str, Any]:
-        # All workers have to find the same epoch the best.
+        # All workers have to choose the same epoch.
         logits = distributed.broadcast(validate()) if distribute else validate()
         return score_answers(logits, val_labels, plan.label_smoothing)
 
-    position = states.load(saved) if states else TrainState()
-    if keep_best and position.best is None:
-        position.keep(_score(measure()), state_dict(model), -1)
-    together = distributed.stopped_together() if distribute else nullcontext()
-    with together, states.saved_when_stopped(position) if states else nullcontext():
-        while len(position.history) < plan.epochs and not (keep_best and position.idle() >= plan.patience):
-            row = run_epoch(model, step, batches, measure, position, plan.epochs, schedule, states)
+    state = checkpoints.load(saved) if checkpoints else TrainState()
+    if keep_best and state.best is None:
+        state.keep(_score(measure()), state_dict(model), -1)
+    stopping = distributed.stopped_together() if distribute else nullcontext()
+    with stopping, checkpoints.saved_when_stopped(state) if checkpoints else nullcontext():
+        while len(state.history) < plan.epochs and not (keep_best and state.idle() >= plan.patience):
+            row = run_epoch(model, step, batches, measure, state, plan.epochs, schedule, checkpoints)
             if not keep_best and not math.isfinite(row["loss"]):
                 raise UserError(
-                    f"--lr={plan.lr:g}: the training ran away, its loss is no number any more; start with a lower one"
+                    f"--lr={plan.lr:g}: the training ran away, its loss is not finite; start with a lower one"
                 )
             record(row)
             with uninterrupted():
-                if keep_best and position.is_best(_score(row["val"])):
-                    position.keep(_score(row["val"]), state_dict(model), row["epoch"])
-                position.end_epoch(row)
-                if states:
-                    states.save(position)
-    history, kept = position.history, position.best_epoch if keep_best else plan.epochs - 1
+                if keep_best and state.is_best(_score(row["val"])):
+                    state.keep(_score(row["val"]), state_dict(model), row["epoch"])
+                state.end_epoch(row)
+                if checkpoints:
+                    checkpoints.save(state)
+    history, kept = state.history, state.best_epoch if keep_best else plan.epochs - 1
     for row in history:
         row["kept"] = row["epoch"] == kept
     if keep_best:
         if len(history) < plan.epochs:
             log.info("No better validation result in %d epochs: stopped early.", plan.patience)
-        load_state_dict(model, position.kept)
+        load_state_dict(model, state.kept)
         kept_epoch = f"epoch {kept}" if kept >= 0 else "what was there before, no epoch was better"
-        right = position.best[0] if position.best else 0
+        right = state.best[0] if state.best else 0
         log.info("Kept %s: %d of %d validation photos right.", kept_epoch, right, len(val_labels))
     return history
 
@@ -131,31 +135,30 @@ def run_epoch(
     step: Callable[..., ms.Tensor],
     batches: Batches,
     measure: Callable[[], Dict[str, Any]],
-    position: TrainState,
+    state: TrainState,
     epochs: int,
     schedule: Sequence[float],
-    states: Optional[CheckpointManager] = None,
+    checkpoints: Optional[CheckpointManager] = None,
 ) -> Dict[str, Any]:
-    """The rest of one pass with `step` (a batch's arrays -> loss) and then `measure` (-> `summary` of the validation photos),
-    both logged.
+    """Train the remaining steps of one epoch, then validate. Returns the epoch's row: epoch, loss, val and step_ms.
 
-    position: of the steps that are done; those that are added to it are saved in `states` when that is due. schedule: the
-    learning rates of the steps of all epochs. Returns the epoch's row.
+    measure(): `score_answers` of the validation photos. state: the steps done so far; the new ones are added to it, and it is
+    saved in `checkpoints` when that is due. The other arguments are as in `train_epochs`.
     """
-    epoch, steps = len(position.history), len(schedule) // epochs
-    losses, durations = position.losses, position.milliseconds
+    epoch, steps = len(state.history), len(schedule) // epochs
+    losses, durations = state.losses, state.milliseconds
     model.set_train(True)
-    last = said = time.monotonic()
+    last = logged = time.monotonic()
     rest = batches(epoch, len(losses))
     for number, batch in enumerate(progress_bar(rest, steps - len(losses), f"Epoch {epoch}"), len(losses) + 1):
-        with uninterrupted():  # between its steps, a training can be saved
+        with uninterrupted():  # a state can be saved between two steps only
             losses.append(float(step(*map(ms.Tensor, batch))))
             now = time.monotonic()
             durations.append(1000 * (now - last))
             last = now
         distributed.stop_if_asked()
-        if now - said >= SECONDS or number == steps:
-            said = now
+        if now - logged >= SECONDS or number == steps:
+            logged = now
             log.info(
                 "Epoch:[%3d/%3d], step:[%5d/%5d], loss:[%.3f/%.3f], time:%.3f ms, lr:%.5f",
                 epoch,
@@ -167,8 +170,8 @@ def run_epoch(
                 np.median(durations),
                 schedule[epoch * steps + number - 1],
             )
-        if states and states.due():
-            states.save(position)
+        if checkpoints and checkpoints.due():
+            checkpoints.save(state)
             last = time.monotonic()
     model.set_train(False)
     result = measure()
@@ -178,20 +181,21 @@ def run_epoch(
 
 
 def _score(result: Dict[str, Any]) -> Tuple[int, float]:
-    """More is better: right answers, then a low loss."""
+    """The better epoch has the greater score: more right answers, then a lower loss."""
     return result["correct"], -result["loss"]
 
 
 def shuffled_batches(count: int, batch: int, seed: int, epoch: int) -> np.ndarray:
     """i64 [steps, batch]: the indices 0 ... count - 1 in random order. batch must not exceed count.
 
-    The last row is filled up from the front of the same order: none is dropped, and all batches have one shape."""
+    The last row is padded with the first indices of the same order: none is dropped, and all batches have one shape.
+    """
     order = np.random.default_rng([seed, epoch]).permutation(count)
     return np.resize(order, (-(-count // batch), batch))
 
 
 def cosine_schedule(highest: float, steps: int, warmup: float) -> List[float]:
-    """The learning rate of every step: linear warm-up for that share of them, then half a cosine towards 0."""
+    """The learning rate of every step: linear warm-up to `highest`, then cosine decay to 0. warmup: share of the steps."""
     rising = max(1, round(warmup * steps))
     step = np.arange(steps)
     falling = 0.5 + 0.5 * np.cos(np.pi * (step - rising) / max(1, steps - rising))
@@ -199,21 +203,21 @@ def cosine_schedule(highest: float, steps: int, warmup: float) -> List[float]:
 
 
 def param_groups(parameters: Sequence[ms.Parameter], weight_decay: float) -> List[Dict[str, Any]]:
-    """Decay pulls on matrices and kernels only: on a batch norm or a bias it would be a different, harmful thing."""
+    """Parameter groups of an optimizer: weight decay for matrices and kernels, none for biases and batch normalisation."""
     decayed = [parameter for parameter in parameters if parameter.ndim > 1]
     others = [parameter for parameter in parameters if parameter.ndim <= 1]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def _step(model: nn.Cell, optimizer: nn.Optimizer, label_smoothing: float, distribute: bool) -> Callable:
-    """(inputs, labels) -> loss."""
+    """A compiled training step: (inputs, labels) of a batch -> loss."""
     network, single = mixed_precision(model), on_cpu()
     criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
 
     def forward(inputs: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
         return criterion(network(inputs).astype(ms.float32), labels) * LOSS_SCALE
 
-    scaled = ms.value_and_grad(forward, None, optimizer.parameters)  # the optimizer's order, by group
+    scaled = ms.value_and_grad(forward, None, optimizer.parameters)  # in the optimizer's order, by group
 
     def gradients(inputs: ms.Tensor, labels: ms.Tensor) -> Tuple[ms.Tensor, Tuple[ms.Tensor, ...]]:
         loss, grads = scaled(inputs, labels)
@@ -223,7 +227,7 @@ def _step(model: nn.Cell, optimizer: nn.Optimizer, label_smoothing: float, distr
         return gradient / LOSS_SCALE
 
     def update(grads: Tuple[ms.Tensor, ...]) -> None:
-        if single or ms.amp.all_finite(grads):  # a step whose scaled gradients overflow is left out
+        if single or ms.amp.all_finite(grads):  # a step whose scaled gradients overflow is skipped
             optimizer(ops.HyperMap()(unscale, grads))
 
     return distributed.compiled_step(gradients, update, model, optimizer.parameters, distribute)

@@ -1,8 +1,8 @@
-"""A training that was stopped, in whatever way, goes on where it was: its last two states lie in the output folder until all is
-done.
+"""Resuming: the last two states of a training stay in the output folder until the run is complete.
 
-A state holds all that the rest of the training depends on. The batches of an epoch do not belong to it: they follow from the
-seed and the number of the epoch."""
+An interrupted training, however it ended, continues from the newest valid one. A state contains everything that the rest of the
+training depends on, except the order of the batches, which follows from the seed and the number of the epoch.
+"""
 
 import hashlib
 import io
@@ -28,7 +28,7 @@ from ..runtime.files import atomic
 from ..runtime.signals import uninterrupted
 
 log = logging.getLogger(__name__)
-SECONDS = 60  # between two states within an epoch; there is one after each whole epoch, too
+SECONDS = 60  # between two states within an epoch; each epoch ends with one, too
 FILES = (".training.state", ".training.previous")  # the newest, and the one before
 CHECKSUM = hashlib.sha256().digest_size
 WORDS = {
@@ -44,11 +44,11 @@ WORDS = {
 
 @dataclass
 class TrainState:
-    """How far a training is, beside the values of its parameters.
+    """The state of a training, besides the values of its parameters.
 
-    history: a row for each whole epoch. losses, milliseconds: of each step so far of the epoch that is under way. best: right
-    validation answers and negative loss of the best epoch, and best_epoch its number, -1 for the state before all; kept: the
-    network's parameters as after it. These three are None, -1 and empty where nothing is chosen.
+    history: a row for each complete epoch. losses, milliseconds: of each step so far in the current epoch. best: right
+    validation answers and negative loss of the best epoch. best_epoch: its number, -1 for the initial parameters. kept: the
+    network's parameters after it. The last three are None, -1 and empty where no best epoch is selected.
     """
 
     history: List[Dict[str, Any]] = field(default_factory=list)
@@ -59,26 +59,29 @@ class TrainState:
     kept: Dict[str, np.ndarray] = field(default_factory=dict)
 
     def is_best(self, score: Tuple[int, float]) -> bool:
-        """Whether no state so far has such a score, as in `best`."""
+        """Whether this score is better than the best so far. score: as in `best`."""
         return self.best is None or score > self.best
 
     def keep(self, score: Tuple[int, float], parameters: Dict[str, np.ndarray], epoch: int) -> None:
-        """This is the best state so far. epoch: -1 before all."""
+        """Set the best epoch so far. epoch: -1 for the initial parameters."""
         self.best, self.kept, self.best_epoch = score, parameters, epoch
 
     def idle(self) -> int:
-        """How many epochs there were since the best one."""
+        """Number of epochs since the best one."""
         return len(self.history) - 1 - self.best_epoch
 
     def end_epoch(self, row: Dict[str, Any]) -> None:
+        """Add the row of a complete epoch, and start the next one."""
         self.history.append(row)
         self.losses.clear()
         self.milliseconds.clear()
 
 
 def run_fingerprint(stage: str, recorded: Dict[str, Any], data: PhotoSet, network: MobileNetV2) -> Dict[str, Any]:
-    """All that decides how a training goes, as JSON: only a state of the same conditions is gone on from. recorded: settings.
-    network: what it starts from, or learns from."""
+    """Everything that determines a training, as a JSON object. A training resumes only from a state with an equal one.
+
+    stage: the kind of training. recorded: the settings. network: the initial weights, or the teacher.
+    """
     photos = [data.classes, [[photo.split, photo.label, photo.sha256] for photo in data.photos]]  # in this order
     return {
         "stage": stage,
@@ -93,103 +96,103 @@ def run_fingerprint(stage: str, recorded: Dict[str, Any], data: PhotoSet, networ
 
 
 class CheckpointManager:
-    """The last two states of one training on disk."""
+    """The last two states of one training on disk. fingerprint: from `run_fingerprint`."""
 
-    def __init__(self, folder: Path, conditions: Dict[str, Any]):
+    def __init__(self, folder: Path, fingerprint: Dict[str, Any]):
         self._newest, self._previous = (folder / name for name in FILES)
-        self._conditions = conditions
+        self._fingerprint = fingerprint
         self._parameters: Dict[str, ms.Parameter] = {}
-        self._saved = time.monotonic()
+        self._saved_at = time.monotonic()
 
     def load(self, parameters: Iterable[ms.Parameter]) -> TrainState:
-        """Give the parameters, of which `save` will write the values, those of the newest sound state of the same
-        conditions, and return its position. Where there is none, they stay as they are; the log says why.
+        """Set the parameters to the newest valid state with the same fingerprint, and return that state.
 
-        Raises UserError where other workers found another state."""
+        Without one, they stay as they are and a new state is returned; the log says why. `save` will write the same parameters.
+        Raises UserError where other workers found another state.
+        """
         self._parameters = {parameter.name: parameter for parameter in parameters}
-        position = self._load()
+        state = self._load()
         distributed.require_equal(
-            np.array([len(position.history), len(position.losses), position.best is None], np.float32),
+            np.array([len(state.history), len(state.losses), state.best is None], np.float32),
             f"{self._newest.parent}: the workers found different states of the training in it; give them one folder that all "
             "of them see, or remove the states",
         )
-        return position
+        return state
 
     def _load(self) -> TrainState:
         files = [file for file in (self._newest, self._previous) if file.exists()]
         for file in files:
             try:
-                said, arrays = _read(file)
+                entries, arrays = _read(file)
             except (OSError, ValueError) as error:
                 log.warning("%s cannot be gone on from (%s).", file, error)
                 continue
-            others = _differences(said["conditions"], self._conditions)
-            if others:
-                log.info("%s is of %s: starting from the beginning.", file, " and ".join(others))
+            differences = _differences(entries["conditions"], self._fingerprint)
+            if differences:
+                log.info("%s is of %s: starting from the beginning.", file, " and ".join(differences))
                 return TrainState()
             for name, parameter in self._parameters.items():
                 parameter.set_data(ms.Tensor(arrays[f"now/{name}"]))
             kept = {name[len("kept/") :]: array for name, array in arrays.items() if name.startswith("kept/")}
-            best = tuple(said["best"]) if said["best"] else None
-            position = TrainState(said["history"], said["losses"], said["milliseconds"], best, said["best_epoch"], kept)
-            log.info("Going on in epoch %d after step %d.", len(position.history), len(position.losses))
-            return position
+            best = tuple(entries["best"]) if entries["best"] else None
+            steps = entries["losses"], entries["milliseconds"]
+            state = TrainState(entries["history"], *steps, best, entries["best_epoch"], kept)
+            log.info("Going on in epoch %d after step %d.", len(state.history), len(state.losses))
+            return state
         if files:
             log.warning("Starting from the beginning.")
         return TrainState()
 
     def due(self) -> bool:
-        """Whether the newest state is too old for a training that could be stopped at any moment."""
-        return time.monotonic() - self._saved >= SECONDS
+        """Whether the newest state is so old that the next one should be saved."""
+        return time.monotonic() - self._saved_at >= SECONDS
 
-    def save(self, position: TrainState) -> None:
-        """Write the newest state, keep the one before. What cannot be written is a warning: the training goes on."""
+    def save(self, state: TrainState) -> None:
+        """Write the newest state and keep the one before. A failure to write is a warning: the training continues."""
         if not distributed.is_main():
             return
         arrays = {f"now/{name}": parameter.asnumpy() for name, parameter in self._parameters.items()}
-        arrays.update({f"kept/{name}": array for name, array in position.kept.items()})
-        said = {name: value for name, value in vars(position).items() if name != "kept"}
+        arrays.update({f"kept/{name}": array for name, array in state.kept.items()})
+        entries = {name: value for name, value in vars(state).items() if name != "kept"}
         content = io.BytesIO()
-        np.savez(content, said=np.array(json.dumps({"conditions": self._conditions, **said})), **arrays)
+        np.savez(content, said=np.array(json.dumps({"conditions": self._fingerprint, **entries})), **arrays)
         try:
             with uninterrupted(), atomic(self._newest) as temporary:
                 with open(temporary, "wb") as stream:
                     stream.write(hashlib.sha256(content.getbuffer()).digest())
                     stream.write(content.getbuffer())
-                if self._newest.exists():  # a crash between the two renamings leaves this one and no newest
+                if self._newest.exists():  # a crash between the two renames leaves the previous state and no newest one
                     os.replace(self._newest, self._previous)
         except UserError as error:
             log.warning("%s. A run that is stopped now goes on from an older state, if there is one.", error)
-
-        self._saved = time.monotonic()
+        self._saved_at = time.monotonic()
 
     @contextmanager
-    def saved_when_stopped(self, position: TrainState) -> Iterator[None]:
-        """A request to stop inside the block writes the state first, and so does what the user has to mend, as a photo that is
-        gone."""
+    def saved_when_stopped(self, state: TrainState) -> Iterator[None]:
+        """Save the state when the block is left by a request to stop, or by a UserError, as for a photo that is gone."""
         try:
             yield
         except WorkerLost:
             raise
         except (KeyboardInterrupt, UserError):
-            self.save(position)
+            self.save(state)
             raise
 
 
 def has_state(folder: Path) -> bool:
-    """Whether a training that was stopped may be found in it."""
+    """Whether the folder has a state of an interrupted training."""
     return any(os.path.exists(folder / name) for name in FILES)
 
 
 def clear_states(folder: Path) -> None:
-    """Of a run that is complete, nothing is to be gone on from."""
+    """Remove the states of a run that is complete. What cannot be removed stays."""
     for name in FILES:
         with suppress(OSError):
             (folder / name).unlink()
 
 
 def _read(file: Path) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
-    """What a state says, and its arrays. Raises ValueError for one that is not whole."""
+    """The JSON object of a state, and its arrays by name. Raises ValueError for a damaged or incomplete file."""
     content = file.read_bytes()
     if hashlib.sha256(content[CHECKSUM:]).digest() != content[:CHECKSUM]:
         raise ValueError("it is damaged or cut off")
@@ -199,7 +202,7 @@ def _read(file: Path) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
 
 
 def _differences(old: Dict[str, Any], new: Dict[str, Any]) -> List[str]:
-    """In words, in what the conditions of two trainings differ."""
+    """How two fingerprints differ, in words for the log."""
     settings = [name for name, value in new["settings"].items() if old["settings"].get(name) != value]
-    differing = [words for name, words in WORDS.items() if old.get(name) != new[name]]
-    return [f"other settings ({', '.join(settings)})"] * bool(settings) + differing
+    others = [text for name, text in WORDS.items() if old.get(name) != new[name]]
+    return [f"other settings ({', '.join(settings)})"] * bool(settings) + others

@@ -1,4 +1,4 @@
-"""Optional: the run's figures in an Aim repository, where that package is installed."""
+"""Experiment tracking in an Aim repository. Optional: the package aim may be missing."""
 
 import logging
 from typing import Any, Callable, Dict
@@ -7,7 +7,10 @@ log = logging.getLogger(__name__)
 
 
 class Tracker:
-    """Does nothing without a repository. Aim is an extra: whatever goes wrong with it is a warning, never the end of a run."""
+    """Records the rows of a run. Without a repository it does nothing; every error of Aim is a warning and ends no run.
+
+    repository: path or address, or "". settings: of the run.
+    """
 
     def __init__(self, repository: str, settings: Dict[str, Any]):
         self._run = None
@@ -26,7 +29,7 @@ class Tracker:
             self._give_up(error)
 
     def record(self, stage: str) -> Callable[[Dict[str, Any]], None]:
-        """What `fit` calls with each of its rows. stage: "head" or "finetune"."""
+        """The function that `train_epochs` calls with each row. stage: "head", "finetune" or "distill"."""
         return lambda row: self._record(stage, row)
 
     def _record(self, stage: str, row: Dict[str, Any]) -> None:
@@ -40,6 +43,7 @@ class Tracker:
             self._give_up(error)
 
     def close(self) -> None:
+        """End the run in the repository."""
         if self._run is not None:
             try:
                 self._run.close()
