@@ -1,1 +1,1 @@
-"""What can be wrong with a data set: one file a kind of finding, one table of all of them."""
+"""Checks of a data set: one module for each kind of finding, and `issues` with a table of all kinds."""

@@ -1,4 +1,4 @@
-"""Every photo is read before epoch 1, and all that is wrong with the data set is said at once, by file name."""
+"""Reads and checks all photos before training, and reports all problems of the data set at once, by file name."""
 
 import hashlib
 import logging
@@ -26,9 +26,8 @@ log = logging.getLogger(__name__)
 
 
 class Checked(NamedTuple):
-    """data: the photos that can be used, with the SHA-256 of their bytes, and all findings. groups: i64 [N], of the training
-    photos: copies have one number (copy_search.groups), but where all are copies of one picture. decoded: some of the
-    photos."""
+    """data: the usable photos, with their SHA-256, and all findings. groups: i64 [N] of the training photos, the same for
+    copies (`copy_search.copy_groups`); all different if all photos are copies of one. decoded: as many photos as fit."""
 
     data: PhotoSet
     groups: np.ndarray
@@ -38,82 +37,86 @@ class Checked(NamedTuple):
 def check_photos(
     data: PhotoSet, preprocessing: Preprocessing, cache: PhotoCache, workers: int, drop_leaks: bool = False
 ) -> Checked:
-    """Read all photos, as the network will see them, and look for whatever could spoil the result.
+    """Read and decode all photos, and search for issues.
 
-    drop_leaks: leave out pictures that are in two classes, and training photos of which a copy is in validation.
+    workers: number of threads. drop_leaks: leave out images that are in two classes, and training photos with a copy in the
+    validation set. Raises UserError if worker processes found different photos.
     """
     decoded = DecodedPhotos(preprocessing)
-    for share in distributed.shards(data.photos):
-        reading = parallel_map(lambda photo: _read(photo, decoded, cache), share, workers)
-        results = list(show_progress(reading, len(share), "Reading photos"))
-    photos, stats = [photo for photo, look, _ in results if look], [look for _, look, _ in results if look]
+    for part in distributed.shards(data.photos):
+        reading = parallel_map(lambda photo: _read(photo, decoded, cache), part, workers)
+        results = list(show_progress(reading, len(part), "Reading photos"))
+    readable = [(photo, stats) for photo, stats, _ in results if stats]
+    photos, all_stats = [photo for photo, _ in readable], [stats for _, stats in readable]
     findings = [*data.findings, *(finding for *_, finding in results if finding)]
-    pairs = copy_search.find_pairs(photos, [look.thumbnail for look in stats])
+    pairs = copy_search.find_pairs(photos, [stats.thumbnail for stats in all_stats])
     groups, kept = copy_search.copy_groups(len(photos), pairs), list(range(len(photos)))
     if drop_leaks:
         kept = _without_leaks(photos, groups)
     used = replace(data, photos=tuple(photos[index] for index in kept))
-    findings += find_issues(Inspection(used, [stats[index] for index in kept], tuple(photos), pairs))
+    findings += find_issues(Inspection(used, [all_stats[index] for index in kept], tuple(photos), pairs))
     distributed.require_equal(
         np.frombuffer(bytes.fromhex(used.fingerprint()), np.uint8).astype(np.float32),
         "the workers found different photos; give all of them the same folder, in which nothing changes",
     )
     trained = groups[kept][[photo.split == "train" for photo in used.photos]]
-    if len(np.unique(trained)) == 1:  # folds could not keep such copies together
+    if len(np.unique(trained)) == 1:  # a single group cannot be split into folds
         trained = np.arange(len(trained))
     return Checked(replace(used, findings=tuple(findings)), trained, decoded)
 
 
 def act_on_findings(findings: Sequence[Finding], **options: str) -> None:
-    """Log what does not stop the run. options: the values of the settings that decide about it (issues.OPTIONS).
+    """Log the findings that do not stop the run. Raises a UserError that lists all those that do.
 
-    Raises UserError that lists everything that stops it."""
-    stops, ways = [], set()
+    options: values of the settings in issues.OPTIONS, which decide whether a finding stops the run."""
+    stops, advices = [], set()
     for finding in findings:
         issue = ISSUES[finding.kind]
-        chosen = options.get(issue.option, "stop")
-        if issue.severity == "error" and chosen == "stop":
+        setting = options.get(issue.option, "stop")
+        if issue.severity == "error" and setting == "stop":
             stops.append(f"{finding.name}: {finding.text}")
-            ways |= {OPTIONS[issue.option].advice} if issue.option else set()
+            advices |= {OPTIONS[issue.option].advice} if issue.option else set()
         else:
             level = logging.INFO if issue.severity == "note" else logging.WARNING
-            handled = OPTIONS[issue.option].handled.get(chosen, "") if issue.option else ""
+            handled = OPTIONS[issue.option].handled.get(setting, "") if issue.option else ""
             log.log(level, "%s: %s%s", finding.name, finding.text, handled)
     if stops:
-        advice = f"; or leave out {' and '.join(sorted(ways, reverse=True))}" if ways else ""
+        advice = f"; or leave out {' and '.join(sorted(advices, reverse=True))}" if advices else ""
         problems = f"{len(stops)} problem{'s' * (len(stops) > 1)}"
         raise UserError("\n  ".join([f"the data set has {problems}; mend them{advice}:", *stops]))
 
 
 def _without_leaks(photos: List[Photo], groups: np.ndarray) -> List[int]:
-    """Indices of all photos but the training photos of which a copy is in validation, and all copies of a picture that is in
-    two classes."""
+    """Sorted indices of the photos to keep: all but images that are in two classes, and training photos with a copy in the
+    validation set."""
     members = [np.flatnonzero(groups == group).tolist() for group in np.unique(groups)]
     kept = []
     for group in members:
-        validated = any(photos[index].split == "val" for index in group)
+        in_validation = any(photos[index].split == "val" for index in group)
         if len({photos[index].label for index in group}) == 1:
-            kept += [index for index in group if photos[index].split == "val" or not validated]
+            kept += [index for index in group if photos[index].split == "val" or not in_validation]
     return sorted(kept)
 
 
 def _read(
     photo: Photo, decoded: DecodedPhotos, cache: PhotoCache
 ) -> Tuple[Photo, Optional[ImageStats], Optional[Finding]]:
-    """The photo with its SHA-256 and a look at it, or without where it cannot be read; and what there is to say about it."""
+    """Read a photo: returns it with its SHA-256, its statistics, and a finding or None.
+
+    If it cannot be read: the photo as it was, None, and the finding that says why."""
     try:
         data = photo.file.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
-        look = cached_stats(data, digest, decoded, cache)
+        stats = cached_stats(data, digest, decoded, cache)
     except OSError as error:
         return photo, None, Finding("bad", photo.name, ImageError("unreadable", reason=error.strerror).message)
     except ImageError as error:
         return photo, None, Finding("bad", photo.name, error.message)
     finding = None
-    if Image.registered_extensions().get(photo.file.suffix.lower()) != look.format:
+    if Image.registered_extensions().get(photo.file.suffix.lower()) != stats.format:
         text = Bilingual(
-            f"a {look.format} picture in spite of its name, used as such",
-            f"文件名不符，实际是 {look.format} 图片，照常使用",
+            f"a {stats.format} picture in spite of its name, used as such",
+            f"文件名不符，实际是 {stats.format} 图片，照常使用",
         )
         finding = Finding("note", photo.name, text)
-    return replace(photo, sha256=digest), look, finding
+    return replace(photo, sha256=digest), stats, finding

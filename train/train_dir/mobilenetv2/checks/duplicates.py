@@ -1,4 +1,4 @@
-"""Copies in two classes, copies in train and in val, and copies that do little harm."""
+"""Findings about copies: in two classes, in train and val, and all others."""
 
 from typing import List, Sequence
 
@@ -9,7 +9,7 @@ from .inspection import Inspection
 
 
 def find_conflicts(inspection: Inspection) -> List[Finding]:
-    """Pictures that are in two classes."""
+    """Images that are in two classes."""
     return _find(
         inspection,
         "conflict",
@@ -18,7 +18,7 @@ def find_conflicts(inspection: Inspection) -> List[Finding]:
 
 
 def find_leaks(inspection: Inspection) -> List[Finding]:
-    """Pictures that are in train and in val."""
+    """Images that are in train and in val."""
     harm = Bilingual(
         "it is in train and in val, so the validation result promises too much",
         "它既在训练集又在验证集中，验证结果会偏高",
@@ -32,7 +32,7 @@ def find_copies(inspection: Inspection) -> List[Finding]:
 
 
 def kind_of_pair(photos: Sequence[Photo], pair: Pair) -> str:
-    """What a pair does: "conflict" (one picture in two classes), "leak" (in train and in val) or "copy" (little harm)."""
+    """The kind of finding: "conflict" (in two classes), "leak" (in train and in val) or "copy" (any other)."""
     first, second = photos[pair.first], photos[pair.second]
     if first.label != second.label:
         return "conflict"
@@ -40,16 +40,16 @@ def kind_of_pair(photos: Sequence[Photo], pair: Pair) -> str:
 
 
 def _find(inspection: Inspection, kind: str, harm: Bilingual) -> List[Finding]:
-    """One finding per pair of that kind, under the name of the second photo."""
+    """A finding for each pair of that kind, under the name of its second photo."""
     findings = []
     for pair in inspection.pairs:
         if kind_of_pair(inspection.photos, pair) == kind:
-            how = Bilingual("copy of", "是同一张图片")
+            relation = Bilingual("copy of", "是同一张图片")
             if pair.exact:
-                how = Bilingual("the same file as", "是同一个文件")
+                relation = Bilingual("the same file as", "是同一个文件")
             elif pair.mirrored:
-                how = Bilingual("mirrored copy of", "互为镜像")
+                relation = Bilingual("mirrored copy of", "互为镜像")
             name = inspection.photos[pair.first].name
-            text = Bilingual(f"{how} {name}: {harm}", f"与 {name} {how.zh}：{harm.zh}")
+            text = Bilingual(f"{relation} {name}: {harm}", f"与 {name} {relation.zh}：{harm.zh}")
             findings.append(Finding(kind, inspection.photos[pair.second].name, text, name))
     return findings

@@ -1,4 +1,4 @@
-"""Classes of very different size."""
+"""Class imbalance."""
 
 from typing import List
 
@@ -6,11 +6,11 @@ from ..data.dataset import Finding
 from ..runtime.i18n import Bilingual
 from .inspection import Inspection
 
-IMBALANCE = 3.0  # photos of the largest class / of a smaller one
+IMBALANCE = 3.0  # photos of the largest class / photos of a small one, from which on it is reported
 
 
 def find_imbalance(inspection: Inspection) -> List[Finding]:
-    """Classes with far fewer training photos than the largest."""
+    """Classes with at most 1 / IMBALANCE as many training photos as the largest."""
     counts = inspection.data.counts("train")
     largest = max(counts, key=lambda class_: counts[class_])
     return [

@@ -1,4 +1,4 @@
-"""What the finders of issues.py are given."""
+"""The input of the `find_...` functions in `issues`."""
 
 from dataclasses import dataclass
 from typing import Sequence, Tuple
@@ -10,8 +10,8 @@ from .copy_search import Pair
 
 @dataclass(frozen=True)
 class Inspection:
-    """data: the photos that are used. stats: of these photos, in their order. photos, pairs: all that can be read, and copies
-    among them, as indices into `photos`."""
+    """data: the photos that are used. stats: of these photos, in their order. photos: all readable photos. pairs: copies, as
+    indices into `photos`."""
 
     data: PhotoSet
     stats: Sequence[ImageStats]

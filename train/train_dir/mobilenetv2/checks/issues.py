@@ -1,5 +1,4 @@
-"""Every kind of finding about a data set, in one table. To add one: a file with its `find_...` beside this one, and a row
-here."""
+"""The table of all kinds of findings. To add one: a module with its `find_...` function, and a row here."""
 
 from dataclasses import dataclass
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -17,10 +16,10 @@ from .too_few import find_too_few
 class Issue:
     """A kind of finding.
 
-    severity: "error" stops the run, unless the setting named by `option` says otherwise; "warning" is worth a look; "note" is
-    harmless. order: place in the report, what harms most first. label: in the report, in English and Chinese. find: looks for
-    it; None where it is found on the way: while the folders are searched, the files read or the network asked. whole: look only
-    where every class has enough photos."""
+    severity: "error" stops the run, unless the setting named by `option` says otherwise; "warning" should be examined; "note"
+    is harmless. order: sort key in the report, the most harmful first. label: for the report, in English and Chinese. find:
+    returns the findings; None if they come from the folder scan, from reading the files, or from the network. option: a key of
+    OPTIONS, or empty. whole: call `find` only if no finding of kind "error" has been made."""
 
     severity: str
     order: int
@@ -30,7 +29,7 @@ class Issue:
     whole: bool = False
 
 
-# In the order in which they are looked for. The keys are what check.json calls them.
+# In the order in which `find` is called. The keys are the kinds in check.json.
 ISSUES: Dict[str, Issue] = {
     "note": Issue("note", 9, ("note", "提示")),
     "bad": Issue("error", 1, ("unreadable", "无法读取"), option="bad_files"),
@@ -46,8 +45,8 @@ ISSUES: Dict[str, Issue] = {
 
 
 class Option(NamedTuple):
-    """A setting that lets a run go on in spite of findings. advice: how to say so in an error. handled: what was done about a
-    finding, by the setting's value."""
+    """A setting that lets a run continue in spite of findings. advice: how to use it, for the error. handled: what has been
+    done about a finding, for the log, by value of the setting."""
 
     advice: str
     handled: Dict[str, str]
@@ -60,7 +59,7 @@ OPTIONS = {
 
 
 def find_issues(inspection: Inspection) -> List[Finding]:
-    """All findings of the table's `find` functions, in its order."""
+    """The findings of all `find` functions, in the order of ISSUES."""
     findings: List[Finding] = []
     for issue in ISSUES.values():
         stopped = any(finding.kind == "error" for finding in (*inspection.data.findings, *findings))
@@ -70,5 +69,5 @@ def find_issues(inspection: Inspection) -> List[Finding]:
 
 
 def sort_findings(findings: Sequence[Finding]) -> List[Finding]:
-    """What harms most first."""
+    """The findings by Issue.order, the most harmful first."""
     return sorted(findings, key=lambda finding: ISSUES[finding.kind].order)

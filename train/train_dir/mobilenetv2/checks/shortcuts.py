@@ -1,4 +1,4 @@
-"""Circumstances that give a class away, such as the size of its pictures: a network may learn these instead."""
+"""Shortcuts: properties that tell a class without its content, such as image size. A network may learn these instead."""
 
 from collections import Counter
 from typing import Dict, List, NamedTuple, Sequence, Tuple
@@ -10,8 +10,8 @@ from ..data.image_stats import ImageStats
 from ..runtime.i18n import Bilingual
 from .inspection import Inspection
 
-TELLING = 0.75  # balanced accuracy from which on one measure alone gives the class away; chance is 0.5
-CHANCE = 1e-4  # probability that a measure separates the classes so well by accident, all measures together
+TELLING = 0.75  # balanced accuracy of a single measure from which on it is a shortcut; chance is 0.5
+CHANCE = 1e-4  # largest p-value, after Bonferroni correction
 MEASURES_ZH = {
     "picture size": "图片大小",
     "aspect": "宽高比",
@@ -23,9 +23,9 @@ MEASURES_ZH = {
 
 
 class Shortcut(NamedTuple):
-    """One measure that tells a class from the others. accuracy: balanced, 0-1, of the best threshold on the training photos.
-    inside: share of the class (0-1), and then of the others, on that side of the threshold. p: probability of such a
-    difference by accident. side: the threshold in words."""
+    """A measure that tells a class from the others. accuracy: balanced, 0-1, of the best threshold on the training photos.
+    inside: share (0-1) of the class, and of the others, on the class's side of the threshold. p: of the Mann-Whitney U test,
+    uncorrected. side: description of the class's side."""
 
     measure: str
     class_: str
@@ -35,6 +35,7 @@ class Shortcut(NamedTuple):
     side: Bilingual
 
     def message(self) -> Bilingual:
+        """The text of the finding."""
         accuracy, own, others = (f"{100 * share:.0f} %" for share in (self.accuracy, *self.inside))
         return Bilingual(
             f"{self.measure} alone gives {self.class_} away with a balanced accuracy of {accuracy} "
@@ -45,16 +46,16 @@ class Shortcut(NamedTuple):
 
 
 def find_shortcuts(inspection: Inspection) -> List[Finding]:
-    """One finding for each measure that gives a class away."""
+    """A finding for each shortcut in the training set."""
     data = inspection.data
-    stats = [stats for photo, stats in zip(data.photos, inspection.stats) if photo.split == "train"]
-    found = measure_shortcuts(data.classes, data.labels("train"), stats)
+    train_stats = [stats for photo, stats in zip(data.photos, inspection.stats) if photo.split == "train"]
+    found = measure_shortcuts(data.classes, data.labels("train"), train_stats)
     return [Finding("giveaway", shortcut.class_, shortcut.message()) for shortcut in found]
 
 
-def measure_shortcuts(classes: Sequence[str], labels: np.ndarray, looks: Sequence[ImageStats]) -> List[Shortcut]:
-    """labels i32 [N] of the training photos -> measures that give a class away, the most telling first, one line each."""
-    measures = _measures(looks)
+def measure_shortcuts(classes: Sequence[str], labels: np.ndarray, all_stats: Sequence[ImageStats]) -> List[Shortcut]:
+    """labels i32 [N] and statistics of N training photos -> the best shortcut of each measure, by descending accuracy."""
+    measures = _measures(all_stats)
     pairs = [(label, name) for name in measures for label in (range(len(classes)) if len(classes) > 2 else (0,))]
     found: Dict[str, Shortcut] = {}
     for label, name in pairs:
@@ -64,14 +65,14 @@ def measure_shortcuts(classes: Sequence[str], labels: np.ndarray, looks: Sequenc
         accuracy, threshold, below = best_threshold(values, own)
         if accuracy < TELLING or not np.ptp(values):
             continue
-        from scipy.stats import mannwhitneyu  # half a second that most data sets can do without
+        from scipy.stats import mannwhitneyu  # takes half a second, and most data sets do not need it
 
         p = float(mannwhitneyu(values[own], values[~own]).pvalue)
         if p * len(pairs) > CHANCE:
             continue
         inside = (values <= threshold) == below
         share = float(inside[own].mean()), float(inside[~own].mean())
-        measure, side = _words(name, threshold, below)
+        measure, side = _describe(name, threshold, below)
         shortcut = Shortcut(measure, classes[label], accuracy, share, p, side)
         if measure not in found or found[measure].accuracy < accuracy:
             found[measure] = shortcut
@@ -79,31 +80,32 @@ def measure_shortcuts(classes: Sequence[str], labels: np.ndarray, looks: Sequenc
 
 
 def best_threshold(values: np.ndarray, own: np.ndarray) -> Tuple[float, float, bool]:
-    """f64 [N], bool [N] -> best balanced accuracy of one threshold, 0.5-1; the threshold; whether `own` lies at or below it."""
+    """values f64 [N], own bool [N] -> best balanced accuracy of a threshold (0.5-1), the threshold, and whether `own` lies at
+    or below it."""
     order = np.argsort(values, kind="stable")
     sorted_values, sorted_own = values[order], own[order]
     gain = np.cumsum(sorted_own) / own.sum() - np.cumsum(~sorted_own) / (~own).sum()
-    gain[:-1][sorted_values[1:] == sorted_values[:-1]] = 0  # no threshold between equal values
+    gain[:-1][sorted_values[1:] == sorted_values[:-1]] = 0  # a threshold cannot separate equal values
     best = int(np.abs(gain).argmax())
     return float(0.5 + abs(gain[best]) / 2), float(sorted_values[best]), bool(gain[best] > 0)
 
 
-def _measures(looks: Sequence[ImageStats]) -> Dict[str, np.ndarray]:
-    """f64 [N] of each measure; of file formats, 0 where a photo has it."""
+def _measures(all_stats: Sequence[ImageStats]) -> Dict[str, np.ndarray]:
+    """Measures f64 [N] by name. That of a file format is 0 for photos of this format and 1 for others."""
     measures = {
-        "picture size": [max(look.width, look.height) for look in looks],
-        "aspect": [look.width / look.height for look in looks],
-        "sharpness": [look.sharpness for look in looks],
-        "border": [look.border_contrast for look in looks],
-        "background brightness": [look.border for look in looks],
+        "picture size": [max(stats.width, stats.height) for stats in all_stats],
+        "aspect": [stats.width / stats.height for stats in all_stats],
+        "sharpness": [stats.sharpness for stats in all_stats],
+        "border": [stats.border_contrast for stats in all_stats],
+        "background brightness": [stats.border for stats in all_stats],
     }
-    for name in Counter(look.format for look in looks):
-        measures[f"file format {name}"] = [look.format != name for look in looks]
+    for name in Counter(stats.format for stats in all_stats):
+        measures[f"file format {name}"] = [stats.format != name for stats in all_stats]
     return {name: np.array(values, np.float64) for name, values in measures.items()}
 
 
-def _words(name: str, threshold: float, below: bool) -> Tuple[str, Bilingual]:
-    """The measure, and the side of the threshold, in words."""
+def _describe(name: str, threshold: float, below: bool) -> Tuple[str, Bilingual]:
+    """The name of the measure in messages, and a description of the side of the threshold."""
     if name.startswith("file format "):
         kind = name[len("file format ") :]
         return "file format", Bilingual(("" if below else "not ") + kind, ("" if below else "非 ") + kind)

@@ -1,1 +1,1 @@
-"""Pictures and folders of pictures: found, decoded, changed, cached. Knows no network."""
+"""Image files and data sets: scanning, decoding, augmentation, caching, the sample set. Imports nothing of the network."""

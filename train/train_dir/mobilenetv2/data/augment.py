@@ -1,4 +1,4 @@
-"""Training views: the same photo seen differently, a pure function of (bytes, seed, view number)."""
+"""Data augmentation: random views of a photo, a pure function of (bytes, seed, view number)."""
 
 import hashlib
 from typing import Sequence, Tuple
@@ -9,20 +9,18 @@ from PIL import Image, ImageEnhance, ImageOps
 from .image import Preprocessing, center_crop, decode, normalize
 
 Box = Tuple[float, float, float, float]
-AREA = (0.35, 1.0)  # share of the picture's area that a random crop keeps
+AREA = (0.35, 1.0)  # area of a random crop / area of the image
 ASPECT = (3 / 4, 4 / 3)  # width / height of a random crop
-COLOUR = (0.7, 1.3)  # brightness, contrast and saturation are each multiplied by a factor from this range
-SHRINK = (
-    0.25,
-    1.0,
-)  # the crop is shrunk to this share of the input's side first, so that sharpness cannot give the class away
+COLOR = (0.7, 1.3)  # brightness, contrast and saturation are each multiplied by a factor from this range
+# The crop is first resized to this share of the input's side, so that sharpness cannot become a shortcut.
+SHRINK = (0.25, 1.0)
 
 
 def augmented_views(data: bytes, preprocessing: Preprocessing, seed: int, numbers: Sequence[int]) -> np.ndarray:
-    """Picture file -> f32 [len(numbers), 3, size, size]; the picture is decoded once.
+    """Image file -> f32 [len(numbers), 3, size, size]; the image is decoded once.
 
-    View 0 is `pixels`, what validation and the page see; every other number is a random crop, flip, colour change and blur
-    drawn from (bytes, seed, number). Raises UserError as `pixels` does.
+    View 0 is `image.preprocess`, the input for validation and inference. Every other number is a random crop, flip, color
+    jitter and blur, seeded with (bytes, seed, number). Raises ImageError as `image.decode`.
     """
     image = decode(data, preprocessing.size)
     photo = int.from_bytes(hashlib.sha256(data).digest()[:16], "big")
@@ -40,7 +38,7 @@ def augmented_views(data: bytes, preprocessing: Preprocessing, seed: int, number
 
 
 def _random_view(image: Image.Image, size: int, random: np.random.Generator) -> Image.Image:
-    """RGB picture -> RGB picture of size x size."""
+    """RGB image -> augmented RGB image of size x size pixels."""
     view = blur(image, crop(image, AREA, random), size, random)
     if random.random() < 0.5:
         view = ImageOps.mirror(view)
@@ -48,7 +46,7 @@ def _random_view(image: Image.Image, size: int, random: np.random.Generator) -> 
 
 
 def crop(image: Image.Image, share: Tuple[float, float], random: np.random.Generator) -> Box:
-    """A random part of the picture whose share of the area is in that range: left, top, right, bottom in pixels."""
+    """A random box (left, top, right, bottom), in pixels, whose share of the image's area (0-1) is in the range `share`."""
     area = random.uniform(*share) * image.width * image.height
     aspect = np.exp(random.uniform(*np.log(ASPECT)))
     width = min(image.width, np.sqrt(area * aspect))
@@ -60,14 +58,14 @@ def crop(image: Image.Image, share: Tuple[float, float], random: np.random.Gener
 def blur(
     image: Image.Image, box: Box, size: int, random: np.random.Generator, shrink: Tuple[float, float] = SHRINK
 ) -> Image.Image:
-    """That part of the picture as size x size pixels, made from fewer: their side is `size` times a factor of that range."""
+    """The box of the image, resized to a side of `size` times a random factor from `shrink`, and then to size x size pixels."""
     small = min(size, max(1, round(size * np.exp(random.uniform(*np.log(shrink))))))
     view = image.resize((small, small), Image.Resampling.BICUBIC, box=box)
     return view.resize((size, size), Image.Resampling.BICUBIC)
 
 
 def color_jitter(view: Image.Image, random: np.random.Generator) -> Image.Image:
-    """The same RGB picture with another brightness, contrast and saturation."""
+    """RGB image -> RGB image with random brightness, contrast and saturation."""
     for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
-        view = enhance(view).enhance(random.uniform(*COLOUR))
+        view = enhance(view).enhance(random.uniform(*COLOR))
     return view

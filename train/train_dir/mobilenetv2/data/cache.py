@@ -1,4 +1,4 @@
-"""Results that belong to one photo, on disk. A damaged or foreign entry counts as absent and is computed again."""
+"""On-disk cache of results for single photos. An entry with a wrong checksum counts as missing and is computed again."""
 
 import hashlib
 import json
@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 
 
 class PhotoCache:
-    """Maps what a result depends on (any JSON value, the photo's SHA-256 among it) to bytes."""
+    """Maps keys to bytes. A key is a JSON value with all that the result depends on, such as the photo's SHA-256.
+
+    folder: as typed; a temporary folder is used, with a warning, where it is no possible path."""
 
     def __init__(self, folder: str):
         self._writable = True
@@ -27,6 +29,7 @@ class PhotoCache:
             log.warning("--cache_dir=%s; using %s.", error, self._folder)
 
     def get(self, key: Any) -> Optional[bytes]:
+        """The value; None if it is missing or damaged."""
         try:
             entry = self._file(key).read_bytes()
         except OSError:
@@ -35,7 +38,7 @@ class PhotoCache:
         return value if hashlib.sha256(value).digest() == checksum else None
 
     def put(self, key: Any, value: bytes) -> None:
-        """A cache that cannot be written to is a slower run, not a failed one."""
+        """Store a value. If that fails, warn once: the run is then only slower."""
         file = self._file(key)
         temporary = file.with_name(f"{file.name}.{os.getpid()}")
         try:

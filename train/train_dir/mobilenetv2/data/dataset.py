@@ -1,4 +1,4 @@
-"""Class folders on disk -> photos with labels and splits. Looks at names only; what is inside the files is for check.py."""
+"""Class folders on disk -> photos with labels and splits. Uses names only; `checks.data_check` reads the files."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from ..runtime.i18n import Bilingual
 from ..runtime.text import printable
 from .image import FORMATS
 
-VALIDATION = ("val", "valid", "validation")  # names of the folder beside train/
-NEITHER = "neither"  # a folder of pictures of no class, beside the class folders
-VALIDATION_SHARE = 0.2  # of each class that goes to validation where the folder is not split
+VALIDATION = ("val", "valid", "validation")  # names of the validation folder beside train/
+NEITHER = "neither"  # the folder of outliers (images of no class), beside the class folders
+VALIDATION_SHARE = 0.2  # of each class, where there is no validation folder
 BAD_NAME = Bilingual(
     "its name is not valid UTF-8, or has control characters; rename it",
     "文件名不是有效的 UTF-8，或含有控制字符，请改名",
 )
-UNREADABLE = (".heic", ".heif")  # pictures all the same: reported as such, not as strays
+UNREADABLE = (".heic", ".heif")  # images that cannot be decoded: reported as such, not as other files
 SUFFIXES = {suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS} | set(UNREADABLE)
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture file. name: its path below the data set, for messages. label: index into the classes, -1 in the split
-    "neither". split: "train", "val", or "neither": pictures of no class. sha256: of its bytes."""
+    """An image file. name: path relative to the data set, for messages. label: index into the classes, -1 for outliers.
+    split: "train", "val", or "neither" for outliers. sha256: of its bytes, in hexadecimal; empty before `check_photos`."""
 
     file: Path
     name: str
@@ -37,7 +37,7 @@ class Photo:
     sha256: str = ""
 
     def read(self) -> bytes:
-        """The bytes of the file; raises UserError where they are not those that were checked."""
+        """The bytes of the file. Raises UserError if they cannot be read or have changed since the check."""
         try:
             data = self.file.read_bytes()
         except OSError as error:
@@ -48,9 +48,8 @@ class Photo:
 
 
 class Finding(NamedTuple):
-    """Something about one file or folder. kind: "error" stops the run; "bad" is a file that cannot be read; "conflict" a
-    picture that is in two classes; "leak" one that is in train and val; "copy", "label", "empty", "imbalance" and "giveaway"
-    are worth a look; "note" is harmless. other: a second file, or nothing."""
+    """A finding about a file, class or folder. kind: a key of checks.issues.ISSUES. name: of the photo, class or folder.
+    text: what was found. other: name of a second photo, or empty."""
 
     kind: str
     name: str
@@ -60,7 +59,8 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class PhotoSet:
-    """classes: sorted by name, so the label is the position. photos: in a fixed order, train before val."""
+    """classes: sorted by name; a label is an index into them. photos: ordered by split ("neither", "train", "val"), label and
+    name. findings: what has been found so far."""
 
     classes: Tuple[str, ...]
     photos: Tuple[Photo, ...]
@@ -71,37 +71,38 @@ class PhotoSet:
         return [photo for photo in self.photos if photo.split == name]
 
     def labels(self, name: str) -> np.ndarray:
-        """i32 [N], of the photos of "train" or "val"."""
+        """Labels i32 [N] of the photos in `split(name)`."""
         return np.array([photo.label for photo in self.split(name)], np.int32)
 
     def counts(self, name: str) -> Dict[str, int]:
-        """Photos per class in "train" or "val"."""
+        """Number of photos by class in "train" or "val"."""
         counts = np.bincount(self.labels(name), minlength=len(self.classes))
         return dict(zip(self.classes, counts.tolist()))
 
     def fingerprint(self) -> str:
-        """SHA-256 over split, class and bytes of all photos, whatever their names and folder."""
-        names = (*self.classes, NEITHER)  # the label -1 is the last
+        """SHA-256, in hexadecimal, of split, class and bytes of all photos. Does not depend on file names or the folder."""
+        names = (*self.classes, NEITHER)  # the label -1 of outliers indexes the last
         lines = sorted(f"{photo.split} {names[photo.label]} {photo.sha256}" for photo in self.photos)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def scan_folder(path: str, seed: int) -> PhotoSet:
-    """Find the photos below `path`: the folder that holds train/ and val/, or its parent, or a folder of class folders.
+    """Find the photos in `path`: a folder with train/ and val/, a folder of class folders, or up to two folders above these.
 
-    Without a validation folder, a fifth of each class, chosen by file name and seed, is kept for validation. A folder `neither`
-    beside the class folders of train/ holds pictures of no class.
-    Raises UserError where there is no such folder.
+    Without a validation folder, VALIDATION_SHARE of each class, chosen by file name and seed, becomes the validation set. A
+    folder `neither` beside the class folders of train/ holds outliers. Raises UserError if there is no such folder.
     """
     root = _root(user_path(path), path)
     train, val = _child(root, ("train",)), _child(root, VALIDATION)
     findings: List[Finding] = []
     folders = {
-        split: _classes(folder, root, findings) for split, folder in (("train", train or root), ("val", val)) if folder
+        split: _class_folders(folder, root, findings)
+        for split, folder in (("train", train or root), ("val", val))
+        if folder
     }
-    strangers = folders["train"].pop(NEITHER, None)
-    if strangers:
-        name = strangers.relative_to(root).as_posix()
+    outliers = folders["train"].pop(NEITHER, None)
+    if outliers:
+        name = outliers.relative_to(root).as_posix()
         findings.append(
             Finding(
                 "note",
@@ -124,7 +125,7 @@ def scan_folder(path: str, seed: int) -> PhotoSet:
             )
         )
     classes = tuple(sorted(set().union(*folders.values())))
-    files = _files(strangers, root, findings) if strangers else []
+    files = _image_files(outliers, root, findings) if outliers else []
     photos = [Photo(file, file.relative_to(root).as_posix(), -1, NEITHER) for file in files]
     for split, found in folders.items():
         for label, class_ in enumerate(classes):
@@ -136,10 +137,10 @@ def scan_folder(path: str, seed: int) -> PhotoSet:
                 )
                 findings.append(Finding("error", f"{split}/{class_}", text))
                 continue
-            files = _files(found[class_], root, findings)
-            kept = _validation(files, seed) if "val" not in folders else set()
+            files = _image_files(found[class_], root, findings)
+            validation = _validation_files(files, seed) if "val" not in folders else set()
             photos += [
-                Photo(file, file.relative_to(root).as_posix(), label, "val" if file in kept else split)
+                Photo(file, file.relative_to(root).as_posix(), label, "val" if file in validation else split)
                 for file in files
             ]
     return PhotoSet(
@@ -147,26 +148,29 @@ def scan_folder(path: str, seed: int) -> PhotoSet:
     )
 
 
-def _root(place: Path, path: str) -> Path:
-    """The folder that holds train/, or the class folders: `place` or the only folder in it, twice at most."""
-    if not place.exists():
+def _root(folder: Path, path: str) -> Path:
+    """The folder with train/ or the class folders: `folder`, or its only subfolder, at most two levels down.
+
+    path: as typed, for messages. Raises UserError if `folder` is not a folder."""
+    if not folder.exists():
         raise UserError(f"{path}: there is no such folder of photos; look for a typing error in --data_url")
-    if not place.is_dir():
+    if not folder.is_dir():
         raise UserError(f"{path}: a file, where a folder of photos is expected; unpack it, or name its folder")
     for _ in range(2):
-        inside = [entry for entry in place.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__"))]
-        if _child(place, ("train",)) or len(inside) != 1:
+        inside = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__"))]
+        if _child(folder, ("train",)) or len(inside) != 1:
             break
-        place = inside[0]
-    return place
+        folder = inside[0]
+    return folder
 
 
 def _child(folder: Path, names: Tuple[str, ...]) -> Optional[Path]:
+    """The first subfolder with one of these names, in any case; None if there is none."""
     return next((entry for entry in sorted(folder.iterdir()) if entry.name.lower() in names and entry.is_dir()), None)
 
 
-def _classes(folder: Path, root: Path, findings: List[Finding]) -> Dict[str, Path]:
-    """Class folders by name; everything else in the folder is a stray."""
+def _class_folders(folder: Path, root: Path, findings: List[Finding]) -> Dict[str, Path]:
+    """Class folders by name. Everything else in the folder becomes a finding."""
     found = {}
     for entry in sorted(folder.iterdir()):
         name = _printable(entry, root)
@@ -185,8 +189,8 @@ def _classes(folder: Path, root: Path, findings: List[Finding]) -> Dict[str, Pat
     return found
 
 
-def _files(folder: Path, root: Path, findings: List[Finding]) -> List[Path]:
-    """Picture files of a class folder by their endings; everything else in it is a stray."""
+def _image_files(folder: Path, root: Path, findings: List[Finding]) -> List[Path]:
+    """The image files of a class folder, by suffix. Everything else in it becomes a finding."""
     files = []
     for entry in sorted(folder.iterdir()):
         name = _printable(entry, root)
@@ -215,12 +219,12 @@ def _files(folder: Path, root: Path, findings: List[Finding]) -> List[Path]:
 
 
 def _printable(entry: Path, root: Path) -> str:
-    """Its path below the data set; what is not UTF-8 in it, and control characters, are escaped."""
+    """Path relative to the root. Control characters and bytes that are not UTF-8 are escaped."""
     return printable(entry.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode())
 
 
-def _validation(files: List[Path], seed: int) -> set:
-    """A fifth of the files, at least one; whether a file is among them does not depend on where the folder lies."""
+def _validation_files(files: List[Path], seed: int) -> set:
+    """VALIDATION_SHARE of the files, at least one; none of a single file. Depends on their names, not on the folder."""
     order = sorted(
         files, key=lambda file: hashlib.sha256(f"{seed}/{file.name}".encode("utf-8", "surrogateescape")).digest()
     )

@@ -1,4 +1,4 @@
-"""The tutorial's photos and ImageNet weights from MindSpore's servers, for those who ask for them with --download."""
+"""Download of the tutorial's photos and of ImageNet weights from MindSpore's servers, for --download."""
 
 import hashlib
 import http.client
@@ -14,24 +14,25 @@ from pathlib import Path
 from ..runtime.errors import UserError
 from ..runtime.progress import show_progress
 
-PIECE = 2**20  # bytes
-LARGEST = 2**30  # bytes of a download, and of what is unpacked from it
-SECONDS = 30  # without a byte, and the connection counts as broken
+CHUNK = 2**20  # bytes that are read at a time
+LARGEST = 2**30  # bytes of a download, and of the unpacked files
+SECONDS = 30  # timeout of the connection, and of each read
 
 
 @dataclass(frozen=True)
 class Source:
-    """sha256: how it begins, in hexadecimal digits; empty where it is not known."""
+    """A file to download. sha256: its first hexadecimal digits; empty if not published."""
 
     url: str
     sha256: str = ""
 
     @property
     def name(self) -> str:
+        """The file name at the end of the URL."""
         return self.url.rsplit("/", 1)[-1]
 
 
-# Neither a hash nor a licence of the photos is published. A checkpoint's name at MindCV ends in the first 8 digits of its hash.
+# Neither a hash nor a licence of the photos is published. The names of MindCV checkpoints end in 8 digits of their SHA-256.
 PHOTOS = Source(
     "https://mindspore-website.obs.cn-north-4.myhuaweicloud.com/notebook/datasets/beginner/DogCroissants.zip"
 )
@@ -41,7 +42,9 @@ WEIGHTS = Source(
 
 
 def download_photos(folder: Path) -> Path:
-    """The folder of photos below `folder`, downloaded and unpacked where it is not there yet. Raises UserError."""
+    """The unpacked photos in `folder`, downloaded unless they are there already.
+
+    Raises UserError as `fetch`, for a broken archive, and if the folder cannot be written to."""
     unpacked = folder / Path(PHOTOS.name).stem
     if unpacked.is_dir():
         return unpacked
@@ -50,14 +53,10 @@ def download_photos(folder: Path) -> Path:
         with zipfile.ZipFile(archive) as content:
             if sum(entry.file_size for entry in content.infolist()) > LARGEST:
                 raise UserError(f"{archive}: more than {LARGEST >> 30} GiB unpacked; this is not the photos")
-            content.extractall(partial)  # below this folder, whatever the names inside say; it checks their sums
+            content.extractall(partial)  # never outside this folder; verifies the checksums
         os.replace(partial, unpacked)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        RuntimeError,
-    ) as error:  # broken, cut off, encrypted, of another kind
+    # A broken, truncated or encrypted archive, or an unsupported compression method.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         archive.unlink()
         raise UserError(
             f"{archive}: not a sound .zip file ({error}), deleted; start again to download it anew"
@@ -70,22 +69,22 @@ def download_photos(folder: Path) -> Path:
 
 
 def fetch(source: Source, folder: Path) -> Path:
-    """The file, downloaded into `folder` where it is not there yet; goes on where an earlier try was stopped.
+    """The file in `folder`, downloaded unless it is there already. Resumes an interrupted download.
 
-    Raises UserError for a connection that cannot be made or breaks, and for a file of another size or hash than it should have.
+    Raises UserError if the connection fails, or if the size or the SHA-256 of the file is not the expected one.
     """
     file, part = folder / source.name, folder / f"{source.name}.part"
     if file.is_file():
         return file
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _complete(source, part)
+        _download_rest(source, part)
         digest = hashlib.sha256(part.read_bytes()).hexdigest()
         if digest.startswith(source.sha256):
             os.replace(part, file)
             return file
         part.unlink()
-    except (OSError, http.client.HTTPException) as error:  # of the network and of the disk
+    except (OSError, http.client.HTTPException) as error:  # of the network or of the disk
         kept = part.stat().st_size if part.exists() else 0
         raise UserError(
             f"{source.url}: cannot be downloaded to {folder} ({error}). {kept >> 20} MiB are there: the same command goes on "
@@ -96,8 +95,8 @@ def fetch(source: Source, folder: Path) -> Path:
     )
 
 
-def _complete(source: Source, part: Path) -> None:
-    """Append to `part` what it lacks."""
+def _download_rest(source: Source, part: Path) -> None:
+    """Append the missing bytes to `part`. Raises OSError or HTTPException."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "mobilenetv2-photos", **({"Range": f"bytes={have}-"} if have else {})}
     try:
@@ -105,22 +104,21 @@ def _complete(source: Source, part: Path) -> None:
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
-        if error.headers.get("Content-Range") != f"bytes */{have}":  # 416: nothing comes after what is there
+        if error.headers.get("Content-Range") != f"bytes */{have}":  # 416: no bytes after this offset
             part.unlink()
             raise http.client.HTTPException("what was kept of it was longer than the file, deleted") from None
         return
     with response:
-        if not response.headers.get("Content-Range", "").startswith(
-            f"bytes {have}-"
-        ):  # the server begins at the beginning
+        # The server may ignore the range and send the whole file.
+        if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             have = 0
         length = response.headers.get("Content-Length", "")
         total = have + (int(length) if length.isdecimal() else LARGEST + 1)
         if total > LARGEST:
             raise http.client.HTTPException(f"its size is not known, or more than {LARGEST >> 30} GiB")
-        pieces = iter(lambda: response.read(PIECE), b"")
+        chunks = iter(lambda: response.read(CHUNK), b"")
         with open(part, "ab" if have else "wb") as stream:
-            for piece in show_progress(pieces, -(-(total - have) // PIECE), f"Downloading {source.name} (MiB)"):
-                have += stream.write(piece)
+            for chunk in show_progress(chunks, -(-(total - have) // CHUNK), f"Downloading {source.name} (MiB)"):
+                have += stream.write(chunk)
     if have != total:
         raise http.client.HTTPException(f"the connection broke after {have} of {total} bytes")

@@ -1,4 +1,4 @@
-"""What a network makes of photos, as arrays."""
+"""Feature arrays that the backbone computes for photos."""
 
 from typing import NamedTuple
 
@@ -6,19 +6,20 @@ import numpy as np
 
 
 class Features(NamedTuple):
-    """pooled: f32 [N, views, channels], means over the picture, which the classifier works on; view 0 is the photo as the page
-    sees it. center: f32 [N, channels], of view 0, the mean over its middle, which `OutlierDetector` works on."""
+    """pooled: f32 [N, views, channels], feature maps averaged over the image, the input of the classifier; view 0 is not
+    augmented. center: f32 [N, channels], view 0 averaged over the center of the image, the input of `ood.OutlierDetector`."""
 
     pooled: np.ndarray
     center: np.ndarray
 
     @classmethod
     def empty(cls, count: int, views: int, channels: int) -> "Features":
+        """Uninitialized arrays for `count` photos."""
         return cls(np.empty((count, views, channels), np.float32), np.empty((count, channels), np.float32))
 
 
 class FeatureSets(NamedTuple):
-    """Of the training and validation photos, and of the pictures in the folder `neither`."""
+    """Features of the training set, the validation set, and the outliers in the folder `neither`."""
 
     train: Features
     val: Features

@@ -1,4 +1,4 @@
-"""Bytes of a picture -> the network's input. Training, validation, page and batch prediction all come through here."""
+"""Image file -> network input, for training, validation, the page and batch prediction alike."""
 
 import re
 import warnings
@@ -12,25 +12,25 @@ from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageEr
 from ..runtime.errors import UserError
 from .image_errors import ImageError
 
-MAX_BYTES = 64 * 2**20
-MAX_PIXELS = 128 * 10**6  # of the file: a 108-megapixel phone photo passes
-# Small files can ask for much: what follows keeps any file within about 1 GiB and a few seconds.
-MAX_DECODED = 64 * 10**6  # pixels that are decoded; of a JPEG these are fewer than those of the file
-MAX_SIDE = 2**16 - 1  # pixels, JPEG's own limit; resizing takes 32 bytes of memory for each pixel of a side
-MAX_SCANNED = 20 * MAX_PIXELS  # pixels times scans of a progressive JPEG: about ten scans are usual, each goes over all
-IN_PYTHON, MAX_IN_PYTHON = {"bmp_rle", "ppm"}, 4 * 10**6  # what Pillow decodes in Python, and how many pixels of it
-MAX_EXIF = 2**16  # bytes, as a JPEG can have; of more, each of thousands of entries could be a copy of all
-MAX_JPEG_HEADER = 2**24  # bytes before the picture itself: previews, colour profile, depth map
-READS, PIECES = 10_000, 10**6  # of the file, when it is opened and when it is decoded
+MAX_BYTES = 64 * 2**20  # of the file
+MAX_PIXELS = 128 * 10**6  # as stored in the file; a 108-megapixel phone photo passes
+# A small file can take much time and memory to decode. The limits below keep any file within about 1 GiB and a few seconds.
+MAX_DECODED = 64 * 10**6  # pixels that are decoded; a JPEG can be decoded at a reduced resolution
+MAX_SIDE = 2**16 - 1  # pixels, the limit of JPEG; resizing takes 32 bytes of memory for each pixel of a side
+MAX_SCANNED = 20 * MAX_PIXELS  # pixels times scans of a progressive JPEG, which usually has about ten full-size scans
+IN_PYTHON, MAX_IN_PYTHON = {"bmp_rle", "ppm"}, 4 * 10**6  # decoders that Pillow has in Python, and pixels for these
+MAX_EXIF = 2**16  # bytes, the limit in a JPEG; beyond, each of thousands of entries could be a copy of the whole
+MAX_JPEG_HEADER = 2**24  # bytes before the image data: previews, color profile, depth map
+READS, PIECES = 10_000, 10**6  # read calls on the file while it is opened, and while it is decoded
 Image.init()
-# No format that starts another program (EPS); AVIF is missing from Pillow before 11.3.
+# No EPS, which would start another program. Pillow has AVIF from 11.3 on.
 FORMATS = tuple(
     name for name in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM") if name in Image.OPEN
 )
-CROP = 0.875  # side of the centre crop / shorter side of the picture: 224 of 256, as in ImageNet evaluation
+CROP = 0.875  # side of the center crop / shorter side of the image: 224 of 256, as in ImageNet evaluation
 
-_BAND = 2**22  # pixels that are converted at a time
-_TURNS = {  # by EXIF orientation, which may be any value: those that turn or mirror
+_BAND = 2**22  # pixels that are converted to RGB at a time
+_TRANSPOSES = {  # by EXIF orientation; all other values mean upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -39,15 +39,15 @@ _TURNS = {  # by EXIF orientation, which may be any value: those that turn or mi
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Pillow warns from 89 megapixels on and refuses from twice that; MAX_PIXELS is checked here instead, before decoding.
+# Pillow warns above 89 megapixels and refuses twice as many. MAX_PIXELS is checked before decoding instead.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-# It also warns of every small defect, once a file in the middle of everything else; what matters becomes a PictureError.
+# Pillow also warns of small defects in files. Those that matter become an ImageError.
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How pixels reach the network; travels inside the checkpoint.
+    """Preprocessing parameters, stored in the checkpoint.
 
     size: side of the square input, in pixels. mean, std: per channel (R, G, B) on a 0-1 scale.
     """
@@ -58,44 +58,44 @@ class Preprocessing:
 
 
 def preprocess(data: bytes, preprocessing: Preprocessing) -> np.ndarray:
-    """Picture file -> f32 [3, size, size]: upright RGB, its centre resized to size x size (bicubic), normalised.
+    """Image file -> f32 [3, size, size]: upright RGB, center crop resized to size x size (bicubic), normalized.
 
-    Raises PictureError, without a file name (the caller knows it), for what is not a readable picture within the limits.
+    Raises ImageError, whose message has no file name, if the file is not a readable image within the limits.
     """
     return normalize(center_crop(decode(data, preprocessing.size), preprocessing.size), preprocessing)
 
 
 def center_crop(image: Image.Image, size: int) -> Image.Image:
-    """Decoded picture -> the middle of it, size x size."""
+    """RGB image -> center crop, CROP of the shorter side, resized to size x size pixels (bicubic)."""
     side = CROP * min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     return image.resize((size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
 
 
 def normalize(image: Union[Image.Image, np.ndarray], preprocessing: Preprocessing) -> np.ndarray:
-    """RGB picture of size x size, or u8 [size, size, 3] -> f32 [3, size, size], (value / 255 - mean) / std."""
+    """RGB image, or u8 [size, size, 3] -> f32 [3, size, size], (value / 255 - mean) / std."""
     mean, std = np.array(preprocessing.mean, np.float32), np.array(preprocessing.std, np.float32)
     array = np.asarray(image, np.float32)  # f32 [size, size, 3], 0-255
     return np.ascontiguousarray(((array / np.float32(255) - mean) / std).transpose(2, 0, 1))
 
 
 def decode(data: bytes, size: int) -> Image.Image:
-    """Picture file -> upright RGB picture, for an input of size x size pixels.
+    """Image file -> upright RGB image, for an input of size x size pixels.
 
     A JPEG of more than twice the needed resolution is decoded at 1/2, 1/4 or 1/8 of it, which is several times faster.
-    Only the first frame of an animation counts. Raises PictureError as `pixels` does.
+    Of an animation, only the first frame is decoded. Raises ImageError as `preprocess`.
     """
     if not data:
         raise ImageError("empty")
     if len(data) > MAX_BYTES:
         raise ImageError("big", size=len(data) / 2**20, limit=MAX_BYTES // 2**20)
     try:
-        source = _Source(data)
+        source = _LimitedReader(data)
         image = Image.open(source, formats=FORMATS)
         shorter = round(2 * size / CROP)
-        _check(image, data, shorter)
+        _check_limits(image, data, shorter)
         source.reads = PIECES
-        # Decoders read beyond each strip.
+        # Decoders read beyond the end of each strip.
         source.bytes = 2 * len(data) + min(len(image.tile) + 16, 2**14) * ImageFile.MAXBLOCK
         image.load()
         return _rgb(_upright(image))
@@ -112,7 +112,7 @@ def decode(data: bytes, size: int) -> Image.Image:
 
 
 class Header(NamedTuple):
-    """What a picture file says of itself. format: such as "JPEG", whatever its name. width, height: upright, in pixels."""
+    """format: such as "JPEG", by content and not by file name. width, height: of the upright image, in pixels."""
 
     format: str
     width: int
@@ -120,24 +120,25 @@ class Header(NamedTuple):
 
 
 def read_header(data: bytes) -> Header:
-    """Of a picture that `pixels` takes."""
-    image = Image.open(_Source(data), formats=FORMATS)
-    # MPO: a JPEG with a second one behind it, as phones write.
+    """The header of an image file that `decode` accepts."""
+    image = Image.open(_LimitedReader(data), formats=FORMATS)
+    # MPO: a JPEG followed by a second one, as phones write.
     name = "JPEG" if image.format == "MPO" else str(image.format)
-    turned = _orientation(image) in (5, 6, 7, 8)  # by a quarter
-    width, height = reversed(image.size) if turned else image.size
+    swapped = _orientation(image) in (5, 6, 7, 8)  # width and height
+    width, height = reversed(image.size) if swapped else image.size
     return Header(name, width, height)
 
 
-class _Source(BytesIO):
-    """The bytes of a picture file, for Pillow, whose parsers read them piece by piece, in Python. Raises PictureError where
-    they come back more often, or for more, than any sound picture makes them: some files would keep them busy for hours, others
-    have them copy everything thousands of times."""
+class _LimitedReader(BytesIO):
+    """An image file in memory that limits the reads of Pillow's parsers, in number and bytes. `read` raises ImageError beyond.
+
+    Malicious files could keep the parsers busy for hours, or make them copy everything thousands of times. The limits are far
+    above what valid images need."""
 
     def __init__(self, data: bytes):
         super().__init__(data)
         self.reads, self.bytes = READS, 2 * len(data) + 2**20
-        if data.startswith(b"\xff\xd8"):  # EXIF data in many segments is put together anew with each
+        if data.startswith(b"\xff\xd8"):  # Pillow joins EXIF data of several segments anew for each one
             self.bytes = MAX_JPEG_HEADER
 
     def read(self, size: Optional[int] = -1) -> bytes:
@@ -149,13 +150,14 @@ class _Source(BytesIO):
         return piece
 
 
-def _slow(why: str) -> ImageError:
-    return ImageError("slow", reason=why)
+def _slow(reason: str) -> ImageError:
+    return ImageError("slow", reason=reason)
 
 
-def _check(image: ImageFile.ImageFile, data: bytes, shorter: int) -> None:
-    """Raises PictureError or DecompressionBombError for an opened picture that would take much time or memory; one that may be
-    reduced while it is decoded, to no less than `shorter` pixels, will be."""
+def _check_limits(image: ImageFile.ImageFile, data: bytes, shorter: int) -> None:
+    """Raise ImageError or DecompressionBombError if decoding an opened image would take too much time or memory.
+
+    Sets up a reduced resolution, of no less than `shorter` pixels on the shorter side, where the format supports it (JPEG)."""
     area = image.width * image.height
     if area > MAX_PIXELS or max(image.size) > MAX_SIDE:
         raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
@@ -166,7 +168,7 @@ def _check(image: ImageFile.ImageFile, data: bytes, shorter: int) -> None:
     image.draft(image.mode, (shorter, shorter))
     width, height = image.size
     if isinstance(image, TiffImagePlugin.TiffImageFile) and {322, 323} <= image.tag_v2.keys():
-        # The sides of its tiles, which are decoded as a whole.
+        # Tiles are decoded whole: round both sides up to full tiles.
         width, height = (-(-side // image.tag_v2[tag]) * image.tag_v2[tag] for side, tag in zip(image.size, (322, 323)))
     if width * height > MAX_DECODED:
         raise Image.DecompressionBombError(f"{width} x {height} pixels of {image.format}")
@@ -176,6 +178,7 @@ def _check(image: ImageFile.ImageFile, data: bytes, shorter: int) -> None:
 
 
 def _unidentified(data: bytes) -> ImageError:
+    """The error for a file in which Pillow recognizes no format."""
     if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"):
         return ImageError("heic")
     if data.startswith(b"version https://git-lfs"):
@@ -184,7 +187,7 @@ def _unidentified(data: bytes) -> ImageError:
 
 
 def _orientation(image: Image.Image) -> int:
-    """1 to 8, as EXIF counts; 1, upright, where EXIF data is missing or cannot be parsed."""
+    """The EXIF orientation; 1 (upright) if EXIF data is missing, too large, or cannot be parsed."""
     if len(image.info.get("exif", b"")) > MAX_EXIF:
         return 1
     try:
@@ -194,12 +197,13 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    turn = _TURNS.get(_orientation(image))
-    return image if turn is None else image.transpose(turn)
+    """The image, transposed according to its EXIF orientation."""
+    method = _TRANSPOSES.get(_orientation(image))
+    return image if method is None else image.transpose(method)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """Every mode to RGB, in bands, as an intermediate result of a large picture takes as much memory as the picture."""
+    """Convert any mode to RGB, in bands of rows, so that intermediate results need little memory."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     out, rows = Image.new("RGB", image.size), max(1, _BAND // image.width)
@@ -210,7 +214,9 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _band_to_rgb(image: Image.Image) -> Image.Image:
-    """16-bit / 257, float 0-1 * 255, alpha and transparent palette entries over white."""
+    """Any mode to RGB: 16-bit values / 257, floats * 255, alpha and transparent palette entries over white.
+
+    Raises ImageError for CIE LAB."""
     mode = image.mode
     if mode in ("I", "F") or mode.startswith("I;16"):
         scale = 255.0 if mode == "F" else 1 / 257

@@ -1,4 +1,4 @@
-"""What can be wrong with a picture file: one table, in English and Chinese."""
+"""Errors of image files, with their messages in English and Chinese."""
 
 from typing import Any, Dict, Tuple
 
@@ -43,9 +43,9 @@ IMAGE_ERRORS: Dict[str, Tuple[str, str]] = {
 
 
 class ImageError(UserError):
-    """A picture file that cannot be used, without its name: the caller knows it.
+    """An image file that cannot be used. The message does not contain the file name, which the caller adds.
 
-    kind: a key of PROBLEMS. values: what the sentences name. message: the sentence in both languages.
+    kind: a key of IMAGE_ERRORS. values: for the placeholders of its messages. message: in both languages.
     """
 
     def __init__(self, kind: str, **values: Any):

@@ -1,6 +1,6 @@
-"""The embedded sample set: dogs and croissants drawn by code, the same ones everywhere.
+"""The built-in sample data set: procedurally drawn dogs and croissants, deterministic.
 
-Both classes share backgrounds, browns, light and sizes, so that only the shape tells them apart.
+Both classes share backgrounds, browns, brightness and sizes, so that only their shapes differ.
 """
 
 from pathlib import Path
@@ -12,16 +12,16 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from ..runtime.device import usable_cpus
 from ..runtime.files import atomic, remove_temporary
 from ..runtime.progress import parallel_map, show_progress
-from .shapes import POSES, Breed, Colour, Pen, Random, crescent, pick, shade
+from .shapes import POSES, Breed, Color, Pen, Random, crescent, pick, shade
 
 SIDE = 192  # of a drawing, in pixels
 COUNTS = {"train": 80, "val": 20}  # drawings per class
-CANVAS = 2 * SIDE  # drawn at twice the size and shrunk: smooth edges
-SHADOW = 0.35  # how dark
+CANVAS = 2 * SIDE  # drawn at twice the size and downscaled, for smooth edges
+SHADOW = 0.35  # opacity, 0-1
 
 
 def write_sample(folder: Path) -> None:
-    """Write train/ and val/ with class folders of JPEG files below `folder`, except those that are there already."""
+    """Write train/ and val/ with class folders of JPEG files to `folder`; existing files are kept. Raises UserError."""
     jobs = {
         folder / split / class_ / f"{class_}_{number:03d}.jpg": (class_, [split == "val", number])
         for split, count in COUNTS.items()
@@ -34,15 +34,17 @@ def write_sample(folder: Path) -> None:
         with atomic(file) as temporary:
             draw(class_, seed).save(temporary, quality=90)
 
-    for place in {file.parent for file in jobs}:
-        remove_temporary(place)
+    for parent in {file.parent for file in jobs}:
+        remove_temporary(parent)
     missing = [file for file in jobs if not file.exists()]
     for _ in show_progress(parallel_map(write, missing, usable_cpus()), len(missing), "Drawing"):
         pass
 
 
 def draw(class_: str, seed: List[int]) -> Image.Image:
-    """One RGB drawing of SIDE x SIDE pixels of a class in CLASSES: a background, the subject, some light and blur."""
+    """An RGB drawing of SIDE x SIDE pixels: a background and the subject, with random brightness, saturation and blur.
+
+    class_: a key of CLASSES."""
     random = np.random.default_rng([list(CLASSES).index(class_), *seed])
     canvas = _background(random)
     CLASSES[class_](canvas, random)
@@ -53,7 +55,7 @@ def draw(class_: str, seed: List[int]) -> Image.Image:
 
 
 def _background(random: Random) -> Image.Image:
-    """A wall or sky above, a floor, table or lawn below, and a few things lying about."""
+    """A wall or sky above, a floor, table or lawn below, and up to five small objects."""
     above = pick(
         random, ((188, 214, 236), (236, 226, 206), (206, 196, 216), (212, 226, 206), (244, 240, 234), (170, 160, 150))
     )
@@ -64,48 +66,50 @@ def _background(random: Random) -> Image.Image:
     image = Image.new("RGB", (CANVAS, CANVAS), above)
     canvas = ImageDraw.Draw(image)
     for row in range(CANVAS):
-        colour = above if row < horizon else below
-        canvas.line([(0, row), (CANVAS, row)], fill=shade(colour, 0.85 + 0.3 * row / CANVAS))
+        color = above if row < horizon else below
+        canvas.line([(0, row), (CANVAS, row)], fill=shade(color, 0.85 + 0.3 * row / CANVAS))
     for _ in range(random.integers(0, 6)):
-        thing = Image.new("RGBA", image.size)
-        colour = pick(
+        item = Image.new("RGBA", image.size)
+        color = pick(
             random, ((200, 80, 70), (90, 130, 180), (230, 200, 90), (110, 150, 90), (245, 245, 240), (196, 142, 84))
         )
-        pick(random, (_ball, _cup, _cushion, _tuft))(Pen(thing), colour)
-        _paste(image, thing, random, 30, (0.12, 0.3))
+        pick(random, (_ball, _cup, _cushion, _tuft))(Pen(item), color)
+        _paste(image, item, random, 30, (0.12, 0.3))
     return image
 
 
-def _ball(pen: Pen, colour: Colour) -> None:
-    pen.ellipse(0.5, 0.5, 0.4, 0.4, colour)
-    pen.arc(0.5, 0.2, 0.45, 30, 150, 0.06, shade(colour, 0.6))
-    pen.ellipse(0.36, 0.34, 0.1, 0.1, shade(colour, 1.4))
+def _ball(pen: Pen, color: Color) -> None:
+    pen.ellipse(0.5, 0.5, 0.4, 0.4, color)
+    pen.arc(0.5, 0.2, 0.45, 30, 150, 0.06, shade(color, 0.6))
+    pen.ellipse(0.36, 0.34, 0.1, 0.1, shade(color, 1.4))
 
 
-def _cup(pen: Pen, colour: Colour) -> None:
-    pen.ellipse(0.5, 0.8, 0.48, 0.14, shade(colour, 0.8))  # saucer
-    pen.arc(0.78, 0.5, 0.16, -90, 90, 0.07, shade(colour, 0.9))
-    pen.polygon([(0.2, 0.3), (0.8, 0.3), (0.66, 0.8), (0.34, 0.8)], colour)
-    pen.ellipse(0.5, 0.3, 0.3, 0.1, shade(colour, 0.9))
+def _cup(pen: Pen, color: Color) -> None:
+    pen.ellipse(0.5, 0.8, 0.48, 0.14, shade(color, 0.8))  # saucer
+    pen.arc(0.78, 0.5, 0.16, -90, 90, 0.07, shade(color, 0.9))
+    pen.polygon([(0.2, 0.3), (0.8, 0.3), (0.66, 0.8), (0.34, 0.8)], color)
+    pen.ellipse(0.5, 0.3, 0.3, 0.1, shade(color, 0.9))
     pen.ellipse(0.5, 0.31, 0.25, 0.07, (84, 52, 34))
 
 
-def _cushion(pen: Pen, colour: Colour) -> None:
-    pen.polygon([(0.1, 0.2), (0.9, 0.12), (0.95, 0.8), (0.08, 0.88)], colour)
-    pen.line([(0.2, 0.35), (0.82, 0.28)], 0.06, shade(colour, 1.2))
-    pen.line([(0.2, 0.7), (0.84, 0.64)], 0.06, shade(colour, 0.75))
+def _cushion(pen: Pen, color: Color) -> None:
+    pen.polygon([(0.1, 0.2), (0.9, 0.12), (0.95, 0.8), (0.08, 0.88)], color)
+    pen.line([(0.2, 0.35), (0.82, 0.28)], 0.06, shade(color, 1.2))
+    pen.line([(0.2, 0.7), (0.84, 0.64)], 0.06, shade(color, 0.75))
 
 
-def _tuft(pen: Pen, colour: Colour) -> None:
+def _tuft(pen: Pen, color: Color) -> None:
     for lean in (-0.3, -0.15, 0, 0.15, 0.3):
         pen.line([(0.5 + lean / 3, 0.9), (0.5 + lean, 0.2 + abs(lean))], 0.05, (90, 140, 70))
-    pen.ellipse(0.5, 0.2, 0.12, 0.12, colour)
+    pen.ellipse(0.5, 0.2, 0.12, 0.12, color)
 
 
 def _paste(
     image: Image.Image, layer: Image.Image, random: Random, tilt: float, sizes: Tuple[float, float] = (0.6, 1.0)
 ) -> None:
-    """Turn, mirror, shrink and move a transparent layer of CANVAS x CANVAS, and put it on the image, with its shadow."""
+    """Paste a transparent layer of CANVAS x CANVAS pixels and its shadow, at a random angle, side, size and position.
+
+    tilt: largest angle, in degrees. sizes: range of the side / CANVAS."""
     layer = layer.rotate(random.uniform(-tilt, tilt), Image.Resampling.BILINEAR)
     if random.random() < 0.5:
         layer = layer.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -135,11 +139,11 @@ def _croissants(image: Image.Image, random: Random) -> None:
 
 def _plate(image: Image.Image, random: Random) -> None:
     layer = Image.new("RGBA", image.size)
-    colour = pick(random, ((250, 250, 248), (214, 224, 236), (120, 110, 104), (236, 214, 190), (150, 176, 170)))
+    color = pick(random, ((250, 250, 248), (214, 224, 236), (120, 110, 104), (236, 214, 190), (150, 176, 170)))
     pen, flat = Pen(layer), random.uniform(0.28, 0.44)
-    pen.ellipse(0.5, 0.55, 0.48, flat, shade(colour, 0.85))
-    pen.ellipse(0.5, 0.54, 0.45, flat - 0.03, colour)
-    pen.ellipse(0.5, 0.54, 0.33, flat - 0.12, shade(colour, 0.95))
+    pen.ellipse(0.5, 0.55, 0.48, flat, shade(color, 0.85))
+    pen.ellipse(0.5, 0.54, 0.45, flat - 0.03, color)
+    pen.ellipse(0.5, 0.54, 0.33, flat - 0.12, shade(color, 0.95))
     image.paste(layer, (0, 0), layer)
 
 

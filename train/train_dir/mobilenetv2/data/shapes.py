@@ -1,4 +1,4 @@
-"""What the drawings show: dogs of many kinds in four poses, and croissants, plain or with something on top."""
+"""Shapes of the sample set: dogs in four poses and many coats, and croissants with several toppings."""
 
 from typing import Callable, Sequence, Tuple, TypeVar
 
@@ -10,69 +10,71 @@ CRUSTS = ((214, 146, 62), (198, 124, 46), (230, 172, 92), (176, 106, 44))
 COLLARS = ((190, 50, 50), (50, 90, 170), (240, 200, 60))
 BLACK, WHITE, TONGUE, CHOCOLATE = (30, 23, 20), (255, 255, 255), (226, 110, 120), (64, 36, 24)
 Random = np.random.Generator
-Colour = Tuple[int, int, int]
+Color = Tuple[int, int, int]
 Choice = TypeVar("Choice")
 
 
 def pick(random: Random, choices: Sequence[Choice]) -> Choice:
+    """A random one of the choices."""
     return choices[random.integers(len(choices))]
 
 
-def shade(colour: Colour, factor: float) -> Colour:
-    red, green, blue = (int(min(255, max(0, value * factor))) for value in colour)
+def shade(color: Color, factor: float) -> Color:
+    """The RGB color (0-255) with its channels multiplied by a factor."""
+    red, green, blue = (int(min(255, max(0, value * factor))) for value in color)
     return red, green, blue
 
 
 class Pen:
-    """Draws on a square layer in coordinates from 0 to 1, or on a square part of it."""
+    """Draws on a square layer, or on a square part of it, in coordinates from 0 to 1."""
 
     def __init__(self, layer: Image.Image, left: float = 0, top: float = 0, scale: float = 1):
         self._layer, self._draw = layer, ImageDraw.Draw(layer)
         self._left, self._top, self._scale = left, top, scale
 
     def part(self, left: float, top: float, scale: float) -> "Pen":
-        """A pen whose 0 to 1 is `scale` wide, from (left, top) on."""
+        """A pen for the square of side `scale` at (left, top), both in coordinates of the layer (0-1)."""
         return Pen(self._layer, left, top, scale)
 
-    def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Colour) -> None:
-        self._draw.ellipse([*self._at(x - rx, y - ry), *self._at(x + rx, y + ry)], fill=(*colour, 255))
+    def ellipse(self, x: float, y: float, rx: float, ry: float, color: Color) -> None:
+        self._draw.ellipse([*self._at(x - rx, y - ry), *self._at(x + rx, y + ry)], fill=(*color, 255))
 
-    def polygon(self, points: Sequence[Tuple[float, float]], colour: Colour) -> None:
-        self._draw.polygon([self._at(*point) for point in points], fill=(*colour, 255))
+    def polygon(self, points: Sequence[Tuple[float, float]], color: Color) -> None:
+        self._draw.polygon([self._at(*point) for point in points], fill=(*color, 255))
 
-    def line(self, points: Sequence[Tuple[float, float]], width: float, colour: Colour) -> None:
-        places = [self._at(*point) for point in points]
-        self._draw.line(places, fill=(*colour, 255), width=self._wide(width), joint="curve")
+    def line(self, points: Sequence[Tuple[float, float]], width: float, color: Color) -> None:
+        pixels = [self._at(*point) for point in points]
+        self._draw.line(pixels, fill=(*color, 255), width=self._pixels(width), joint="curve")
 
-    def arc(self, x: float, y: float, r: float, start: float, end: float, width: float, colour: Colour) -> None:
+    def arc(self, x: float, y: float, r: float, start: float, end: float, width: float, color: Color) -> None:
         box = [*self._at(x - r, y - r), *self._at(x + r, y + r)]
-        self._draw.arc(box, start, end, fill=(*colour, 255), width=self._wide(width))
+        self._draw.arc(box, start, end, fill=(*color, 255), width=self._pixels(width))
 
     def _at(self, x: float, y: float) -> Tuple[float, float]:
         side = self._layer.width
         return side * (self._left + self._scale * x), side * (self._top + self._scale * y)
 
-    def _wide(self, width: float) -> int:
+    def _pixels(self, width: float) -> int:
         return max(1, int(self._layer.width * self._scale * width))
 
 
 class Breed:
-    """A coat and ears, the same in each pose."""
+    """Coat and ears of a dog, in any pose."""
 
     def __init__(self, random: Random):
         self.fur = pick(random, FURS)
         self.dark, self.light = shade(self.fur, 0.7), shade(self.fur, 1.25)
-        self.hanging = random.random() < 0.5  # ears; else pointed
+        self.hanging = random.random() < 0.5  # ears; pointed otherwise
         self.coat = pick(random, ("plain", "plain", "patch", "spots", "curls"))
         self.ear = random.uniform(0.18, 0.24)
         self.random = random
 
     def body(self, pen: Pen, x: float, y: float, rx: float, ry: float) -> None:
-        """A part of the body, with its coat."""
+        """An ellipse of the body with its coat: center (x, y) and radii, 0-1."""
         if self.coat == "curls":
             for angle in np.linspace(0, 2 * np.pi, 18, endpoint=False):
-                colour = shade(self.fur, self.random.uniform(0.85, 1.1))
-                pen.ellipse(x + rx * np.cos(angle), y + ry * np.sin(angle), 0.05, 0.05, colour)
+                color = shade(self.fur, self.random.uniform(0.85, 1.1))
+                pen.ellipse(x + rx * np.cos(angle), y + ry * np.sin(angle), 0.05, 0.05, color)
         pen.ellipse(x, y, rx, ry, self.fur)
         count = {"spots": 7, "patch": 1}.get(self.coat, 0)
         for _ in range(count):
@@ -88,7 +90,7 @@ class Breed:
 
 
 def face(pen: Pen, breed: Breed, random: Random) -> None:
-    """A head from the front, with a chest below it."""
+    """Head and chest, from the front."""
     pen.ellipse(0.5, 0.95, 0.26, 0.25, shade(breed.fur, 0.9))
     _head(pen, breed, random)
 
@@ -115,7 +117,7 @@ def _head(pen: Pen, breed: Breed, random: Random) -> None:
 
 
 def standing(pen: Pen, breed: Breed, random: Random) -> None:
-    """From the side, on long legs or on short ones."""
+    """Standing, from the side, with legs of random length."""
     leg = random.uniform(0.06, 0.24)
     for x in (0.3, 0.64):  # the far legs
         pen.line([(x + 0.05, 0.62), (x + 0.05, 0.62 + leg + 0.1)], 0.07, breed.dark)
@@ -138,7 +140,7 @@ def standing(pen: Pen, breed: Breed, random: Random) -> None:
 
 
 def sitting(pen: Pen, breed: Breed, random: Random) -> None:
-    """From the front, on its hind legs."""
+    """Sitting, from the front."""
     pen.line([(0.66, 0.86), (0.84, 0.84), (0.92, random.uniform(0.62, 0.8))], 0.05, breed.dark)
     for side in (-1, 1):  # haunches and hind paws
         pen.ellipse(0.5 + side * 0.18, 0.8, 0.13, 0.13, shade(breed.fur, 0.85))
@@ -153,7 +155,7 @@ def sitting(pen: Pen, breed: Breed, random: Random) -> None:
 
 
 def lying(pen: Pen, breed: Breed, random: Random) -> None:
-    """Along the ground, its head up or down."""
+    """Lying, with the head at a random height."""
     pen.line([(0.86, 0.76), (0.95, random.uniform(0.5, 0.7))], 0.045, breed.dark)
     breed.body(pen, 0.6, 0.72, 0.31, random.uniform(0.14, 0.18))
     breed.body(pen, 0.78, 0.78, 0.13, 0.12)
@@ -167,26 +169,26 @@ POSES: Tuple[Callable[[Pen, Breed, Random], None], ...] = (face, standing, sitti
 
 
 def crescent(pen: Pen, random: Random) -> None:
-    """Overlapping rolls along an arc, thick in the middle and thin at both ends, each with a dark seam and a lit ridge."""
+    """A croissant: overlapping ellipses along an arc, largest in the middle, each with a dark seam and a light ridge."""
     crust, bend, radius = pick(random, CRUSTS), random.uniform(1.7, 2.9), random.uniform(0.24, 0.32)
     rolls, thick = int(random.integers(7, 12)), random.uniform(0.12, 0.17)
     angles = np.linspace(-bend / 2, bend / 2, rolls) - np.pi / 2
-    places = [(0.5 + radius * np.cos(angle), 0.66 + radius * np.sin(angle)) for angle in angles]
-    shares = 1 - np.abs(np.linspace(-1, 1, rolls))  # 0 at the tips, 1 in the middle, which lies on top
+    centers = [(0.5 + radius * np.cos(angle), 0.66 + radius * np.sin(angle)) for angle in angles]
+    shares = 1 - np.abs(np.linspace(-1, 1, rolls))  # 0 at both ends, 1 in the middle, which is drawn last
     for k in np.argsort(shares, kind="stable"):
-        (x, y), size = places[k], thick * (0.35 + 0.65 * shares[k] ** 0.7)
-        colour = shade(crust, random.uniform(0.9, 1.08))
-        pen.ellipse(x, y, size, size, shade(colour, 0.55))
-        pen.ellipse(x, y, size * 0.92, size * 0.92, shade(colour, 0.85))
-        pen.ellipse(x - 0.1 * size * np.cos(angles[k]), y - 0.12 * size, size * 0.72, size * 0.76, colour)
-        pen.ellipse(x + 0.15 * size, y - 0.35 * size, size * 0.32, size * 0.26, shade(colour, 1.25))
-    _topping(pen, places, thick, random)
+        (x, y), size = centers[k], thick * (0.35 + 0.65 * shares[k] ** 0.7)
+        color = shade(crust, random.uniform(0.9, 1.08))
+        pen.ellipse(x, y, size, size, shade(color, 0.55))
+        pen.ellipse(x, y, size * 0.92, size * 0.92, shade(color, 0.85))
+        pen.ellipse(x - 0.1 * size * np.cos(angles[k]), y - 0.12 * size, size * 0.72, size * 0.76, color)
+        pen.ellipse(x + 0.15 * size, y - 0.35 * size, size * 0.32, size * 0.26, shade(color, 1.25))
+    _topping(pen, centers, thick, random)
 
 
-def _topping(pen: Pen, places: Sequence[Tuple[float, float]], thick: float, random: Random) -> None:
-    """Nothing, or along the arc: sugar, almond flakes, or a thread of chocolate."""
+def _topping(pen: Pen, centers: Sequence[Tuple[float, float]], thick: float, random: Random) -> None:
+    """Nothing, or along the arc: sugar, almond flakes, or a line of chocolate."""
     kind = pick(random, ("nothing", "nothing", "sugar", "almonds", "chocolate"))
-    inner = places[1:-1]
+    inner = centers[1:-1]
     if kind == "chocolate":
         sides = np.resize([-0.6, 0.6], 2 * len(inner))
         points = [(x, y + side * thick) for (x, y), side in zip(np.repeat(inner, 2, axis=0), sides)]

@@ -1,4 +1,4 @@
-"""Small pictures of the training photos in one file beside the checkpoint, for the page to show what an answer is like."""
+"""Thumbnails of training photos in one file beside the checkpoint: the page shows those most similar to an image."""
 
 import hashlib
 import io
@@ -13,12 +13,15 @@ from .dataset import Photo
 from .image import decode
 
 ACROSS = 32  # thumbnails in a row of the sheet
-LARGEST, MOST = 128, 1000  # side of a thumbnail, and how many there are, at most
-SUFFIX = ".thumbnails.jpg"  # in place of the checkpoint's .ckpt
+LARGEST, MOST = 128, 1000  # largest side of a thumbnail, in pixels, and largest number of thumbnails
+SUFFIX = ".thumbnails.jpg"  # replaces the .ckpt of the checkpoint
 
 
 def write_sheet(file: Path, photos: Sequence[Photo], side: int, workers: int) -> Dict[str, Any]:
-    """Write a sheet of side x side pixels for each photo, in their order, row by row; returns what `read` needs."""
+    """Write a JPEG file with a thumbnail of side x side pixels for each photo, in order, row by row.
+
+    Returns the description for `read_sheet`: side, count and SHA-256 of the file. Raises UserError if a photo cannot be read or
+    the file cannot be written."""
     sheet = Image.new("RGB", (ACROSS * side, -(-len(photos) // ACROSS) * side))
     small = parallel_map(lambda photo: ImageOps.fit(decode(photo.read(), side), (side, side)), photos, workers)
     for number, picture in enumerate(small):
@@ -32,7 +35,7 @@ def write_sheet(file: Path, photos: Sequence[Photo], side: int, workers: int) ->
 
 
 def check_description(known: Any) -> None:
-    """Raises ValueError, KeyError or TypeError unless this is what `write` returns, or nothing."""
+    """Raise ValueError, KeyError or TypeError unless this is a description from `write_sheet`, or empty."""
     if known == {}:
         return
     side, count = known["side"], known["count"]
@@ -41,7 +44,7 @@ def check_description(known: Any) -> None:
 
 
 def read_sheet(file: Path, known: Dict[str, Any]) -> List[Image.Image]:
-    """The thumbnails; none where the file is missing or is not the one that `write` described."""
+    """The thumbnails, in order; none if the file is missing or does not match the description `known`."""
     try:
         data = file.read_bytes()
     except OSError:
@@ -51,5 +54,5 @@ def read_sheet(file: Path, known: Dict[str, Any]) -> List[Image.Image]:
     sheet, side = Image.open(io.BytesIO(data), formats=("JPEG",)), known["side"]
     if sheet.size != (ACROSS * side, -(-known["count"] // ACROSS) * side):
         return []
-    places = ((number % ACROSS * side, number // ACROSS * side) for number in range(known["count"]))
-    return [sheet.crop((left, top, left + side, top + side)) for left, top in places]
+    corners = ((number % ACROSS * side, number // ACROSS * side) for number in range(known["count"]))
+    return [sheet.crop((left, top, left + side, top + side)) for left, top in corners]

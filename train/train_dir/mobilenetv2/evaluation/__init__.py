@@ -1,1 +1,1 @@
-"""Numbers about logits and features, in NumPy: intervals, calibration, cross-validation, "neither". Knows no network."""
+"""Metrics, intervals, calibration, cross-validation and outlier detection, from logits and features. Needs no network."""

@@ -1,4 +1,4 @@
-"""What a trained network is worth: everything that the checkpoint, the log and the report say of it, computed once."""
+"""Evaluation of a trained network: all figures for the checkpoint, the log and the report, computed once."""
 
 from dataclasses import dataclass
 from typing import Any, Dict, Optional, Sequence
@@ -14,10 +14,10 @@ from .ood import Rejections
 
 @dataclass(frozen=True)
 class Evaluation:
-    """metrics: what the checkpoint records of "val", "folds" (the training photos, each answered without having been learned)
-    and "train". confusion: i64 [C, C] of the validation photos, a row for each true class. held_out_confusion: of the training
-    photos, out of fold; None where the network had learned from them. calibration: of the validation photos. rejections: None
-    where nothing is rejected."""
+    """metrics: for the checkpoint, of "val", "folds" (the training photos, out-of-fold) and "train". confusion: confusion
+    matrix i64 [C, C] of the validation set, a row for each true class. held_out_confusion: i64 [C, C] of the training photos,
+    out-of-fold; None if the backbone was trained on them. calibration: on the validation set. rejections: None without an
+    outlier detector."""
 
     metrics: Dict[str, Dict[str, Any]]
     confusion: np.ndarray
@@ -29,10 +29,10 @@ class Evaluation:
 def evaluate_answers(
     answers: Dict[str, np.ndarray], labels: Dict[str, np.ndarray], classes: Sequence[str], held_out: CrossValidation
 ) -> Evaluation:
-    """answers: logits f32 [N, C] of the photos in "train" and "val" by the trained classifier; labels: i32 [N] of both.
+    """answers: logits f32 [N, C] of "train" and "val" by the trained classifier. labels: i32 [N] of both.
 
-    The temperature is fitted on the held-out answers, in the unit of the classifier's logits: from five photos per class these
-    are nearly twice as large as the held-out ones, from hundreds 1.03 times."""
+    The temperature is fitted on the out-of-fold logits, scaled to the magnitude of the classifier's: with five photos per class
+    these are nearly twice as large, with hundreds 1.03 times."""
     scale = logit_scale(held_out.fitted_logits, answers["train"])
     temperature = fit_temperature(held_out.logits * scale, labels["train"])
     before, after = (reliability(answers["val"], labels["val"], value) for value in (1.0, temperature))
@@ -45,21 +45,21 @@ def evaluate_answers(
     rejected = {name: rejections.count(name)[0] if rejections else 0 for name in ("train", "val")}
     metrics = {
         "val": {
-            **_summary(answers["val"] / np.float32(temperature), labels["val"]),
+            **_scores_with_interval(answers["val"] / np.float32(temperature), labels["val"]),
             "refused": rejected["val"],
             "ece": {"before": before.ece, "after": after.ece},
             "precision": precision,
             "recall": recall,
             "confusion": matrix.tolist(),
         },
-        "folds": {**_summary(held_out.logits, labels["train"]), "refused": rejected["train"]},
-        "train": _summary(answers["train"] / np.float32(temperature), labels["train"]),
+        "folds": {**_scores_with_interval(held_out.logits, labels["train"]), "refused": rejected["train"]},
+        "train": _scores_with_interval(answers["train"] / np.float32(temperature), labels["train"]),
     }
-    folds = confusion_matrix(held_out.logits, labels["train"]) if held_out.independent else None
-    return Evaluation(metrics, matrix, folds, Calibration(temperature, before, after), rejections)
+    held_out_matrix = confusion_matrix(held_out.logits, labels["train"]) if held_out.independent else None
+    return Evaluation(metrics, matrix, held_out_matrix, Calibration(temperature, before, after), rejections)
 
 
-def _summary(logits: np.ndarray, labels: np.ndarray) -> Dict[str, Any]:
-    """With the exact 95 % interval of the accuracy."""
-    known = score_answers(logits, labels)
-    return {**known, "interval": exact_interval(known["correct"], known["count"])}
+def _scores_with_interval(logits: np.ndarray, labels: np.ndarray) -> Dict[str, Any]:
+    """`score_answers`, with the exact 95 % confidence interval of the accuracy."""
+    scores = score_answers(logits, labels)
+    return {**scores, "interval": exact_interval(scores["correct"], scores["count"])}

@@ -1,17 +1,18 @@
-"""How much a count of right answers proves."""
+"""Exact confidence intervals of counts of correct answers."""
 
 import math
 from typing import Any, Dict, Tuple
 
 from scipy.special import betaincinv
 
-LEVEL = 0.95
+LEVEL = 0.95  # confidence level
 
 
 def exact_interval(correct: int, count: int, level: float = LEVEL) -> Tuple[float, float]:
-    """The exact interval of a share (Clopper and Pearson, Biometrika 26, 1934), 0-1; (0, 1) where count is 0.
+    """The exact confidence interval of a proportion (Clopper and Pearson, Biometrika 26, 1934), 0-1; (0, 1) if count is 0.
 
-    A share outside of it would give so many right answers, or so few, in at most (1 - level) / 2 of all samples.
+    A true proportion outside of it would give as many correct answers, or as few, in at most (1 - level) / 2 of all samples.
+    Raises ValueError unless 0 <= correct <= count.
     """
     if not 0 <= correct <= count:
         raise ValueError(f"{correct} of {count}")
@@ -22,24 +23,24 @@ def exact_interval(correct: int, count: int, level: float = LEVEL) -> Tuple[floa
 
 
 def interval_percent(correct: int, count: int) -> Tuple[int, int]:
-    """`interval` in percent, rounded outwards, never promising more."""
+    """`exact_interval` in percent, rounded outwards."""
     low, high = exact_interval(correct, count)
     return math.floor(100 * low), math.ceil(100 * high)
 
 
 def describe_count(correct: int, count: int) -> str:
-    """Such as "40 of 40 right: above 91 %" or "35 of 40 right: 73 % to 96 %"."""
+    """Text such as "40 of 40 right: above 91 %" or "35 of 40 right: 73 % to 96 %"."""
     lower, upper = interval_percent(correct, count)
-    said = f"{correct} of {count} right"
+    text = f"{correct} of {count} right"
     if not count:
-        return said
+        return text
     if correct == count:
-        return f"{said}: above {lower} %"
-    return f"{said}: below {upper} %" if not correct else f"{said}: {lower} % to {upper} %"
+        return f"{text}: above {lower} %"
+    return f"{text}: below {upper} %" if not correct else f"{text}: {lower} % to {upper} %"
 
 
 def count_with_interval(correct: int, count: int) -> Dict[str, Any]:
-    """A count with its exact interval, in percent."""
+    """correct, count, and in percent share, low and high: the proportion and its exact interval."""
     low, high = interval_percent(int(correct), int(count))
     share = 100 * int(correct) / int(count) if count else 0.0
     return {"correct": int(correct), "count": int(count), "share": share, "low": low, "high": high}

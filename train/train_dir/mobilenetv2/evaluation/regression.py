@@ -1,4 +1,4 @@
-"""The classifier by another way than training: softmax regression, solved by L-BFGS in some tenths of a second."""
+"""Softmax regression, solved by L-BFGS in some tenths of a second: the classifier on fixed features."""
 
 from typing import Optional, Tuple
 
@@ -16,18 +16,17 @@ def softmax_regression(
     classes: int,
     penalty: float,
     label_smoothing: float,
-    learned: Optional[np.ndarray] = None,
+    included: Optional[np.ndarray] = None,
     start: Optional[Tuple[np.ndarray, np.ndarray]] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """features f32 [N, views, channels], labels i32 [N], learned bool [N], which photos count, None: all -> weight
-    f32 [classes, channels] and bias f32 [classes].
+    """features f32 [N, views, channels], labels i32 [N] -> weight f32 [classes, channels] and bias f32 [classes].
 
-    The objective of head.train_head (cross-entropy with smoothed labels and a quadratic penalty on the weights, on features
-    moved and scaled as there), minimised by L-BFGS: the same answers, some tenths of a second. Photos that do not count have
-    the weight 0: without them, the features would have to be copied."""
+    Minimizes the objective of `head.train_head`: cross-entropy with smoothed labels, and an L2 penalty on the weights, on
+    features standardized as there. included: bool [N], the photos to train on; None for all. The others get the weight 0, which
+    avoids a copy of the features. start: weight and bias to start from; None for zeros."""
     inputs = features.reshape(-1, features.shape[-1])
-    learned = np.ones(len(labels), bool) if learned is None else learned
-    share = np.repeat(learned, features.shape[1])[:, None] / np.float32(learned.sum() * features.shape[1])
+    included = np.ones(len(labels), bool) if included is None else included
+    share = np.repeat(included, features.shape[1])[:, None] / np.float32(included.sum() * features.shape[1])
     mean, deviation = mean_and_deviation(inputs, share)
     deviation = max(deviation, np.float32(1e-6))
     targets = np.full((len(inputs), classes), label_smoothing / classes, np.float32)
@@ -36,21 +35,20 @@ def softmax_regression(
 
     def loss(values: np.ndarray) -> Tuple[float, np.ndarray]:
         weight, bias = values[classes:].reshape(shape).astype(np.float32), values[:classes].astype(np.float32)
-        logits = inputs @ (weight / deviation).T + (
-            bias - weight @ mean / deviation
-        )  # without a moved copy of them all
+        # Standardizes the weights instead of the features, which avoids a copy of the features.
+        logits = inputs @ (weight / deviation).T + (bias - weight @ mean / deviation)
         logits -= logits.max(1, keepdims=True)
-        shares = np.exp(logits)
-        total = shares.sum(1, keepdims=True)
+        exponentials = np.exp(logits)
+        total = exponentials.sum(1, keepdims=True)
         entropy = -float((share * targets * (logits - np.log(total))).sum())
-        slope = share * (shares / total - targets)
-        moved = (slope.T @ inputs - np.outer(slope.sum(0), mean)) / deviation
-        gradient = np.concatenate([slope.sum(0), (moved + penalty * weight).ravel()])
+        residual = share * (exponentials / total - targets)
+        standardized = (residual.T @ inputs - np.outer(residual.sum(0), mean)) / deviation
+        gradient = np.concatenate([residual.sum(0), (standardized + penalty * weight).ravel()])
         return entropy + penalty / 2 * float((weight**2).sum()), gradient.astype(np.float64)
 
-    first = np.zeros(classes + inputs.shape[1] * classes)
+    initial = np.zeros(classes + inputs.shape[1] * classes)
     if start:
-        first = np.concatenate([start[1] + start[0] @ mean, (start[0] * deviation).ravel()]).astype(np.float64)
-    found = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS, "ftol": 1e-7}).x
-    weight = (found[classes:].reshape(shape) / deviation).astype(np.float32)
-    return weight, (found[:classes] - weight @ mean).astype(np.float32)
+        initial = np.concatenate([start[1] + start[0] @ mean, (start[0] * deviation).ravel()]).astype(np.float64)
+    solution = minimize(loss, initial, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS, "ftol": 1e-7}).x
+    weight = (solution[classes:].reshape(shape) / deviation).astype(np.float32)
+    return weight, (solution[:classes] - weight @ mean).astype(np.float32)

@@ -1,1 +1,1 @@
-"""The program and its machine: errors, files, devices, processes, logs. Knows nothing of pictures or networks."""
+"""Errors, files, devices, worker processes, signals and logs. Imports nothing of the data or the network."""

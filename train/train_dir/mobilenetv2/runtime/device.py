@@ -1,4 +1,4 @@
-"""Where the arithmetic runs."""
+"""The compute device, CPU threads and mixed precision."""
 
 import logging
 import os
@@ -7,42 +7,43 @@ import mindspore as ms
 from mindspore import nn
 
 log = logging.getLogger(__name__)
-LOSS_SCALE = (
-    1024.0  # keeps small gradients above the smallest half-precision number; a power of two changes nothing else
-)
+# Keeps small gradients above the smallest half-precision number. A power of two changes only the exponent.
+LOSS_SCALE = 1024.0
 
 
 def select_device(target: str, seed: int) -> None:
-    """Set graph mode, the seed of new networks, and the device: "CPU", "Ascend", "GPU", or "auto": MindSpore's own choice.
+    """Set graph mode, the seed that new networks are initialized with, and the device.
 
-    A device that cannot be used falls back to the CPU with a warning.
+    target: "CPU", "Ascend", "GPU", or "auto" for MindSpore's default. A device that cannot be used falls back to the CPU with a
+    warning.
     """
     ms.set_seed(seed)
     ms.set_context(mode=ms.GRAPH_MODE)
-    wanted = ms.get_context("device_target") if target == "auto" else target
+    device = ms.get_context("device_target") if target == "auto" else target
     try:
-        if wanted != ms.get_context("device_target"):
-            ms.set_device(wanted)
+        if device != ms.get_context("device_target"):
+            ms.set_device(device)
         ms.Tensor([1.0]).sum().asnumpy()
-    except Exception as error:  # which exception depends on the build and the driver
-        if wanted == "CPU":
+    except Exception as error:  # its type depends on the build and the driver
+        if device == "CPU":
             raise
-        log.warning("%s cannot be used here (%s): continuing on the CPU.", wanted, str(error).strip().split("\n")[0])
-        wanted = "CPU"
-        ms.set_device(wanted)
-    log.info("Device: %s.", wanted)
+        log.warning("%s cannot be used here (%s): continuing on the CPU.", device, str(error).strip().split("\n")[0])
+        device = "CPU"
+        ms.set_device(device)
+    log.info("Device: %s.", device)
 
 
 def usable_cpus() -> int:
-    """How many this process may use, 16 at most: more threads than that wait for each other."""
+    """The number of CPUs that this process may use, at most 16: more threads only contend with each other."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(16, usable)
 
 
 def on_cpu() -> bool:
+    """Whether MindSpore's current device is the CPU."""
     return ms.get_context("device_target") == "CPU"
 
 
 def mixed_precision(network: nn.Cell) -> nn.Cell:
-    """Convolutions and products in half precision where the device is made for it; the parameters stay in single precision."""
+    """The network with convolutions and matrix products in half precision; unchanged on the CPU. Parameters stay f32."""
     return network if on_cpu() else ms.amp.auto_mixed_precision(network, "auto")

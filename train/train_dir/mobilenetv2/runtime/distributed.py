@@ -1,8 +1,8 @@
-"""Several processes that train together, started by MindSpore's launcher: `msrun --worker_num=N ... train.py`.
+"""Data-parallel training in several worker processes, started by `msrun --worker_num=N ... train.py`.
 
-Each takes every N-th photo, and every N-th row of a batch. What they find is put together before it decides anything, so all of
-them know the same, and go the same way. What takes no longer than to talk about it, each does on its own, as the classifier on
-fixed features. The first one writes the files. A process that nobody launched is the only worker.
+The worker of rank r processes the photos r, r + N, r + 2N, ..., and the same rows of each batch. Results are gathered before
+any decision depends on them, so that all workers take the same one. Cheap work, such as the classifier on fixed features, is
+repeated by every worker. Rank 0 writes the files. Without the launcher, the process is the only worker.
 """
 
 import os
@@ -17,64 +17,68 @@ from .errors import UserError, WorkerLost
 from .signals import Terminated, uninterrupted
 
 Item = TypeVar("Item")
-PATIENCE = 600  # seconds that workers wait for one that downloads or has more to decode; MindSpore's own are 30
+# Seconds that workers wait for a slower one, which downloads or has more to decode. MindSpore's default is 30.
+PATIENCE = 600
 _rank, _count = 0, 1
-_asked: Sequence[int] = ()  # requests to stop this worker that all have to hear of
-_stop = False  # all have heard of one
+_stop_requests: Sequence[int] = ()  # signals received by this worker, to be passed on to all
+_stop_agreed = False  # all workers know of a request to stop
 
 
 def join_workers(target: str) -> None:
-    """Find the other workers, where there are any; before anything is computed. target: a device, or "auto".
+    """Connect to the other workers of a launched job; must be called before anything is computed.
 
-    The launcher's scheduler, which has no work of its own, ends in here with the job. Raises UserError where that went wrong.
+    target: a device, or "auto". In the launcher's scheduler process, this call blocks until the job ends, and exits there.
+    Raises UserError for a device that cannot be used, WorkerLost where the connection fails.
     """
     global _rank, _count
     if "MS_ROLE" not in os.environ:
         return
     if os.environ["MS_ROLE"] == "MS_WORKER" and 0 <= int(os.environ.get("MS_NODE_TIMEOUT", "30")) < PATIENCE:
-        os.environ["MS_NODE_TIMEOUT"] = str(PATIENCE)  # the scheduler's stays: it is how soon a dead worker is noticed
+        # Not in the scheduler, where this bounds how soon a dead worker is noticed.
+        os.environ["MS_NODE_TIMEOUT"] = str(PATIENCE)
     if target != "auto":
         try:
             ms.set_device(target)
-        except Exception as error:  # which one depends on the build and the driver
-            raise UserError(f"--device_target={target} cannot be used here: {_line(error)}") from None
-    with _in_words():
+        except Exception as error:  # its type depends on the build and the driver
+            raise UserError(f"--device_target={target} cannot be used here: {_first_line(error)}") from None
+    with _detecting_lost_workers():
         communication.init()
         _rank, _count = communication.get_rank(), communication.get_group_size()
 
 
-def _line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0]
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
-    """Around what needs all workers: the end of one of them becomes an error in words."""
+def _detecting_lost_workers() -> Iterator[None]:
+    """Around collective operations: turns MindSpore's error about a missing worker into WorkerLost."""
     try:
         yield
     except RuntimeError as error:
         raise WorkerLost(
-            f"a worker has ended before its time, or was not found: {_line(error)} Look into the other workers' logs; the same "
-            "command goes on from the last state in the output folder"
+            f"a worker has ended before its time, or was not found: {_first_line(error)} Look into the other workers' logs; "
+            "the same command goes on from the last state in the output folder"
         ) from None
 
 
 def is_main() -> bool:
-    """Whether this worker writes the files."""
+    """Whether this is rank 0, the worker that writes the files."""
     return _rank == 0
 
 
 def worker_count() -> int:
+    """The number of workers, 1 without the launcher."""
     return _count
 
 
 def shard(items: Sequence[Item]) -> Sequence[Item]:
-    """This worker's part of them."""
+    """This worker's shard: the items rank, rank + N, rank + 2N, ... of N workers."""
     return items[_rank::_count]
 
 
 def shard_batches(batches: np.ndarray) -> np.ndarray:
-    """[steps, batch] -> this worker's part of each. Raises UserError where a worker would have none."""
+    """[steps, batch] -> this worker's columns [steps, rows]. Raises UserError if a worker would get none."""
     if batches.shape[1] < _count:
         raise UserError(
             f"batches of {batches.shape[1]} photos for {_count} workers: start fewer, or raise --batch_size"
@@ -83,8 +87,8 @@ def shard_batches(batches: np.ndarray) -> np.ndarray:
 
 
 def shards(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """What to do one after the other, of a work whose results go into the cache: this worker's share, and then, when all have
-    done theirs, everything."""
+    """Parts of a job whose results are cached, in the order to process them: this worker's shard; then, once all workers have
+    filled the cache with theirs, all items."""
     if _count > 1:
         yield shard(items)
         barrier()
@@ -92,35 +96,37 @@ def shards(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 
 def all_gather(rows: np.ndarray, total: int) -> np.ndarray:
-    """f32 [n, ...], of this worker's share of `total` items -> f32 [total, ...], of all of them in order."""
+    """rows f32 [n, ...] of this worker's `shard` of `total` items -> f32 [total, ...] of all items, in order.
+
+    Raises WorkerLost."""
     if _count == 1 or total == 0:
         return rows
-    filled = np.zeros((-(-total // _count), *rows.shape[1:]), np.float32)
-    filled[: len(rows)] = rows
-    with _in_words():
-        every = ops.AllGather()(ms.Tensor(filled)).asnumpy().reshape(_count, *filled.shape)
-    return np.ascontiguousarray(every.swapaxes(0, 1)).reshape(-1, *rows.shape[1:])[:total]
+    padded = np.zeros((-(-total // _count), *rows.shape[1:]), np.float32)
+    padded[: len(rows)] = rows
+    with _detecting_lost_workers():
+        gathered = ops.AllGather()(ms.Tensor(padded)).asnumpy().reshape(_count, *padded.shape)
+    return np.ascontiguousarray(gathered.swapaxes(0, 1)).reshape(-1, *rows.shape[1:])[:total]
 
 
 def broadcast(array: np.ndarray) -> np.ndarray:
-    """f32: the first worker's, for what others may have computed with other last digits."""
+    """The array, f32 [...], of rank 0: other workers may have computed it with other rounding errors. Raises WorkerLost."""
     return all_gather(array[None], _count)[0]
 
 
-def require_equal(numbers: np.ndarray, otherwise: str) -> None:
-    """Raises UserError, on all workers and with these words, where they do not have the same numbers f32 [n]."""
+def require_equal(numbers: np.ndarray, message: str) -> None:
+    """Raise UserError with this message on all workers unless they all have the same numbers f32 [n]."""
     if (all_gather(numbers[None], _count) != numbers).any():
-        raise UserError(otherwise)
+        raise UserError(message)
 
 
 def barrier() -> None:
-    """Until all workers are here."""
+    """Wait until all workers have reached this call. Raises WorkerLost."""
     all_gather(np.zeros((1, 1), np.float32), _count)
 
 
 @contextmanager
 def in_turn() -> Iterator[None]:
-    """The workers do what is inside the block one after the other, the first one first."""
+    """The workers execute the block one after the other, in the order of their ranks."""
     for _ in range(_rank):
         barrier()
     yield
@@ -130,68 +136,71 @@ def in_turn() -> Iterator[None]:
 
 @contextmanager
 def stopped_together() -> Iterator[None]:
-    """Inside the block, a request to stop one worker waits for the next step, and then is one to all of them: else the others
-    would wait for a worker that has gone, and what they have learned since the last state would be lost."""
-    global _asked
+    """Inside the block, a signal to stop one worker is deferred to the next step, and then stops all workers.
+
+    Otherwise the others would wait for a worker that has gone, and lose the progress since the last saved state."""
+    global _stop_requests
     if _count == 1:
         yield
         return
-    with uninterrupted() as _asked:
+    with uninterrupted() as _stop_requests:
         try:
             yield
         except Terminated:
-            barrier()  # for what the first one has to save: the launcher ends all as soon as one has gone
+            barrier()  # until rank 0 has saved its state: the launcher kills all workers as soon as one exits
             raise
 
 
 def stop_if_asked() -> None:
-    """Between two steps. Raises Terminated if any worker was asked to stop before the step that is done."""
-    if _stop:
+    """To be called between two steps. Raises Terminated if any worker was asked to stop before the last step."""
+    if _stop_agreed:
         raise Terminated
 
 
 def compiled_step(
     gradients: Callable, update: Callable, model: nn.Cell, trained: Sequence[ms.Parameter], distribute: bool
 ) -> Callable[..., ms.Tensor]:
-    """(a batch's tensors) -> loss: one step, compiled.
+    """A compiled training step: (tensors of a batch) -> loss.
 
-    gradients: (a batch's tensors) -> loss, and its gradients of the trained parameters. update: what is done with these.
-    distribute: the batch is this worker's share of it, and loss and gradients shall be those of all of it; where the moving
-    means and variances of normalisation move, all workers then have the same ones, too."""
+    gradients: (tensors of a batch) -> loss and its gradients with respect to the trained parameters. update: applies these.
+    distribute: the batch is this worker's shard; loss and gradients are averaged over all workers' rows, and so are the moving
+    means and variances of batch normalization layers that update them. The step then raises WorkerLost."""
     if _count == 1 or not distribute:
 
         @ms.jit
-        def whole(*batch: ms.Tensor) -> ms.Tensor:
-            loss, found = gradients(*batch)
-            update(found)
+        def local_step(*batch: ms.Tensor) -> ms.Tensor:
+            loss, computed = gradients(*batch)
+            update(computed)
             return loss
 
-        return whole
+        return local_step
     norms = [cell for _, cell in model.cells_and_names() if isinstance(cell, nn.BatchNorm2d)]
     moving = [cell for cell in norms if cell.use_batch_statistics is None]
     statistics = [value for cell in moving for value in (cell.moving_mean, cell.moving_variance)]
     shapes = [(), *(parameter.shape for parameter in (*trained, *statistics))]
-    ends, first, total = np.cumsum([int(np.prod(shape)) for shape in shapes]), ms.jit(gradients), ops.AllReduce()
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    compute, all_reduce = ms.jit(gradients), ops.AllReduce()
 
     @ms.jit
-    def second(*means: ms.Tensor) -> None:  # one by one: a tuple would be a constant, and compiled anew each time
+    def apply_update(*means: ms.Tensor) -> None:
+        # Separate arguments: a tuple would be a constant, and recompiled for each new value.
         update(means)
 
     def step(*batch: ms.Tensor) -> ms.Tensor:
-        global _stop
-        loss, found = first(*batch)
-        # All numbers travel as one tensor: each on its own takes milliseconds. The last two say of how many rows they are the
-        # mean, and whether a worker has to stop.
-        numbers = np.concatenate([tensor.asnumpy().ravel() for tensor in (loss, *found, *statistics)])
+        global _stop_agreed
+        loss, computed = compute(*batch)
+        # One all-reduce for all numbers: one for each tensor takes milliseconds. The last two numbers are the rows of this
+        # shard, which weight its means, and the requests to stop this worker.
+        numbers = np.concatenate([tensor.asnumpy().ravel() for tensor in (loss, *computed, *statistics)])
         rows = np.float32(len(batch[0]))
-        with _in_words():
-            line = total(ms.Tensor(np.append(numbers * rows, np.array([rows, len(_asked)], np.float32)))).asnumpy()
-        _stop = line[-1] > 0
-        means = [
-            ms.Tensor(part.reshape(shape)) for part, shape in zip(np.split(line[:-2] / line[-2], ends[:-1]), shapes)
-        ]
-        second(*means[1 : 1 + len(found)])
-        for parameter, mean in zip(statistics, means[1 + len(found) :]):
+        with _detecting_lost_workers():
+            packed = np.append(numbers * rows, np.array([rows, len(_stop_requests)], np.float32))
+            sums = all_reduce(ms.Tensor(packed)).asnumpy()
+        _stop_agreed = sums[-1] > 0
+        parts = np.split(sums[:-2] / sums[-2], ends[:-1])
+        means = [ms.Tensor(part.reshape(shape)) for part, shape in zip(parts, shapes)]
+        apply_update(*means[1 : 1 + len(computed)])
+        for parameter, mean in zip(statistics, means[1 + len(computed) :]):
             parameter.set_data(mean)
         return means[0]
 

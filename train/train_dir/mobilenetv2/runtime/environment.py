@@ -1,4 +1,4 @@
-"""What a run went on: this code, versions of packages, memory."""
+"""The environment of a run: a digest of this code, package versions, peak memory."""
 
 import hashlib
 import platform
@@ -16,13 +16,14 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 @lru_cache(None)
 def code_digest(*rooms: str) -> str:
-    """SHA-256 of the source in these sub-packages, or of all of it. Results that other code made are not used again."""
+    """SHA-256, in hexadecimal, of the source of these sub-packages, or of the whole package. Part of the keys of cached
+    results, so that results of other code are not used."""
     files = sorted(file for room in rooms or (".",) for file in (PACKAGE / room).rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def package_versions() -> Dict[str, str]:
-    """Of Python and the packages that do the arithmetic."""
+    """Versions of Python, MindSpore, NumPy and Pillow, by name."""
     return {
         "python": platform.python_version(),
         "mindspore": ms.__version__,
@@ -32,7 +33,7 @@ def package_versions() -> Dict[str, str]:
 
 
 def peak_memory_mib() -> float:
-    """The most memory that this process has had at once, MiB."""
+    """Peak resident memory of this process, in MiB."""
     if sys.platform == "win32":
         import psutil
 
@@ -40,4 +41,4 @@ def peak_memory_mib() -> float:
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, KiB elsewhere
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes on macOS, KiB elsewhere

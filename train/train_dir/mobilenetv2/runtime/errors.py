@@ -1,29 +1,30 @@
-"""The one kind of error that a user can mend."""
+"""Errors that the user can resolve, and helpers for errors."""
 
 from typing import Any, Callable, List
 
 
 class UserError(Exception):
-    """Says what happened, where, and what to do. Shown without a stack; the process then ends with exit code 2."""
+    """The message says what happened, where, and what to do. Shown without a traceback; the process exits with code 2."""
 
 
 class WorkerLost(UserError):
-    """Another worker has ended in the middle of a step: what this one holds is neither before nor after it."""
+    """Another worker has ended during a step: the parameters of this one may be between two steps and must not be saved."""
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether that is what an error says; MindSpore has no type of its own for it."""
-    said = str(error).lower()
+    """Whether the error means that memory ran out. MindSpore has no exception type for it, so the message decides."""
+    message = str(error).lower()
     return (
         isinstance(error, MemoryError)
-        or "bad_alloc" in said
-        or "allocate memory" in said
-        or "memory not enough" in said
+        or "bad_alloc" in message
+        or "allocate memory" in message
+        or "memory not enough" in message
     )
 
 
 def collect_errors(*calls: Callable[[], Any]) -> List[Any]:
-    """Run every call and return the results; raise one UserError with the messages of all that failed."""
+    """Run all calls and return their results, in order. If any raise UserError: one UserError with all their messages, a line
+    each."""
     results, problems = [], []
     for call in calls:
         try:

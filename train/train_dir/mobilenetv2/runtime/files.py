@@ -1,4 +1,4 @@
-"""Files on disk: found, and written atomically."""
+"""Paths typed by the user, and files that are written atomically."""
 
 import os
 import re
@@ -13,11 +13,10 @@ SUFFIXES = (".ckpt", ".npz", ".safetensors")
 
 
 def user_path(text: str) -> Path:
-    """A path as typed, ~ included. Raises UserError where the home that ~ means is not known, or no file can have such a
-    name."""
+    """The path, with ~ expanded. Raises UserError if the home folder is not known or no file can have such a name."""
     try:
         path = Path(text).expanduser()
-        path.exists()  # OSError: a name that is too long, for instance; absent files are none
+        path.exists()  # OSError for a name that is too long, for instance; not for a missing file
         if "\0" in text:
             raise ValueError
     except RuntimeError:
@@ -32,31 +31,35 @@ def user_path(text: str) -> Path:
 
 
 def find_file(path: str, suffixes: Sequence[str] = SUFFIXES) -> Path:
-    """A path to a file, or to the folder that holds the one file with such a suffix. Raises UserError."""
-    place = user_path(path)
-    if place.is_dir():
-        found = sorted(file for file in place.rglob("*") if file.suffix in suffixes and not file.name.startswith("."))
+    """A file with one of these suffixes. path: of the file, or of a folder with exactly one such file, at any depth.
+
+    Raises UserError if there is no such file, or more than one."""
+    location = user_path(path)
+    if location.is_dir():
+        found = sorted(
+            file for file in location.rglob("*") if file.suffix in suffixes and not file.name.startswith(".")
+        )
         if len(found) != 1:
-            names = ", ".join(printable(str(file.relative_to(place))) for file in found[:5]) or "none"
+            names = ", ".join(printable(str(file.relative_to(location))) for file in found[:5]) or "none"
             raise UserError(
                 f"{path}: expected one file of weights ({', '.join(suffixes)}) here, found {names}; name the file itself"
             )
         return found[0]
-    if not place.is_file():
+    if not location.is_file():
         raise UserError(f"{path}: there is no such file or folder of weights; look for a typing error")
-    if place.suffix not in suffixes:
+    if location.suffix not in suffixes:
         raise UserError(f"{path}: weights must be a file that ends in {', '.join(suffixes)}")
-    return place
+    return location
 
 
-TEMPORARY = re.compile(r"\.\d+\.part-.")  # how the names of temporary files begin
+TEMPORARY = re.compile(r"\.\d+\.part-.")  # the names of temporary files start with this
 
 
 @contextmanager
 def atomic(file: Path) -> Iterator[Path]:
-    """A temporary path beside `file`, of the same suffix, to write to; takes the place of `file` when the block ends well.
+    """Yields a temporary path in the folder of `file`, with the same suffix. At the end of the block it replaces `file`.
 
-    Raises UserError where the folder cannot be written to or the disk is full; an older `file` is then still there.
+    After an exception, the previous `file` is kept. Raises UserError if the folder is not writable or the disk is full.
     """
     temporary = file.with_name(f".{os.getpid()}.part-{file.name}")
     try:
@@ -70,13 +73,13 @@ def atomic(file: Path) -> Iterator[Path]:
             f"{file}: cannot be written ({error.strerror or error}); free some space or choose another folder"
         ) from None
     finally:
-        for left in (temporary, temporary.with_suffix(".tmp")):  # the second is what MindSpore writes to at first
+        for left in (temporary, temporary.with_suffix(".tmp")):  # MindSpore writes to the second one first
             with suppress(OSError):
                 left.unlink()
 
 
 def remove_temporary(folder: Path) -> None:
-    """What `atomic` had begun to write to this folder when its process was killed. Nobody else may be writing there."""
+    """Delete what `atomic` has left in this folder when its process was killed. No other process may be writing there."""
     with suppress(OSError):
         for file in folder.iterdir():
             if TEMPORARY.match(file.name):

@@ -1,8 +1,8 @@
-"""Sentences about photos that the log says in English and the page and the report in Chinese, too."""
+"""Messages in English and Chinese: the log is English, page and report exist in both languages."""
 
 
 class Bilingual(str):
-    """An English sentence that carries its Chinese translation."""
+    """An English message with its Chinese translation in `zh`."""
 
     zh: str
 
@@ -13,5 +13,5 @@ class Bilingual(str):
 
 
 def in_language(text: str, language: str) -> str:
-    """A sentence in "en" or "zh"; what has no translation, as the words of the operating system, stays as it is."""
+    """The text in the language "en" or "zh". A plain str, such as an operating system message, is returned as it is."""
     return text.zh if language == "zh" and isinstance(text, Bilingual) else str(text)

@@ -1,4 +1,4 @@
-"""What the run says: on the console and, line by line, in train.log, which also keeps a second run out of the folder."""
+"""Logging to the console and to train.log. A lock on train.log keeps a second run out of the output folder."""
 
 import logging
 import os
@@ -16,34 +16,36 @@ from tqdm import tqdm
 from .errors import UserError
 from .text import printable
 
-NAME = __package__.split(".")[0]  # the logger above all of this package's
+NAME = __package__.split(".")[0]  # of the parent of all loggers in this package
 
 
-class _Console(logging.Handler):
-    """Standard output, above a progress bar where there is one."""
+class _ConsoleHandler(logging.Handler):
+    """Standard output, above the progress bar if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             tqdm.write(self.format(record), file=sys.stdout)
             sys.stdout.flush()
-        except OSError:  # nobody listens any more, as behind "| head": train.log goes on
+        except OSError:  # the reader has gone, as with "| head"; train.log continues
             logging.getLogger(NAME).removeHandler(self)
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
-class _File(logging.FileHandler):
-    """train.log."""
+class _FileHandler(logging.FileHandler):
+    """The file train.log."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """A log that cannot be written to, as on a full disk, does not end the run; said once."""
+        """A failure to write, as on a full disk, does not end the run: warn once, and stop writing to this file."""
         log = logging.getLogger(NAME)
         log.removeHandler(self)
         log.warning("%s cannot be written to any more (%s).", self.baseFilename, sys.exc_info()[1])
 
 
 def start_logging(folder: Optional[Path], anew: bool = True) -> None:
-    """Make `folder` and begin its train.log, or go on with it where not anew; without a folder, there is only the console.
-    Raises UserError where that is not possible, or another run is at it."""
+    """Log to the console and to train.log in `folder`, which is created if necessary.
+
+    folder: None to log to the console only. anew: truncate an existing train.log instead of appending to it.
+    Raises UserError if the folder is not writable or another run holds its lock."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a console that cannot show Chinese must not end the run
     log = logging.getLogger(NAME)
@@ -52,18 +54,19 @@ def start_logging(folder: Optional[Path], anew: bool = True) -> None:
     for handler in log.handlers[:]:
         log.removeHandler(handler)
         handler.close()
-    handlers = [_Console(), *([_begun(folder, anew)] if folder else [])]
+    handlers = [_ConsoleHandler(), *([_open_log(folder, anew)] if folder else [])]
     for handler in handlers:
         handler.setFormatter(_Formatter())
         log.addHandler(handler)
 
 
-def _begun(folder: Path, anew: bool) -> logging.Handler:
+def _open_log(folder: Path, anew: bool) -> logging.Handler:
+    """A handler for train.log in `folder`, locked. Raises UserError as `start_logging`."""
     try:
         if (folder / "mobilenetv2.ckpt").is_dir():
             raise IsADirectoryError(0, "mobilenetv2.ckpt in it is a folder")
         folder.mkdir(parents=True, exist_ok=True)
-        file = _File(folder / "train.log", "a", encoding="utf-8", errors="backslashreplace")
+        file = _FileHandler(folder / "train.log", "a", encoding="utf-8", errors="backslashreplace")
         stream = cast(TextIO, file.stream)
         _lock(stream, folder)
         if anew:
@@ -76,14 +79,16 @@ def _begun(folder: Path, anew: bool) -> logging.Handler:
 
 
 def log_to_stderr() -> None:
-    """For programs whose standard output is the result: what all loggers say, on standard error."""
+    """Send all loggers to standard error, for programs whose standard output is the result."""
     console = logging.StreamHandler(sys.stderr)
     console.setFormatter(_Formatter())
     logging.basicConfig(level=logging.INFO, handlers=[console])
 
 
 def _lock(stream: TextIO, folder: Path) -> None:
-    """Until this process ends, in whatever way; nothing where the file system knows no locks, as some that platforms mount."""
+    """Lock until this process ends, in whatever way. Does nothing on file systems without locks, as some mounted ones.
+
+    Raises UserError if another process holds the lock."""
     try:
         if fcntl:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -96,7 +101,7 @@ def _lock(stream: TextIO, folder: Path) -> None:
 
 
 class _Formatter(logging.Formatter):
-    """Says how bad it is, where it is; control characters of names are shown and not sent to the terminal."""
+    """Puts the level before warnings and errors; escapes control characters, such as those in file names."""
 
     def format(self, record: logging.LogRecord) -> str:
         text = printable(super().format(record), keep="\n\t")

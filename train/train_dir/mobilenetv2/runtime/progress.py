@@ -1,4 +1,4 @@
-"""Anything that takes long shows how far it is: a bar on a terminal, a line every few seconds in a log."""
+"""Progress of long loops (a bar on a terminal, else a line in the log every few seconds), threads, and timing."""
 
 import logging
 import sys
@@ -12,16 +12,16 @@ from tqdm import tqdm
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-SECONDS = 5
+SECONDS = 5  # between two lines in the log
 
 
 def progress_bar(items: Iterable[Item], total: Optional[int], what: str) -> Iterable[Item]:
-    """Pass the items on, with a bar where there is a terminal."""
+    """Iterate over the items, with a bar on a terminal. total: None if not known. what: as in "Reading photos"."""
     return tqdm(items, what, total, leave=False, delay=1, disable=not sys.stderr.isatty())
 
 
 def show_progress(items: Iterable[Item], total: Optional[int], what: str) -> Iterator[Item]:
-    """Pass the items on, with a bar or lines. total: None where it is not known. what: as in "Reading photos"."""
+    """Iterate over the items, with a bar on a terminal or else lines in the log. Arguments as in `progress_bar`."""
     if sys.stderr.isatty():
         yield from progress_bar(items, total, what)
         return
@@ -36,23 +36,25 @@ def show_progress(items: Iterable[Item], total: Optional[int], what: str) -> Ite
 
 
 def parallel_map(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """The results in order, computed by `workers` threads, at most 2 * workers + 1 items ahead of the caller."""
-    waiting = []
+    """Yield function(item) in order, computed by `workers` threads, at most 2 * workers + 1 items ahead of the caller.
+
+    Exceptions of the function are raised here."""
+    futures = []
     with ThreadPoolExecutor(workers) as pool:
         try:
             for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > 2 * workers:
-                    yield waiting.pop(0).result()
-            while waiting:
-                yield waiting.pop(0).result()
+                futures.append(pool.submit(function, item))
+                if len(futures) > 2 * workers:
+                    yield futures.pop(0).result()
+            while futures:
+                yield futures.pop(0).result()
         finally:
-            for future in waiting:
+            for future in futures:
                 future.cancel()
 
 
 class Stopwatch:
-    """`with watch("read"): ...` measures the parts of a run."""
+    """Measures the parts of a run: `with watch("read"): ...` adds to the part "read"."""
 
     def __init__(self, *parts: str):
         self._start = time.monotonic()
@@ -65,5 +67,5 @@ class Stopwatch:
         self._parts[part] += time.monotonic() - start
 
     def seconds(self) -> Dict[str, float]:
-        """Of each part, 0 for one that was not needed, and "total" since the stopwatch was made."""
+        """Seconds by part, 0 for one that did not run, and "total" since the stopwatch was created."""
         return {**self._parts, "total": time.monotonic() - self._start}

@@ -1,4 +1,4 @@
-"""Being asked to stop: by Ctrl-C (SIGINT) or by the system (SIGTERM, as a platform sends it before it ends a container)."""
+"""Requests to stop: Ctrl-C (SIGINT), and SIGTERM, which a platform sends before it ends a container."""
 
 import os
 import signal
@@ -12,63 +12,64 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, as KeyboardInterrupt is SIGINT."""
+    """Raised for SIGTERM, as KeyboardInterrupt is for SIGINT."""
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:
-    """What a shell says of a process that such a signal ended: 128 and its number. While MindSpore compiles a network, it turns
-    SIGINT into SIGTERM."""
+    """The exit code by shell convention: 128 + the number of the signal. While MindSpore compiles a network, it turns SIGINT
+    into SIGTERM."""
     return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
 
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Inside the block, SIGTERM raises `Terminated` in the main thread, unless whoever started the process said otherwise."""
+    """Inside the block, SIGTERM raises `Terminated` in the main thread, unless it is ignored or has another handler."""
 
-    def stop(number: int, frame: Optional[FrameType]) -> None:
+    def terminate(number: int, frame: Optional[FrameType]) -> None:
         raise Terminated
 
-    def repeat(lost: "sys.UnraisableHookArgs") -> None:
-        if not issubclass(lost.exc_type, KeyboardInterrupt):
-            sys.__unraisablehook__(lost)
+    def resend(ignored: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(ignored.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(ignored)
             return
-        # Python drops whatever is raised in a destructor: the request is made again when it is over.
-        number = signal.SIGTERM if issubclass(lost.exc_type, Terminated) else signal.SIGINT
+        # Python ignores exceptions in destructors: send the signal again when the destructor is done.
+        number = signal.SIGTERM if issubclass(ignored.exc_type, Terminated) else signal.SIGINT
         threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
 
-    listens = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    if listens:
-        signal.signal(signal.SIGTERM, stop)
-    hook, sys.unraisablehook = sys.unraisablehook, repeat
+    unhandled = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if unhandled:
+        signal.signal(signal.SIGTERM, terminate)
+    hook, sys.unraisablehook = sys.unraisablehook, resend
     try:
         yield
     finally:
         sys.unraisablehook = hook
-        if listens:
+        if unhandled:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[List[int]]:
-    """What is done inside is done as a whole: a request to stop waits for the end of the block. A second one does not: it ends
-    the process at once. Yields the signals of the requests that wait."""
-    asked: List[int] = []
+    """Defers SIGINT and SIGTERM to the end of the block; a second signal ends the process at once.
 
-    def wait(number: int, frame: Optional[FrameType]) -> None:
-        if asked:
+    Yields the list of deferred signals, which is filled as they arrive."""
+    pending: List[int] = []
+
+    def defer(number: int, frame: Optional[FrameType]) -> None:
+        if pending:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        asked.append(number)
+        pending.append(number)
 
-    # Only the main thread is interrupted at all, and only by signals that are neither ignored nor end the process.
+    # Python runs signal handlers in the main thread only. Signals that are ignored, or end the process, have no handler.
     main = threading.current_thread() is threading.main_thread()
     handlers = {number: signal.getsignal(number) for number in SIGNALS if main and callable(signal.getsignal(number))}
     for number in handlers:
-        signal.signal(number, wait)
+        signal.signal(number, defer)
     try:
-        yield asked
+        yield pending
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        if asked:
-            signal.raise_signal(asked[0])
+        if pending:
+            signal.raise_signal(pending[0])

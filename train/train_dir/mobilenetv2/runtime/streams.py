@@ -1,16 +1,17 @@
-"""Standard input, output and error are there, even if whoever started the process closed them."""
+"""Makes sure that standard input, output and error are open."""
 
 import os
 import sys
 
 
 def open_standard_streams() -> None:
-    """Put nothing, as the system's null device, where one of the three is closed. Otherwise the next file to be opened would
-    take its number, and what is printed, by whatever library, would end up in that file."""
+    """Open the null device for each of the three that the parent process has closed.
+
+    Otherwise the next file to be opened would get its descriptor, and whatever a library prints would go into that file."""
     while True:
-        number = os.open(os.devnull, os.O_RDWR)
-        if number > 2:
-            os.close(number)
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > 2:
+            os.close(descriptor)
             break
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115

@@ -1,11 +1,11 @@
-"""Names of files and classes where they are shown: in a terminal, in a spreadsheet."""
+"""Escaping of file and class names for a terminal and for a spreadsheet."""
 
 import unicodedata
 
 
 def printable(text: str, keep: str = "") -> str:
-    """The text with control characters as escapes, except those in `keep`: no name of a file may move the cursor of a terminal,
-    or look like a line of its own."""
+    """The text with control characters escaped, except those in `keep`: a file name must neither move the terminal's cursor nor
+    start a new line."""
     return "".join(
         letter.encode("unicode_escape").decode()
         if unicodedata.category(letter) == "Cc" and letter not in keep
@@ -15,5 +15,5 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def spreadsheet_cell(text: str) -> str:
-    """A name in a table: one that a spreadsheet would take for a formula begins with an apostrophe."""
+    """The text of a CSV cell; an apostrophe is put before what a spreadsheet would evaluate as a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
