@@ -24,7 +24,7 @@ from mobilenetv2.training import resume
 log = logging.getLogger(f"{logs.NAME}.train")
 
 
-def train(settings: Settings, output: Path) -> Run:
+def run_stages(settings: Settings, output: Path) -> Run:
     """The whole recipe: the stages of the mode, one after the other."""
     run = prepare(settings, output)
     for stage in MODES[run.config.mode]:
@@ -44,7 +44,7 @@ def main(arguments: List[str]) -> int:
             remove_temporary(output)
         if ignored:
             log.warning("Ignored arguments: %s", " ".join(ignored))
-        run = train(settings, output)
+        run = run_stages(settings, output)
         if run.accuracy() < run.config.min_accuracy:
             log.error(
                 "The validation accuracy %.4f is below --min_accuracy=%g. All files are written.",

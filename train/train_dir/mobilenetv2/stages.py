@@ -268,6 +268,9 @@ def save(run: Run) -> None:
     if not distributed.is_main():
         return
     file, evaluation, detector = run.output / "mobilenetv2.ckpt", run.evaluation, run.held_out.detector
+    photos, side = run.data.split("train"), run.config.thumbnails if detector else 0
+    references = [photos[index] for index in reference_indices(len(photos), run.config.seed)]
+    sheet = thumbnails.replace_sheet(file.with_suffix(thumbnails.SUFFIX), references, side, run.config.workers)
     description = checkpoint.Description(
         classes=run.data.classes,
         architecture=run.network.architecture,
@@ -277,7 +280,7 @@ def save(run: Run) -> None:
         data={
             **{split: run.data.counts(split) for split in ("train", "val")},
             "fingerprint": run.data.fingerprint(),
-            "thumbnails": _write_thumbnails(run, run.config.thumbnails if detector else 0),
+            "thumbnails": sheet,
         },
         origin=run.origin,
         settings=run.recorded(),
@@ -353,18 +356,3 @@ def _benchmarked(run: Run, result: Dict[str, Any]) -> Dict[str, Any]:
         size_in_file=sum(array.nbytes for array in arrays.values()),
         result=result,
     )
-
-
-def _write_thumbnails(run: Run, side: int) -> Dict[str, Any]:
-    """Thumbnails of the photos that the checkpoint keeps as references. Returns what the page needs to find them, or nothing.
-
-    side: in pixels; 0: none are written.
-    """
-    file, photos = run.output / f"mobilenetv2{thumbnails.SUFFIX}", run.data.split("train")
-    kept = [photos[index] for index in reference_indices(len(photos), run.config.seed)]
-    try:
-        file.unlink(missing_ok=True)  # of an earlier run
-        return thumbnails.write_sheet(file, kept, side, run.config.workers) if side else {}
-    except (OSError, UserError) as error:  # the training is done: this must not lose it
-        log.warning("%s was not written: %s", file.name, error)
-        return {}

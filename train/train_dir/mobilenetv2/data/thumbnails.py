@@ -2,16 +2,19 @@
 
 import hashlib
 import io
+import logging
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from PIL import Image, ImageOps
 
+from ..runtime.errors import UserError
 from ..runtime.files import atomic
 from ..runtime.progress import parallel_map
 from .dataset import Photo
 from .image import decode
 
+log = logging.getLogger(__name__)
 ACROSS = 32  # thumbnails in a row of the sheet
 LARGEST, MOST = 128, 1000  # largest side of a thumbnail, in pixels, and largest number of thumbnails
 SUFFIX = ".thumbnails.jpg"  # replaces the .ckpt of the checkpoint
@@ -32,6 +35,17 @@ def write_sheet(file: Path, photos: Sequence[Photo], side: int, workers: int) ->
         temporary.write_bytes(buffer.getvalue())
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()
     return {"side": side, "count": len(photos), "sha256": digest}
+
+
+def replace_sheet(file: Path, photos: Sequence[Photo], side: int, workers: int) -> Dict[str, Any]:
+    """`write_sheet` in place of the file of an earlier run; with side 0 only remove that one. A failure is a warning: the
+    training is done, and this must not lose it. Returns the description, or {} if there are no thumbnails."""
+    try:
+        file.unlink(missing_ok=True)
+        return write_sheet(file, photos, side, workers) if side else {}
+    except (OSError, UserError) as error:
+        log.warning("%s was not written: %s", file.name, error)
+        return {}
 
 
 def check_description(known: Any) -> None:

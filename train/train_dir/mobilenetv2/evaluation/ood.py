@@ -88,26 +88,24 @@ class OutlierDetector:
         """The inverse of `tensors`, for features f32 [N, channels] and this number of classes.
 
         Raises ValueError if tensors are missing, of a wrong shape, or not finite."""
-        try:
-            projection, center, references, labels, class_baseline, numbers = (
-                tensors[PREFIX + name] for name in ("projection", "centre", "references", "labels", "usual", "numbers")
-            )
-        except KeyError as error:
-            raise ValueError(f"the tensor {error.args[0]} is missing") from None
-        outliers = tensors.get(PREFIX + "strangers", np.zeros((0, len(center)), np.float16))
-        width = projection.shape[-1]
-        fits = projection.shape == (channels, width) and center.shape == (width,) and numbers.shape == (2,)
-        fits = fits and all(rows.ndim == 2 and rows.shape[1] == width for rows in (references, outliers))
-        fits = fits and labels.shape == (len(references),) and class_baseline.shape == (classes,)
-        if not fits or not np.isin(labels, np.arange(classes)).all() or not 1 <= numbers[0] <= len(references):
+        found = {attribute: tensors[PREFIX + name] for name, attribute in TENSORS.items() if PREFIX + name in tensors}
+        missing = [name for name, attribute in TENSORS.items() if attribute not in (*found, "outliers")]
+        missing += [] if PREFIX + "numbers" in tensors else ["numbers"]
+        if missing:
+            raise ValueError(f"the tensor {PREFIX}{missing[0]} is missing")
+        projection, numbers = found["projection"], tensors[PREFIX + "numbers"]
+        found.setdefault("outliers", np.zeros((0, projection.shape[-1]), np.float16))
+        detector = cls(**found, neighbors=0, threshold=0.0)
+        width, references = projection.shape[-1], detector.references
+        fits = projection.shape == (channels, width) and detector.center.shape == (width,) and numbers.shape == (2,)
+        fits = fits and all(rows.ndim == 2 and rows.shape[1] == width for rows in (references, detector.outliers))
+        fits = fits and detector.labels.shape == (len(references),) and detector.class_baseline.shape == (classes,)
+        if not fits or not np.isin(detector.labels, np.arange(classes)).all() or not 1 <= numbers[0] <= len(references):
             raise ValueError("the tensors for the answer 'neither' do not fit together")
-        finite = all(
-            np.isfinite(array).all() for array in (projection, center, references, outliers, class_baseline, numbers)
-        )
-        if not finite:
+        if not all(np.isfinite(array).all() for array in (*found.values(), numbers)):
             raise ValueError("the tensors for the answer 'neither' are not finite numbers")
-        labels = labels.astype(np.int32)
-        return cls(projection, center, references, labels, class_baseline, outliers, int(numbers[0]), float(numbers[1]))
+        labels = detector.labels.astype(np.int32)
+        return replace(detector, labels=labels, neighbors=int(numbers[0]), threshold=float(numbers[1]))
 
 
 @dataclass(frozen=True)

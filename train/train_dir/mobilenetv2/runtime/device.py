@@ -6,6 +6,8 @@ import os
 import mindspore as ms
 from mindspore import nn
 
+from .text import first_line
+
 log = logging.getLogger(__name__)
 # Keeps small gradients above the smallest half-precision number. A power of two changes only the exponent.
 LOSS_SCALE = 1024.0
@@ -27,7 +29,7 @@ def select_device(target: str, seed: int) -> None:
     except Exception as error:  # its type depends on the build and the driver
         if device == "CPU":
             raise
-        log.warning("%s cannot be used here (%s): continuing on the CPU.", device, str(error).strip().split("\n")[0])
+        log.warning("%s cannot be used here (%s): continuing on the CPU.", device, first_line(error))
         device = "CPU"
         ms.set_device(device)
     log.info("Device: %s.", device)

@@ -15,6 +15,7 @@ from mindspore import communication, nn, ops
 
 from .errors import UserError, WorkerLost
 from .signals import Terminated, uninterrupted
+from .text import first_line
 
 Item = TypeVar("Item")
 # Seconds that workers wait for a slower one, which downloads or has more to decode. MindSpore's default is 30.
@@ -40,14 +41,10 @@ def join_workers(target: str) -> None:
         try:
             ms.set_device(target)
         except Exception as error:  # its type depends on the build and the driver
-            raise UserError(f"--device_target={target} cannot be used here: {_first_line(error)}") from None
+            raise UserError(f"--device_target={target} cannot be used here: {first_line(error)}") from None
     with _detecting_lost_workers():
         communication.init()
         _rank, _count = communication.get_rank(), communication.get_group_size()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]
 
 
 @contextmanager
@@ -57,7 +54,7 @@ def _detecting_lost_workers() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise WorkerLost(
-            f"a worker has ended before its time, or was not found: {_first_line(error)} Look into the other workers' logs; "
+            f"a worker has ended before its time, or was not found: {first_line(error)} Look into the other workers' logs; "
             "the same command goes on from the last state in the output folder"
         ) from None
 

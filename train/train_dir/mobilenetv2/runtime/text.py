@@ -14,6 +14,11 @@ def printable(text: str, keep: str = "") -> str:
     )
 
 
+def first_line(error: Exception) -> str:
+    """Of an error's message: MindSpore's go on for a page."""
+    return str(error).strip().split("\n")[0]
+
+
 def spreadsheet_cell(text: str) -> str:
     """The text of a CSV cell; an apostrophe is put before what a spreadsheet would evaluate as a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -87,7 +87,8 @@ def make_targets(
         image = _view(images, number % len(images), size, np.random.default_rng([seed, number]))
         cached = cache.get({**context, "number": number})
         small = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
-        return number, small, cached if cached else normalize(image, teacher.preprocessing)
+        whole = cached is not None and len(cached) == features[0].nbytes
+        return number, small, cached if whole else normalize(image, teacher.preprocessing)
 
     def uncached(numbers: Sequence[int]) -> Iterator[Tuple[int, np.ndarray]]:
         views = parallel_map(view, numbers, workers)

@@ -39,7 +39,7 @@ def compute_features(
     channels, preprocessing = network.classifier.in_channels, decoded.preprocessing
     context = {
         "kind": "features",
-        "code": code_digest("data", "engine", "model"),
+        "code": code_digest("data", "engine", "model", "training"),
         "backbone": fingerprint(network.features),
         "preprocessing": repr(preprocessing),
         "packages": [ms.__version__, Image.__version__, np.__version__],

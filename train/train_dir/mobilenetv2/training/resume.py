@@ -149,6 +149,7 @@ class CheckpointManager:
 
     def save(self, state: TrainState) -> None:
         """Write the newest state and keep the one before. A failure to write is a warning: the training continues."""
+        self._saved_at = time.monotonic()
         if not distributed.is_main():
             return
         arrays = {f"now/{name}": parameter.asnumpy() for name, parameter in self._parameters.items()}
@@ -165,7 +166,6 @@ class CheckpointManager:
                     os.replace(self._newest, self._previous)
         except UserError as error:
             log.warning("%s. A run that is stopped now goes on from an older state, if there is one.", error)
-        self._saved_at = time.monotonic()
 
     @contextmanager
     def saved_when_stopped(self, state: TrainState) -> Iterator[None]:
