@@ -1,15 +1,18 @@
 """The suite runs the real scripts. Photos and weights come from a folder `shared` beside the checkout, where there is one."""
 
+import csv
 import hashlib
 import io
 import json
+import logging
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 import numpy as np
 import pytest
@@ -25,14 +28,48 @@ from mobilenetv2.data import dataset, sample
 from mobilenetv2.data.cache import PhotoCache
 from mobilenetv2.model import checkpoint, pretrained
 from mobilenetv2.model.mobilenet_v2 import MobileNetV2
-from mobilenetv2.model.prediction import classify
+from mobilenetv2.model.prediction import classify, pool_features
 from mobilenetv2.model.state import load_state_dict
-from mobilenetv2.runtime import device
+from mobilenetv2.runtime import device, logs
 from mobilenetv2.training.extraction import compute_features
 
 WEIGHTS = SHARED / "weights" / "mobilenetv2_imagenet.npz"
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs real photos and weights in ../shared")
+
+# What takes more than about three seconds, starts browsers, servers under load or several processes. Beginnings of test ids;
+# `python -m pytest -m "not slow"` leaves them out, and what is left runs every module at least once.
+SLOW = (
+    "checks/test_copy_search.py::test_copies_of_real_photos",
+    "checks/test_issues.py::test_real_photos",
+    "data/test_download.py::test_training_on_what_was_downloaded",
+    "data/test_image.py::test_small_pictures_that_ask_for_much_are_refused",
+    "engine/test_forward.py::test_a_trained_network_has_mindspores_logits_and_gradients",
+    "engine/test_forward.py::test_our_own_forward_pass_computes_what_mindspore_computes[1.0-",
+    "inference/test_browser.py",
+    "inference/test_http.py",
+    "inference/test_predict.py::test_a_fresh_clone",
+    "model/test_mobilenet_v2.py::test_padding_styles_differ",
+    "model/test_mobilenet_v2.py::test_width_and_size",
+    "model/test_tensor_files.py",
+    "report/test_render.py::test_in_a_browser",
+    "report/test_render.py::test_on_paper",
+    "runtime/test_logs.py",
+    "test_fuzz.py",
+    "test_hostile_names.py",
+    "test_modes.py::test_a_whole_run[scratch]",
+    "test_soak.py",
+    "test_train",  # and test_train_...: whole runs
+    "training/test_finetune.py",
+)
+SLOW_FIXTURES = {"drawn", "photos", "real"}  # whole runs
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    for item in items:
+        name = item.nodeid[len("tests/") :] if item.nodeid.startswith("tests/") else item.nodeid
+        if name.startswith(SLOW) or SLOW_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -62,20 +99,77 @@ def free_port() -> int:
 
 
 class Run:
-    """A finished run of train.py, or of a program that calls it."""
+    """A finished run of train.py, or of a program that calls it. In a new process where program or environment are given, or else
+    forked from one that has imported everything (runs.py)."""
 
-    def __init__(self, arguments: List[Any], cwd: Path, program: Path = TRAIN, **environment: str):
-        command = [sys.executable, str(program), *map(str, arguments)]
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment}
-        done = subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
-        )
-        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+    _forks: Optional["subprocess.Popen[str]"] = None
+
+    def __init__(self, arguments: List[Any], cwd: Path, program: Optional[Path] = None, **environment: str):
+        arguments = [str(argument) for argument in arguments]
+        if program or environment:
+            command = [sys.executable, str(program or TRAIN), *arguments]
+            done = subprocess.run(
+                command,
+                cwd=cwd,
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment},
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+            )
+            self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+            return
+        if Run._forks is None:
+            command = [sys.executable, str(ROOT / "tests" / "runs.py")]
+            Run._forks = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
+            print(json.dumps([arguments, str(cwd), out.name, err.name]), file=Run._forks.stdin, flush=True)
+            self.code = int(Run._forks.stdout.readline())
+            self.out, self.err = out.read().decode(), err.read().decode()
+
+    @classmethod
+    def end(cls) -> None:
+        """No more runs."""
+        if cls._forks:
+            cls._forks.communicate()
+            cls._forks = None
+
+
+def pytest_sessionfinish() -> None:
+    Run.end()
 
 
 def metrics(output: Path) -> Dict[str, Any]:
     """What metrics.json of an output folder says."""
     return json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+
+
+def assert_own_logits(output: Path, root: Path) -> None:
+    """The checkpoint of a run, loaded again, says of the photos what the run said of them in validation.csv."""
+    network, description, _ = checkpoint.load(str(output / "mobilenetv2.ckpt"))
+    store, found = PhotoCache(str(output / "none")), dataset.scan_folder(str(root), 0)
+    found = check_photos(found, description.preprocessing, store, workers=2).data.split("val")
+    with open(output / "validation.csv", encoding="utf-8") as stream:
+        rows = {row["photo"]: row for row in csv.DictReader(stream)}
+    assert set(rows) == {photo.name for photo in found}
+    expected = np.array([[float(rows[photo.name][f"logit {name}"]) for name in description.classes] for photo in found])
+    answers = classify(network.classifier, pool_features(network, found, description.preprocessing, 2).pooled[:, 0])
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+    correct = sum(row["class"] == row["answer"] for row in rows.values())
+    assert correct == metrics(output)["val"]["correct"]
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """For tests that call train.main: its log and the lock on its folder are gone at the end, and others hear the package's
+    loggers again."""
+    log = logging.getLogger(logs.NAME)
+    handlers, level, propagate, errors = log.handlers[:], log.level, log.propagate, sys.stdout.errors
+    yield
+    for handler in log.handlers:
+        handler.close()
+    log.handlers, log.propagate = handlers, propagate
+    log.setLevel(level)
+    sys.stdout.reconfigure(errors=errors)
 
 
 @pytest.fixture(scope="session")
@@ -96,19 +190,28 @@ def mine(drawings: Path, tmp_path: Path) -> Path:
 def drawn(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     """Output folder of the run that a new user starts first: no arguments but where to."""
     folder = tmp_path_factory.mktemp("drawn")
-    run = Run(["--output_path", "output", "--cache_dir", cache], folder)
+    run = Run(["--output_path", "output", "--cache_dir", cache], folder, program=TRAIN)
     assert run.code == 0, run.out + run.err
     return folder / "output"
 
 
 @pytest.fixture(scope="session")
-def few(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the checkpoint that comes with the program, its weights in 32 bits."""
+    network, description, detector = checkpoint.load(str(checkpoint.EMBEDDED))
+    folder = tmp_path_factory.mktemp("built_in")
+    checkpoint.save(folder / "mobilenetv2.ckpt", network, description, detector)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def few(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small data set: 12 drawings per class to train, 5 to validate."""
     root = tmp_path_factory.mktemp("few") / "photos"
     for split, count in (("train", 12), ("val", 5)):
         for class_ in ("croissants", "dog"):
             (root / split / class_).mkdir(parents=True)
-            for file in sorted((drawn / "sample" / split / class_).iterdir())[:count]:
+            for file in sorted((drawings / split / class_).iterdir())[:count]:
                 shutil.copy(file, root / split / class_)
     return root
 

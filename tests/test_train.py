@@ -1,6 +1,5 @@
 """Real runs of train.py: what they leave, that they repeat, and that platforms' habits change nothing."""
 
-import csv
 import json
 import re
 import shutil
@@ -8,16 +7,12 @@ import shutil
 import mindspore as ms
 import numpy as np
 import pytest
-from conftest import Run, metrics
+from conftest import Run, assert_own_logits, metrics
 from PIL import Image
 
-from mobilenetv2.checks.data_check import check_photos
-from mobilenetv2.data import dataset
-from mobilenetv2.data.cache import PhotoCache
 from mobilenetv2.data.image import Preprocessing
 from mobilenetv2.model import checkpoint
 from mobilenetv2.model.mobilenet_v2 import Architecture
-from mobilenetv2.model.prediction import classify, pool_features
 
 # What a platform's visual log reads: no scientific notation, " ms" after the time, no space after "lr:"; in the second form
 # decimals with a digit other than 0.
@@ -131,18 +126,7 @@ def test_checkpoint_explains_itself(frozen, few, drawn):
 @pytest.mark.parametrize("run", ["drawn", "frozen", "scratch", "unfrozen"])
 def test_loaded_checkpoint_gives_trainings_own_logits(run, request, few):
     output = request.getfixturevalue(run)
-    network, description, _ = checkpoint.load(str(output / "mobilenetv2.ckpt"))
-    root = output / "sample" if run == "drawn" else few
-    store, found = PhotoCache(str(output / "none")), dataset.scan_folder(str(root), 0)
-    found = check_photos(found, description.preprocessing, store, workers=2).data.split("val")
-    with open(output / "validation.csv", encoding="utf-8") as stream:
-        rows = {row["photo"]: row for row in csv.DictReader(stream)}
-    assert set(rows) == {photo.name for photo in found}
-    expected = np.array([[float(rows[photo.name][f"logit {name}"]) for name in description.classes] for photo in found])
-    answers = classify(network.classifier, pool_features(network, found, description.preprocessing, 2).pooled[:, 0])
-    np.testing.assert_allclose(answers, expected, atol=1e-5)
-    correct = sum(row["class"] == row["answer"] for row in rows.values())
-    assert correct == metrics(output)["val"]["correct"]
+    assert_own_logits(output, output / "sample" if run == "drawn" else few)
 
 
 def test_other_places_and_platform_arguments_change_nothing(frozen, few, drawn, cache, tmp_path):

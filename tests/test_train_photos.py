@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import SHARED, UNREADABLE, Run, metrics, needs_shared
 
+import train
 from mobilenetv2.data.image import Preprocessing, preprocess
 from mobilenetv2.model import checkpoint, pretrained
 
@@ -45,9 +46,7 @@ def sample(root, seed, per_class):
 
 @needs_shared
 @pytest.mark.parametrize("per_class, least", [(5, 0.95), (15, 0.985)])
-def test_few_photos_are_enough(per_class, least, cache, tmp_path):
-    import train
-
+def test_few_photos_are_enough(per_class, least, cache, logging_as_before, tmp_path):
     accuracies = []
     for seed in range(10):
         root = tmp_path / str(seed)

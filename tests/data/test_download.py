@@ -28,7 +28,7 @@ class Files(ThreadingHTTPServer):
         self.content: Dict[str, bytes] = {}
         self.requests: List[Tuple[str, str]] = []
         self.breaks, self.ranges = 0, True
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()  # looks so often whether to end
 
     def source(self, name: str, sha256: str = "") -> Source:
         return Source(f"http://127.0.0.1:{self.server_port}/{name}", sha256)

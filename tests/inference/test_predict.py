@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 from conftest import ROOT, SHARED, metrics, needs_shared
 from pages import trained
+from predict import main
 
+from mobilenetv2.classifier import Classifier
 from mobilenetv2.data import sample
 from mobilenetv2.model import checkpoint
 
@@ -35,6 +37,15 @@ def predict(*arguments, cwd, stdin="", script=PREDICT, **environment):
 
 def table(done):
     return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+def test_one_file_in_this_process(drawings, capsys, monkeypatch):
+    monkeypatch.chdir(drawings)
+    assert main(["val/dog/dog_003.jpg", "--checkpoint", str(checkpoint.EMBEDDED)]) == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["file"] == "val/dog/dog_003.jpg" and row["label"] == "dog" and row["error"] == ""
+    known = Classifier(str(checkpoint.EMBEDDED)).answer(Path(row["file"]).read_bytes())
+    assert float(row["confidence dog"]) == pytest.approx(known.confidences["dog"], abs=1e-5)
 
 
 def test_folder_glob_file_and_list_give_the_same_rows(drawn, tmp_path):
@@ -71,9 +82,9 @@ def test_folder_glob_file_and_list_give_the_same_rows(drawn, tmp_path):
     )
 
 
-def test_bad_file_is_a_row_with_its_error_and_exit_code_1(drawn, bad_files, tmp_path):
-    good = drawn / "sample" / "val" / "dog" / "dog_000.jpg"
-    done = predict(*bad_files, good, "nowhere.jpg", "--checkpoint", drawn, cwd=tmp_path)
+def test_bad_file_is_a_row_with_its_error_and_exit_code_1(drawings, built_in, bad_files, tmp_path):
+    good = drawings / "val" / "dog" / "dog_000.jpg"
+    done = predict(*bad_files, good, "nowhere.jpg", "--checkpoint", built_in, cwd=tmp_path)
     rows = table(done)
     assert done.returncode == 1 and "Traceback" not in done.stderr and len(rows) == 7
     for row, words in zip(rows, [*bad_files.values(), "", "cannot be read (No such file or directory)"]):

@@ -17,8 +17,8 @@ def test_it_is_small_and_says_where_it_comes_from():
     assert description.data["train"] == {"croissants": 318, "dog": 318}
 
 
-def test_damaged_or_foreign_checkpoints_are_refused(frozen, tmp_path):
-    file = frozen / "mobilenetv2.ckpt"
+def test_damaged_or_foreign_checkpoints_are_refused(built_in, tmp_path):
+    file = built_in / "mobilenetv2.ckpt"
     network, description, _ = checkpoint.load(str(file))
     damaged = bytearray(file.read_bytes())
     damaged[5000] ^= 1

@@ -190,8 +190,8 @@ def test_imagenet_weights_with_conventions_of_their_own():
     assert loaded.head[0].shape == (1000, 1280) and len(loaded.backbone) == 260
 
 
-def test_head_of_other_classes_is_left_out(few, drawn):
-    loaded = pretrained.read_pretrained(str(drawn))
+def test_head_of_other_classes_is_left_out(built_in):
+    loaded = pretrained.read_pretrained(str(built_in))
     network = MobileNetV2(loaded.architecture, 2)
     assert (
         not pretrained.load_pretrained(network, loaded, ["cat", "dog"])

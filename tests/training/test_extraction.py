@@ -16,9 +16,9 @@ from mobilenetv2.training.extraction import compute_features
 
 
 @pytest.mark.parametrize("room", [0, 10, 100])
-def test_photos_that_were_decoded_for_the_check_are_not_decoded_again(room, few, drawn, tmp_path, monkeypatch):
+def test_photos_that_were_decoded_for_the_check_are_not_decoded_again(room, few, built_in, tmp_path, monkeypatch):
     device.select_device("CPU", 0)
-    network, description, _ = checkpoint.load(str(drawn))
+    network, description, _ = checkpoint.load(str(built_in))
     cache, read = PhotoCache(str(tmp_path)), []
     monkeypatch.setattr(decoded, "MAX_BYTES", room * 3 * 128**2)
     checked = check_photos(dataset.scan_folder(str(few), 0), description.preprocessing, cache, 2)
@@ -31,9 +31,9 @@ def test_photos_that_were_decoded_for_the_check_are_not_decoded_again(room, few,
     assert len(checked.decoded._pictures) == {0: 0, 10: 0, 100: 100}[room]  # the photos to validate are still in there
 
 
-def test_cache_recomputes_just_what_changed(few, drawn, tmp_path):
+def test_cache_recomputes_just_what_changed(few, built_in, drawings, tmp_path):
     device.select_device("CPU", 0)
-    network, description, _ = checkpoint.load(str(drawn))
+    network, description, _ = checkpoint.load(str(built_in))
     root = tmp_path / "photos"
     shutil.copytree(few, root)
     cache = PhotoCache(str(tmp_path / "cache"))
@@ -57,7 +57,7 @@ def test_cache_recomputes_just_what_changed(few, drawn, tmp_path):
     np.testing.assert_allclose(repaired, first, atol=1e-5)
     assert rewritten == [broken]
     names = sorted((root / "train" / "dog").iterdir())
-    shutil.copy(drawn / "sample" / "val" / "dog" / names[0].name.replace("000", "019"), names[0])
+    shutil.copy(drawings / "val" / "dog" / names[0].name.replace("000", "019"), names[0])
     changed, two = run(network)
     assert len(two) == 2 and np.abs(changed - first).max(axis=(1, 2)).nonzero()[0].tolist() == [12]
     assert len(run(network, seed=1)[1]) == 24  # view 0 does not depend on the seed

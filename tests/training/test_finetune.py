@@ -12,8 +12,8 @@ from mobilenetv2.training.finetune import finetune_network
 from mobilenetv2.training.resume import CheckpointManager
 
 
-def test_unfreeze_trains_the_last_blocks_only(few, drawn, tmp_path):
-    network, description, _ = checkpoint.load(str(drawn))
+def test_unfreeze_trains_the_last_blocks_only(few, built_in, tmp_path):
+    network, description, _ = checkpoint.load(str(built_in))
     load_state_dict(
         network, {"classifier.weight": np.zeros((2, 384), np.float32)}
     )  # so that every epoch is better than the start

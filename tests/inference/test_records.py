@@ -1,0 +1,35 @@
+"""Answers as rows and lines."""
+
+import csv
+import io
+import json
+
+import numpy as np
+from records import record, write_csv, write_jsonl
+
+from mobilenetv2.classifier import Answer
+from mobilenetv2.data.image_errors import ImageError
+
+ANSWER = Answer("dog", {"=cat": 0.25, "dog": 0.75}, -0.5, [], np.zeros((3, 2, 2)), np.zeros((1, 1)), 30, 20, 1.26)
+
+
+def test_an_answer_and_an_error_as_lines_and_as_rows():
+    records = [{"file": "=1+1.jpg", **record(ANSWER)}, {"file": "b.jpg", **record(ImageError("empty"))}]
+    lines, rows = io.StringIO(), io.StringIO()
+    write_jsonl(records, lines)
+    first, second = map(json.loads, lines.getvalue().splitlines())
+    assert first == {
+        "file": "=1+1.jpg",
+        "label": "dog",
+        "confidences": {"=cat": 0.25, "dog": 0.75},
+        "neither": -0.5,
+        "width": 30,
+        "height": 20,
+        "milliseconds": 1.3,
+    }
+    assert set(second) == {"file", "error"} and "empty" in second["error"]
+    write_csv(records, ["=cat", "dog"], rows)
+    first, second = csv.DictReader(io.StringIO(rows.getvalue()))
+    assert first["file"] == "'=1+1.jpg"  # no formula
+    assert (first["confidence dog"], first["neither"], first["error"]) == ("0.750000", "-0.5000", "")
+    assert second["label"] == second["confidence dog"] == "" and "empty" in second["error"]

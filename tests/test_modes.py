@@ -1,0 +1,53 @@
+"""Every mode of train.py on a few drawings, as a whole, in this process: what fast tests see of the recipe."""
+
+import pytest
+from conftest import assert_own_logits, metrics
+
+import train
+from mobilenetv2.data import sample
+from mobilenetv2.model.checkpoint import EMBEDDED
+from mobilenetv2.stages import MODES
+
+CHECKED = {"train.log", "check.json", "report.html"}
+TRAINED = {*CHECKED, "mobilenetv2.ckpt", "metrics.json", "validation.csv"}
+THUMBNAILS = "mobilenetv2.thumbnails.jpg"
+STUDENT = [f"--teacher_url={EMBEDDED}", "--compact", "--last=32"]
+# By mode: arguments, files that are left, trainings that the metrics tell of.
+RUNS = {
+    "check_files": (["--check", "--pretrain_url=random"], CHECKED, ()),
+    "check": (["--check"], CHECKED, ()),
+    "head": (["--epochs=3", "--image_size=128"], {*TRAINED, THUMBNAILS}, ("head",)),
+    "finetune": (["--unfreeze=1", "--epochs=1"], {*TRAINED, THUMBNAILS}, ("head", "finetune")),
+    "scratch": (["--pretrain_url=random", "--epochs=1"], {*TRAINED, THUMBNAILS}, ("finetune",)),
+    "distill": ([*STUDENT, "--epochs=1"], TRAINED, ("head", "distill")),
+}
+
+
+@pytest.fixture(scope="module")
+def drawn_photos(tmp_path_factory):
+    """Twelve to train and six to validate."""
+    root = tmp_path_factory.mktemp("modes") / "photos"
+    for split, count in (("train", 6), ("val", 3)):
+        for class_ in sample.CLASSES:
+            (root / split / class_).mkdir(parents=True)
+            for number in range(count):
+                sample.draw(class_, [split == "val", number]).save(root / split / class_ / f"{number}.png")
+    return root
+
+
+def test_none_is_forgotten():
+    assert set(RUNS) == set(MODES)
+
+
+@pytest.mark.parametrize("mode", RUNS)
+def test_a_whole_run(mode, drawn_photos, logging_as_before, tmp_path):
+    arguments, files, trainings = RUNS[mode]
+    output = tmp_path / "output"
+    common = [f"--data_url={drawn_photos}", f"--output_path={output}", f"--cache_dir={drawn_photos.parent / 'cache'}"]
+    assert train.main([*common, *arguments, "--image_size=32", "--batch_size=4"]) == 0  # the first size counts
+    assert {file.name for file in output.iterdir()} == files
+    log = (output / "train.log").read_text(encoding="utf-8")
+    assert f"Mode: {mode}." in log and "Photos to train: {'croissants': 6, 'dog': 6}" in log
+    if trainings:
+        assert set(metrics(output)["history"]) == set(trainings)
+        assert_own_logits(output, drawn_photos)
