@@ -37,15 +37,17 @@ WEIGHTS = SHARED / "weights" / "mobilenetv2_imagenet.npz"
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs real photos and weights in ../shared")
 
-# What takes more than about three seconds, starts browsers, servers under load or several processes. Beginnings of test ids;
-# `python -m pytest -m "not slow"` leaves them out, and what is left runs every module at least once.
+# What takes more than about three seconds, with all its parameters or those named, starts browsers, servers under load or several
+# processes. Beginnings of test ids; `python -m pytest -m "not slow"` leaves them out, and what is left runs every module at least once.
 SLOW = (
-    "checks/test_copy_search.py::test_copies_of_real_photos",
+    "checks/test_copy_search.py::test_copies_of_",
     "checks/test_issues.py::test_real_photos",
     "data/test_download.py::test_training_on_what_was_downloaded",
     "data/test_image.py::test_small_pictures_that_ask_for_much_are_refused",
     "engine/test_forward.py::test_a_trained_network_has_mindspores_logits_and_gradients",
     "engine/test_forward.py::test_our_own_forward_pass_computes_what_mindspore_computes[1.0-",
+    "engine/test_forward.py::test_our_own_forward_pass_computes_what_mindspore_computes[0.25-77-",
+    "engine/test_depthwise.py::test_fused_kernel_trains_as_mindspore_trains[False-",
     "inference/test_browser.py",
     "inference/test_http.py",
     "inference/test_predict.py::test_a_fresh_clone",

@@ -14,7 +14,8 @@ from conftest import ROOT, free_port
 
 
 class Server:
-    """`with Server(CHECKPOINT=...) as server:` — app.py, started in its folder, host and port from the environment."""
+    """`with Server(CHECKPOINT=...) as server:` — app.py, started in its folder, host and port from the environment. The end of
+    the block asks it to end, which takes it some seconds; whoever needs it to be gone waits for `process`."""
 
     def __init__(self, folder: Path = ROOT / "inference", arguments: Sequence[str] = (), **environment: str):
         port = free_port()
@@ -41,7 +42,6 @@ class Server:
 
     def __exit__(self, *_: Any) -> None:
         self.process.terminate()
-        self.process.wait()
 
 
 def call(client: httpx.Client, name: str, *data: Any) -> httpx.Response:

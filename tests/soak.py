@@ -177,10 +177,12 @@ def soak(seconds: float, visitors: int = 12) -> Tuple[Dict[str, object], List[st
             with ThreadPoolExecutor(visitors) as crowd:
                 list(crowd.map(lambda number: page.visit(number, start + seconds), range(visitors)))
             watching.join()
-            time.sleep(3 * KEPT)
-            left = [
-                file.name for file in uploads.rglob("*") if file.is_file() and file.suffix != ".png"
-            ]  # not the examples
+            end, left = time.monotonic() + 3 * KEPT, [""]
+            while left and time.monotonic() < end:
+                time.sleep(0.1)
+                left = [
+                    file.name for file in uploads.rglob("*") if file.is_file() and file.suffix != ".png"
+                ]  # not the examples
             halves = np.median(memory[len(memory) // 4 : len(memory) // 2]), np.median(memory[len(memory) // 2 :])
             right, code, ended = page.stopped(server)
     percentiles = np.percentile(page.latency, (50, 95, 99)) * 1000

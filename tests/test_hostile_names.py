@@ -35,12 +35,12 @@ BAD_NAMES = ("\x1b]0;owned\x07\x1b[2J.jpg", "line\nERROR: forged.jpg", "back\rsp
 
 
 @pytest.fixture(scope="module")
-def named(drawn, tmp_path_factory, cache):
+def named(drawings, tmp_path_factory, cache):
     """Output folder of a run on drawings with names like these, and what it said."""
     place = tmp_path_factory.mktemp("named")
     for drawn_class, class_ in zip(("croissants", "dog"), CLASSES):
         for split in ("train", "val"):
-            files = sorted((drawn / "sample" / split / drawn_class).iterdir())
+            files = sorted((drawings / split / drawn_class).iterdir())
             (place / "data" / split / class_).mkdir(parents=True)
             for number, file in enumerate(files[:12]):
                 name = [*NAMES, *BAD_NAMES, "=1+1.jpg", os.fsdecode(b"\xff\xfe.jpg")][number]

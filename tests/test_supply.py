@@ -89,6 +89,7 @@ def test_nothing_is_asked_of_the_network(drawn, tmp_path):
     with Server(**environment) as server, httpx.Client(base_url=server.url, timeout=60) as client:
         assert predict(client, picture)["label"] == "dog"
         assert client.get("/config").status_code == 200
+    server.process.wait()
     assert not asked.exists(), asked.read_text()
     code = "import urllib.request; urllib.request.urlopen('http://example.invalid')"
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True)

@@ -63,8 +63,8 @@ def said(found, expected):
     ]
 
 
-def test_every_planted_defect_is_reported(drawn, tmp_path, cache):
-    shutil.copytree(drawn / "sample", tmp_path / "data")
+def test_every_planted_defect_is_reported(drawings, tmp_path, cache):
+    shutil.copytree(drawings, tmp_path / "data")
     expected = plant(tmp_path / "data")
     assert len(expected) == 30
     before = {file: file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file()}
@@ -94,8 +94,8 @@ def test_every_planted_defect_is_reported(drawn, tmp_path, cache):
     )
 
 
-def test_all_copies_of_a_leak_are_dropped(drawn, tmp_path, cache):
-    shutil.copytree(drawn / "sample", tmp_path / "data")
+def test_all_copies_of_a_leak_are_dropped(drawings, tmp_path, cache):
+    shutil.copytree(drawings, tmp_path / "data")
     first = tmp_path / "data" / "val" / "dog" / "dog_000.jpg"
     for name in ("x", "y"):  # two in train of one in val: not only the first of them
         shutil.copy(first, tmp_path / "data" / "train" / "dog" / f"{name}.jpg")

@@ -18,13 +18,13 @@ POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.g
 
 
 @pytest.fixture(scope="module")
-def photos(drawn, tmp_path_factory):
+def photos(drawings, tmp_path_factory):
     """16 small drawings to train and 8 to validate."""
     folder = tmp_path_factory.mktemp("faults") / "photos"
     for split, count in (("train", 8), ("val", 4)):
         for class_ in ("croissants", "dog"):
             (folder / split / class_).mkdir(parents=True)
-            for file in sorted((drawn / "sample" / split / class_).iterdir())[:count]:
+            for file in sorted((drawings / split / class_).iterdir())[:count]:
                 Image.open(file).resize((96, 96)).save(folder / split / class_ / file.name)
     return folder
 

@@ -24,13 +24,13 @@ MODES = {
 
 
 @pytest.fixture(scope="module")
-def place(drawn, tmp_path_factory):
+def place(drawings, tmp_path_factory):
     """A folder with 16 and 8 small drawings, and one for what runs leave."""
     folder = tmp_path_factory.mktemp("interrupted")
     for split, count in (("train", 8), ("val", 4)):
         for class_ in ("croissants", "dog"):
             (folder / "photos" / split / class_).mkdir(parents=True)
-            for file in sorted((drawn / "sample" / split / class_).iterdir())[:count]:
+            for file in sorted((drawings / split / class_).iterdir())[:count]:
                 Image.open(file).resize((96, 96)).save(folder / "photos" / split / class_ / file.name)
     return folder
 

@@ -67,14 +67,14 @@ print("answered", len(together.pooled), "of which here", len(seen), "the same as
 
 
 @pytest.fixture(scope="module")
-def place(drawn, tmp_path_factory):
+def place(drawings, tmp_path_factory):
     """A folder with 17 and 9 small drawings, and the arguments of a training on them."""
     folder = tmp_path_factory.mktemp("distributed")
     for split, count in (("train", 17), ("val", 9)):
         for number in range(count):
             class_ = ("croissants", "dog")[number % 2]
             (folder / "photos" / split / class_).mkdir(parents=True, exist_ok=True)
-            file = sorted((drawn / "sample" / split / class_).iterdir())[number // 2]
+            file = sorted((drawings / split / class_).iterdir())[number // 2]
             Image.open(file).resize((96, 96)).save(folder / "photos" / split / class_ / file.name)
     return folder
 

@@ -12,6 +12,8 @@ import httpx
 import pytest
 import server
 from conftest import free_port
+from gradio import http_server
+from gradio_client import Client
 from pages import predict
 
 from mobilenetv2.classifier import Classifier
@@ -19,41 +21,64 @@ from mobilenetv2.model.checkpoint import EMBEDDED
 
 
 @pytest.fixture
-def signals_as_before():
-    numbers = (signal.SIGINT, signal.SIGTERM)
+def while_open(monkeypatch, tmp_path):
+    """while_open(visit, *arguments): app.py with these arguments, from its start to its end -> what visit(address) returns, which
+    is called in between. Signals and the folder for temporary files are as before in the end."""
+    port, numbers = free_port(), (signal.SIGINT, signal.SIGTERM)
     handlers = [signal.getsignal(number) for number in numbers]
-    yield
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
+    monkeypatch.setattr(server, "QUIET", 0.1)
+    monkeypatch.setattr(http_server, "INITIAL_PORT_VALUE", port)  # of the environment when Gradio was imported
+    for name, value in (("GRADIO_TEMP_DIR", str(tmp_path / "uploads")), ("UPLOAD_SECONDS", "60")):
+        monkeypatch.setenv(name, value)
+
+    def while_open(visit, *arguments):
+        monkeypatch.setattr(sys, "argv", ["app.py", *arguments])
+        results = []
+
+        def visitor():
+            try:
+                while signal.getsignal(signal.SIGINT) is handlers[0]:  # it is set last at the start
+                    time.sleep(0.02)
+                results.append(visit(f"http://127.0.0.1:{port}"))
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        thread = threading.Thread(target=visitor, daemon=True)
+        thread.start()
+        app.main()
+        thread.join()
+        (result,) = results
+        return result
+
+    yield while_open
     for number, handler in zip(numbers, handlers):
         signal.signal(number, handler)
 
 
-def test_an_upload_is_answered_until_the_page_is_stopped(drawings, signals_as_before, monkeypatch, tmp_path):
-    port, picture, answers = free_port(), drawings / "val" / "dog" / "dog_003.jpg", []
-    environment = {"GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "CHECKPOINT": str(EMBEDDED)}
-    for name, value in {**environment, "GRADIO_TEMP_DIR": str(tmp_path / "uploads"), "UPLOAD_SECONDS": "60"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "argv", ["app.py", "--given_by_the_platform=1"])
-    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())  # to be what it was at the end
-    monkeypatch.setattr(server, "QUIET", 0.1)
-    before = signal.getsignal(signal.SIGINT)
+def test_an_upload_is_answered_until_the_page_is_stopped(drawings, while_open, tmp_path):
+    picture = drawings / "val" / "dog" / "dog_003.jpg"
 
-    def visit():
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                while signal.getsignal(signal.SIGINT) is before:  # the last thing that is set at the start
-                    time.sleep(0.02)
-                answers.append(predict(client, picture))
-        finally:
-            os.kill(os.getpid(), signal.SIGTERM)
+    def visit(address):
+        with httpx.Client(base_url=address, timeout=60) as client:
+            return predict(client, picture)
 
-    visitor = threading.Thread(target=visit)
-    visitor.start()
-    app.main()
-    visitor.join()
-    (answer,) = answers
+    answer = while_open(visit, "--checkpoint", str(EMBEDDED), "--given_by_the_platform=1")
     assert answer["label"] == "dog"
     assert answer["confidences"] == pytest.approx(Classifier(str(EMBEDDED)).answer(picture.read_bytes()).confidences)
     assert not list((tmp_path / "uploads").rglob("dog_003.jpg"))  # gone with the page
+
+
+@pytest.mark.parametrize("content", [None, b"not a checkpoint"])
+def test_opens_with_a_broken_checkpoint_and_says_what_to_do(while_open, tmp_path, content):
+    file = tmp_path / "broken.ckpt"
+    if content:
+        file.write_bytes(content)
+    answer = while_open(
+        lambda address: Client(address, verbose=False).predict(None, api_name="/predict"),
+        *("--checkpoint", str(file), "--given_by_the_platform=1"),
+    )
+    assert "The checkpoint cannot be used" in answer["error"] and str(tmp_path) not in answer["error"]
 
 
 def test_examples_are_of_the_checkpoints_classes_only(tmp_path):

@@ -110,8 +110,10 @@ def test_fifty_clients_at_once(page, client, drawn, bad_files, uploads):
             assert list(crowd.map(visitor, range(50))) == [20] * 50
         memory.append(psutil.Process(page.process.pid).memory_info().rss)
     assert memory[1] <= 1.05 * memory[0]
-    time.sleep(2 * SECONDS + 1)  # kept so long, and looked at every half of it
-    left = [file for file in uploads.rglob("*") if file.is_file()]
+    end, left = time.monotonic() + 2 * SECONDS + 1, []  # kept so long, and looked at every half of it
+    while len(left) != 6 and time.monotonic() < end:
+        time.sleep(0.1)
+        left = [file for file in uploads.rglob("*") if file.is_file()]
     assert len(left) == 6 and all(re.fullmatch(r"(dog|croissants)_\d\.png", file.name) for file in left)  # examples
     assert predict(client, drawn / "sample" / pictures[0])["confidences"] == known[pictures[0]]
 
@@ -153,13 +155,3 @@ def test_too_many_files_are_refused(client):
     path = client.post("/gradio_api/upload", files={"files": ("a.jpg", b"x")}).json()[0]
     answer = call(client, "predict_batch", [{"path": path, "meta": {"_type": "gradio.FileData"}}] * 501)
     assert "At most 500 pictures at a time; these are 501." in answer.text
-
-
-@pytest.mark.parametrize("content", [None, b"not a checkpoint"])
-def test_opens_with_a_broken_checkpoint_and_says_what_to_do(tmp_path, content):
-    file = tmp_path / "broken.ckpt"
-    if content:
-        file.write_bytes(content)
-    with Server(arguments=["--checkpoint", str(file), "--given_by_the_platform=1"]) as server:
-        answer = Client(server.url, verbose=False).predict(None, api_name="/predict")
-    assert "The checkpoint cannot be used" in answer["error"] and str(tmp_path) not in answer["error"]
