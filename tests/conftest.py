@@ -38,7 +38,7 @@ WEIGHTS = SHARED / "weights" / "mobilenetv2_imagenet.npz"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs real photos and weights in ../shared")
 
 # What takes more than about three seconds, with all its parameters or those named, starts browsers, servers under load or several
-# processes. Beginnings of test ids; `python -m pytest -m "not slow"` leaves them out, and what is left runs every module at least once.
+# processes. Beginnings of test ids. `python -m pytest -m "not slow"` leaves them out; the rest runs every module at least once.
 SLOW = (
     "checks/test_copy_search.py::test_copies_of_",
     "checks/test_issues.py::test_real_photos",

@@ -7,14 +7,14 @@ from typing import Iterator, Tuple
 
 import numpy as np
 import pytest
-from conftest import ROOT, TRAIN
+from conftest import ROOT, SLOW, TRAIN
 
 from mobilenetv2.checks.issues import ISSUES
 from mobilenetv2.report.content import Remark, Report
 from mobilenetv2.report.render import render_page
 from mobilenetv2.report.texts import LANGUAGES
 
-PACKAGE = TRAIN.parent / "mobilenetv2"
+PACKAGE, TESTS = TRAIN.parent / "mobilenetv2", ROOT / "tests"
 # The lowest first: a module may use its own room and those before it. Modules that are in no room stand on all of them.
 ROOMS = ("runtime", "data", "evaluation", "checks", "engine", "model", "training", "report")
 SOURCES = sorted((*PACKAGE.rglob("*.py"), *(ROOT / "inference").glob("*.py"), TRAIN))
@@ -123,6 +123,22 @@ def test_every_kind_of_finding_is_in_the_report(language):
     for kind, issue in ISSUES.items():
         assert f"about {kind}" in page and issue.label[LANGUAGES.index(language)] in page
     assert page.count('<span class="badge') == len(ISSUES)
+
+
+def test_tests_lie_as_the_modules_do():
+    """But for those of the page through HTTP and in a browser."""
+    tests = {file.relative_to(TESTS).as_posix() for file in TESTS.glob("*/test_*.py")}
+    places = {f"{file.parent.name}/test_{file.name}" for file in SOURCES}
+    assert tests - places == {"inference/test_http.py", "inference/test_browser.py"}
+
+
+def test_slow_names_tests_that_are_there():
+    for beginning in SLOW:
+        name, _, test = beginning.partition("::")
+        texts = [
+            file.read_text(encoding="utf-8") for file in TESTS.rglob("*.py") if place(file).startswith(f"tests/{name}")
+        ]
+        assert texts and all(f"def {test.partition('[')[0]}" in text for text in texts), beginning
 
 
 def test_durations_do_not_depend_on_the_clock():
