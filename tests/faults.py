@@ -93,8 +93,8 @@ def main(folder: Path, photos: Path) -> Dict[str, Dict[str, Any]]:
     original = faults.victim.read_bytes()
 
     def change_after_the_check() -> None:
-        report = stages._report_findings
-        stages._report_findings = lambda *known: (report(*known), faults.victim.write_bytes(original + b"x"))
+        report = stages._write_findings
+        stages._write_findings = lambda *known: (report(*known), faults.victim.write_bytes(original + b"x"))
 
     faults.run("changed", faults.frozen, change_after_the_check, like="frozen")
     faults.victim.write_bytes(original)

@@ -44,7 +44,7 @@ def test_nothing_is_left_open(arguments):
     config = resolve(parse(arguments)[0], None)
     assert not [one.name for one in fields(Config) if getattr(config, one.name) is None]
     assert [name for name, value in config.recorded.items() if value is None] == ["views"]
-    plan, training = (config.head if config.mode == "head" else config.training), DEFAULTS[config.mode]
+    plan, training = (config.classifier_plan if config.mode == "head" else config.network_plan), DEFAULTS[config.mode]
     assert (plan.epochs, plan.weight_decay, plan.warmup) == tuple(
         training[name] for name in ("epochs", "weight_decay", "warmup")
     )
@@ -55,7 +55,16 @@ def test_what_is_typed_belongs_to_the_last_training():
     head, finetune, distill = (
         resolve(parse([*typed, *more])[0], None) for more in ([], ["--unfreeze=2"], ["--teacher_url=x"])
     )
-    assert (head.head.epochs, head.head.lr, head.head.batch_size, head.head.patience) == (3, 0.5, 64, 2)
-    assert (finetune.head.epochs, finetune.head.lr, finetune.head.patience) == (60, 0.001, 2)
-    assert (finetune.training.epochs, finetune.training.lr, finetune.training.batch_size) == (3, 0.5, 4)
-    assert (distill.training.epochs, distill.training.lr, distill.training.batch_size) == (3, 0.5, 64)
+    assert (
+        head.classifier_plan.epochs,
+        head.classifier_plan.lr,
+        head.classifier_plan.batch_size,
+        head.classifier_plan.patience,
+    ) == (3, 0.5, 64, 2)
+    assert (finetune.classifier_plan.epochs, finetune.classifier_plan.lr, finetune.classifier_plan.patience) == (
+        60,
+        0.001,
+        2,
+    )
+    assert (finetune.network_plan.epochs, finetune.network_plan.lr, finetune.network_plan.batch_size) == (3, 0.5, 4)
+    assert (distill.network_plan.epochs, distill.network_plan.lr, distill.network_plan.batch_size) == (3, 0.5, 64)

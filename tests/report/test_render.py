@@ -14,7 +14,7 @@ from PIL import Image
 
 from mobilenetv2.evaluation.calibration import Calibration, reliability
 from mobilenetv2.evaluation.ood import Rejections
-from mobilenetv2.report.content import Answer, Remark, Report
+from mobilenetv2.report.content import Remark, Report, ShownAnswer
 from mobilenetv2.report.render import FINDINGS, render_page, write_page
 from mobilenetv2.report.texts import LANGUAGES
 from mobilenetv2.runtime.errors import UserError
@@ -62,8 +62,8 @@ def content(classes: Tuple[str, ...] = HOSTILE) -> Report:
     kinds = ("conflict", "leak", "copy", "empty")
     return Report(
         classes=classes,
-        val=val,
-        held_out=np.diag(np.full(count, 50)),
+        val_confusion=val,
+        held_out_confusion=np.diag(np.full(count, 50)),
         history={"head": rows(6), "finetune": rows(2)},
         comparison={
             name: {"correct": 30, "count": 40, "accuracy": 0.75, "parameters": 165410 + number, "bytes": 9e6, "image_size": 128,
@@ -73,8 +73,8 @@ def content(classes: Tuple[str, ...] = HOSTILE) -> Report:
         calibration=Calibration(0.731, reliability(logits, labels), reliability(logits, labels, 0.731)),
         neither=Rejections(-0.508, {name: values.astype(np.float32) for name, values in scores.items()}),
         answers=(
-            Answer(f"val/{classes[0]}/<b>1</b>.jpg", classes[0], classes[1], 0.876, picture(1), picture(2)),
-            Answer("val/b/2.jpg", classes[1], classes[1], 0.512, picture(3, 900)),
+            ShownAnswer(f"val/{classes[0]}/<b>1</b>.jpg", classes[0], classes[1], 0.876, picture(1), picture(2)),
+            ShownAnswer("val/b/2.jpg", classes[1], classes[1], 0.512, picture(3, 900)),
         ),
         findings=tuple(
             Remark(kinds[index % 4], (f"train/<i>{index}</i>.jpg", f"val/{index}\u0000.jpg"), f"a <u>copy</u> {index}",
@@ -193,15 +193,15 @@ def test_names_are_only_text(language):
 
 
 def test_what_is_missing_is_left_out():
-    least = Report(classes=("a", "b"), val=np.array([[3, 0], [0, 3]]))
+    least = Report(classes=("a", "b"), val_confusion=np.array([[3, 0], [0, 3]]))
     page = Page(render_page(least, "en"))
     assert page.sections() == ["verdict", "confusion", "run"]
     assert "6 of 6" in page.said() and "few" in page.said() and "always answering a" not in page.said()
-    poor = Page(render_page(replace(least, val=np.array([[3, 1], [2, 1]]), findings=()), "en")).said()
+    poor = Page(render_page(replace(least, val_confusion=np.array([[3, 1], [2, 1]]), findings=()), "en")).said()
     assert "always answering a, which would be right for 57 %" in poor and "Nothing suspicious" in poor
-    nothing = replace(least, val=np.zeros((2, 2), int), history={"head": []}, neither=Rejections(0.0, {}))
+    nothing = replace(least, val_confusion=np.zeros((2, 2), int), history={"head": []}, neither=Rejections(0.0, {}))
     assert Page(render_page(nothing, "zh")).sections() == ["verdict", "run"]
-    never = Page(render_page(replace(least, val=np.array([[3, 0], [3, 0]])), "en")).said()
+    never = Page(render_page(replace(least, val_confusion=np.array([[3, 0], [3, 0]])), "en")).said()
     assert "never answered" in never
     bare = replace(content(), neither=replace(content().neither, scores={"val": np.zeros(3, np.float32)}))
     assert "Strangers" not in Page(render_page(bare, "en")).text
@@ -234,7 +234,7 @@ def test_file_is_small_and_always_the_same(tmp_path):
     noise = picture(0, 400)  # nothing is larger as a JPEG
     worst = replace(
         content(tuple(f"class {number}" for number in range(20))),
-        answers=tuple(Answer(f"{index}.jpg", "class 0", "class 1", 0.5, noise, noise) for index in range(40)),
+        answers=tuple(ShownAnswer(f"{index}.jpg", "class 0", "class 1", 0.5, noise, noise) for index in range(40)),
         findings=tuple(Remark("copy", ("a", "b"), "text", (noise, noise, noise)) for _ in range(200)),
     )
     for name in "ab":

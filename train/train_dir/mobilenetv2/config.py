@@ -18,8 +18,9 @@ from .training.loop import Plan
 
 log = logging.getLogger(__name__)
 
-# The hyper-parameters of each kind of training. The ranges of random augmentation stand with the augmentation: data/augment.py,
-# training/distill_targets.py, training/distill.py.
+# The hyper-parameters of each kind of training. `Plan` in training/loop.py and `Teaching` in training/distill.py say what each
+# is. batch_size of a network from random weights is that of "finetune", patience is that of "head" everywhere. The ranges of
+# random augmentation stand with the augmentation: data/augment.py, training/distill_targets.py, training/distill.py.
 DEFAULTS: Dict[str, Dict[str, Any]] = {
     # The classifier alone, on frozen features. The problem is convex, so a high rate and many epochs do no harm.
     "head": {
@@ -47,17 +48,14 @@ DEFAULTS: Dict[str, Dict[str, Any]] = {
         "weight_decay": 1e-4,
         "warmup": 0.1,
         "label_smoothing": 0.1,
-        "patience": 10,
     },
     # A network from random weights, small enough to learn the drawings in under a minute.
     "scratch": {
         "epochs": 15,
         "lr": 0.01,
-        "batch_size": 16,
         "weight_decay": 1e-4,
         "warmup": 0.1,
         "label_smoothing": 0.1,
-        "patience": 10,
         "image_size": 64,
         "width": 0.25,
     },
@@ -74,7 +72,7 @@ DEFAULTS: Dict[str, Dict[str, Any]] = {
         "width": 0.25,
         "last": 384,
         # Views of each photo that the teacher labels, at most, and about how many bytes all views may take in memory.
-        "views": 30,
+        "teacher_views": 30,
         "view_bytes": 1_550_000_000,
         # Weight of the confidences in the loss; that of the features is 1.
         "soft_weight": 1.0,
@@ -83,6 +81,10 @@ DEFAULTS: Dict[str, Dict[str, Any]] = {
         "early_size": 0.75,
     },
 }
+
+
+# Modes that train nothing but the classifier: --epochs and --lr are its own.
+CLASSIFIER_ONLY = ("head",)
 
 
 def _auto(name: str) -> str:
@@ -130,7 +132,12 @@ class Settings:
         words={"all": NUM_BLOCKS},
     )
     epochs: Optional[int] = setting(None, "passes over the photos, at most", low=1, high=10_000, auto=_auto("epochs"))
-    batch_size: int = setting(DEFAULTS["finetune"]["batch_size"], "photos per fine-tuning step", low=2, high=1024)
+    batch_size: int = setting(
+        DEFAULTS["finetune"]["batch_size"],
+        "photos per step of the network's training; the classifier and a small network with a teacher always take 64",
+        low=2,
+        high=1024,
+    )
     lr: Optional[float] = setting(None, "highest learning rate", low=1e-7, high=10, auto=_auto("lr"))
     patience: int = setting(
         DEFAULTS["head"]["patience"],
@@ -211,7 +218,8 @@ class Settings:
 
 # What `resolve` chooses where it is "auto". The number of views is chosen later, when the photos are counted.
 AUTO = ("image_size", "width", "last", "epochs", "lr", "workers")
-# Settings that do not change the result, so a checkpoint does not record them: paths, and how much of the machine is used.
+# Settings that a checkpoint does not record: paths, and how much of the machine is used. What lies at the paths is recorded by
+# content, in `data.fingerprint` and `origin`.
 LOCAL = (
     *("output_path", "data_url", "pretrain_url", "teacher_url", "device_target", "workers", "cache_dir", "aim_repo"),
     *("download", "check", "min_accuracy", "language"),
@@ -236,19 +244,19 @@ def mode(settings: Settings) -> str:
 class Config:
     """Everything that a run depends on, resolved.
 
-    architecture, preprocessing: of the network at the start. student, student_preprocessing: of the small network; the same but
-    in mode "distill". head: hyper-parameters of the classifier's training. training: those of the network's training, where
-    there is one. unfreeze: number of blocks to train, from the last. views: of each photo for the classifier, at most;
-    total_views: of all photos. recorded: what the checkpoint says of the settings; Run.recorded adds the number of views. The
-    rest is as in `Settings` and `DEFAULTS`."""
+    architecture, preprocessing: of the network at the start. student, student_preprocessing: of the network that the run
+    leaves, another one in mode "distill" only. classifier_plan, network_plan: hyper-parameters of the classifier's training,
+    and of the network's, which a mode in CLASSIFIER_ONLY does not use. unfreeze: number of blocks to train, from the last.
+    views: of each photo for the classifier, at most; total_views: of all photos. recorded: what the checkpoint says of the
+    settings; Run.recorded adds the number of views. The rest is as in `Settings` and `DEFAULTS`. """
 
     mode: str
     architecture: Architecture
     preprocessing: Preprocessing
     student: Architecture
     student_preprocessing: Preprocessing
-    head: Plan
-    training: Plan
+    classifier_plan: Plan
+    network_plan: Plan
     unfreeze: int
     compact: bool
     views: int
@@ -277,43 +285,49 @@ def resolve(settings: Settings, weights: Optional[PretrainedWeights]) -> Config:
     """weights: those that the run starts from, or those of the teacher; None: random weights. A check is resolved as the
     training that the same settings would start."""
     kind = mode(replace(settings, check=False))
-    head = DEFAULTS["head"]
-    training = DEFAULTS["finetune"] if kind == "head" else DEFAULTS[kind]
     if kind == "scratch":
         if settings.unfreeze not in (0, NUM_BLOCKS):
             log.warning("--unfreeze=%d needs weights: from random numbers, all blocks are trained.", settings.unfreeze)
         settings = replace(settings, unfreeze=NUM_BLOCKS)
 
+    # What is chosen where nothing is typed: what the weights were made for, or what the mode needs.
     made_for = {"image_size": Preprocessing.size, "width": Architecture.width, "last": Architecture.last}
     if weights and kind != "distill":
         made_for.update(width=weights.architecture.width, last=weights.architecture.last)
         made_for.update({"image_size": weights.size} if weights.size else {})
     typed = {name: value for name, value in asdict(settings).items() if value is not None}
     chosen = {"workers": usable_cpus(), **made_for, **DEFAULTS[kind], **typed}
-    own = Architecture(chosen["width"], last=chosen["last"]), Preprocessing(chosen["image_size"])
-    first = own
+
+    # The network that the run leaves, and the one that it starts with: the teacher is another one.
+    left = Architecture(chosen["width"], last=chosen["last"]), Preprocessing(chosen["image_size"])
+    start = left
     if weights:
         size = weights.size or Preprocessing.size if kind == "distill" else chosen["image_size"]
-        first = weights.architecture, Preprocessing(size, weights.mean, weights.std)
-    steps = {name: chosen[name] for name in ("epochs", "lr", "patience")}
+        start = weights.architecture, Preprocessing(size, weights.mean, weights.std)
+
+    # What is typed belongs to the last training of the mode. --patience belongs to all, --batch_size to the network's.
+    last_training = {name: chosen[name] for name in ("epochs", "lr")}
+    classifier = DEFAULTS[kind if kind in CLASSIFIER_ONLY else "head"]
+    network = DEFAULTS["finetune" if kind in CLASSIFIER_ONLY else kind]
     batch = {} if kind == "distill" else {"batch_size": settings.batch_size}
+    patience = {"patience": settings.patience}
     recorded = {
         name: chosen[name] if name in AUTO else value for name, value in asdict(settings).items() if name not in LOCAL
     }
     return Config(
         mode=mode(settings),
-        architecture=first[0],
-        preprocessing=first[1],
-        student=own[0],
-        student_preprocessing=own[1],
-        head=_plan(head, **(steps if kind == "head" else {"patience": settings.patience})),
-        training=_plan(training, **({} if kind == "head" else steps), **batch),
+        architecture=start[0],
+        preprocessing=start[1],
+        student=left[0],
+        student_preprocessing=left[1],
+        classifier_plan=_plan(classifier, **patience, **(last_training if kind in CLASSIFIER_ONLY else {})),
+        network_plan=_plan(network, **patience, **batch, **({} if kind in CLASSIFIER_ONLY else last_training)),
         unfreeze=settings.unfreeze,
         compact=settings.compact,
-        views=settings.views or head["views"],
-        total_views=sys.maxsize if settings.views else head["total_views"],
-        folds=head["folds"],
-        fold_penalty=head["fold_penalty"],
+        views=settings.views or classifier["views"],
+        total_views=sys.maxsize if settings.views else classifier["total_views"],
+        folds=classifier["folds"],
+        fold_penalty=classifier["fold_penalty"],
         teaching=Teaching(**{one.name: DEFAULTS["distill"][one.name] for one in fields(Teaching)}),
         bad_files=settings.bad_files,
         leaks=settings.leaks,

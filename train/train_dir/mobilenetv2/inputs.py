@@ -54,7 +54,7 @@ def _read_weights(settings: Settings) -> Optional[pretrained.PretrainedWeights]:
             )
         return pretrained.read_pretrained(settings.teacher_url)
     if settings.pretrain_url == "random":
-        log.info("From random numbers: freezing them would be nonsense, so the network is trained as a whole.")
+        log.info("The network starts from random numbers.")
         return None
     if settings.pretrain_url:
         return pretrained.read_pretrained(settings.pretrain_url, settings.width, settings.last)

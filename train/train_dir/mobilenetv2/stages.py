@@ -55,8 +55,8 @@ class Run:
     """What is known so far. Fields without a note are set by `prepare`.
 
     output: folder of the results. data: the photos that can be used. groups: i64 [N] of the training photos; copies have the
-    same number. decoded: pixels of some photos. head: the classifier that came with the weights. independent: the weights are
-    not of this program, so they have not seen these photos. network, preprocessing: as trained so far. origin: where the
+    same number. decoded: pixels of some photos. given_classifier: the one that came with the weights. independent: the weights
+    are not of this program, so they have not seen these photos. network, preprocessing: as trained so far. origin: where the
     weights come from. views: of each photo for the classifier; 0 until the photos are counted."""
 
     config: Config
@@ -67,7 +67,7 @@ class Run:
     groups: np.ndarray
     decoded: DecodedPhotos
     findings: List[Finding]
-    head: Optional[Head]
+    given_classifier: Optional[Head]
     independent: bool
     views: int = 0
     tracker: Tracker = field(init=False)
@@ -114,9 +114,9 @@ def prepare(settings: Settings, output: Path) -> Run:
         checked = check_photos(found, config.preprocessing, cache, config.workers, config.leaks == "drop")
         data, findings = checked.data, list(checked.data.findings)
         independent = start is not None and start.naming not in (pretrained.OWN, BUILT_IN)
-        head = start.head if start else None
-        run = Run(config, output, watch, cache, data, checked.groups, checked.decoded, findings, head, independent)
-        _report_findings(run, findings)
+        given = start.head if start else None
+        run = Run(config, output, watch, cache, data, checked.groups, checked.decoded, findings, given, independent)
+        _write_findings(run, findings)
         run.views = config.views_of_each(len(data.split("train")))
     log.info("Photos to train: %s; to validate: %s.", data.counts("train"), data.counts("val"))
     aim = config.aim_repo if distributed.is_main() and not settings.check else ""
@@ -154,7 +154,7 @@ def train_head(run: Run) -> None:
             val=run.features.val.pooled[:, 0],
             train_labels=run.data.labels("train"),
             val_labels=run.data.labels("val"),
-            plan=run.config.head,
+            plan=run.config.classifier_plan,
             seed=run.config.seed,
             record=run.tracker.record("head"),
         )
@@ -163,7 +163,7 @@ def train_head(run: Run) -> None:
 def cross_validate(run: Run) -> None:
     """Needs the features. Leaves out-of-fold logits, the outlier detector, and findings about doubtful labels."""
     with run.watch("evidence"):
-        run.held_out = _held_out(run, run.head, run.independent)
+        run.held_out = _held_out(run, run.given_classifier, run.independent)
         suspects: List[Finding] = []
         if run.independent:
             labels, photos = run.data.labels("train"), run.data.split("train")
@@ -171,16 +171,17 @@ def cross_validate(run: Run) -> None:
             logits = run.held_out.logits / np.float32(fit_temperature(run.held_out.logits, labels))
             suspects = find_mislabelled(photos, run.data.classes, logits, others)
         run.findings += suspects
-        _report_findings(run, suspects)
+        _write_findings(run, suspects)
 
 
 def finish_check(run: Run) -> None:
     """Needs the findings. Leaves a line in the log that says where they are."""
-    log.info("%s, see %s.", "All findings" if run.findings else "Nothing was found", run.output / "report.html")
+    log.info("Findings: %d, listed in %s.", len(run.findings), run.output / "report.html")
 
 
 def finetune(run: Run) -> None:
-    """Needs the network. Leaves its last blocks, or all, trained together with its classifier."""
+    """Needs the network. Leaves its last blocks, or all, trained together with its classifier. In mode "scratch" these are
+    random at the start; the history is named "finetune" all the same."""
     config = run.config
     with run.watch("finetune"):
         states = _states(run)
@@ -188,7 +189,7 @@ def finetune(run: Run) -> None:
             run.network,
             run.data,
             run.preprocessing,
-            config.training,
+            config.network_plan,
             blocks=config.unfreeze,
             pretrained=config.mode != "scratch",
             seed=config.seed,
@@ -215,7 +216,7 @@ def distill(run: Run) -> None:
             teacher,
             run.data,
             run.preprocessing,
-            config.training,
+            config.network_plan,
             config.teaching,
             seed=config.seed,
             workers=config.workers,
@@ -230,23 +231,22 @@ def quantize(run: Run) -> None:
     """With --compact only. Needs the network. Leaves its weights rounded to 8 bits, and the arrays for the checkpoint."""
     if not run.config.compact:
         return
-    right, run.packed = [], quantization.quantize_network(run.network)
+    exact = _right_answers(run)
+    run.packed = quantization.quantize_network(run.network)
     try:
         rounded = quantization.dequantize(run.network, run.packed)
     except ValueError:
         raise UserError(
             "--compact: the weights are too large for it, as after a training that ran away; start with a lower --lr"
         ) from None
-    for weights_of_file in ({}, rounded):
-        load_state_dict(run.network, weights_of_file)
-        answers = predict_logits(run.network, run.data.split("val"), run.preprocessing, run.config.workers)
-        right.append(score_answers(answers, run.data.labels("val"))["correct"])
-    log.info("Compact: %d validation photos right; with weights of 32 bits, %d.", right[1], right[0])
+    load_state_dict(run.network, rounded)
+    log.info("Compact: %d validation photos right; with weights of 32 bits, %d.", _right_answers(run), exact)
     run.changed = True
 
 
 def evaluate(run: Run) -> None:
-    """Needs the network, fully trained. Leaves its answers for all photos, and the metrics of these answers."""
+    """Needs the network, fully trained, with its features and their cross-validation; both are computed anew where a stage has
+    changed the network. Leaves its answers for all photos, and the metrics of these answers."""
     if run.changed:
         with run.watch("evidence"):
             compute = partial(pool_features, run.network, preprocessing=run.preprocessing, workers=run.config.workers)
@@ -294,8 +294,8 @@ def save(run: Run) -> None:
         run.output, description, run.data, answers, scores, run.history, run.comparison, seconds
     )
     shown = (description, run.data, run.findings, evaluation, answers, run.history, run.comparison, seconds)
-    report = run.output / "report.html"
-    metrics_files.write_optional("report.html", write_report, report, run.network, *shown, run.config.language)
+    report, language = run.output / "report.html", run.config.language
+    metrics_files.write_optional("report.html", write_report, report, run.network, *shown, language)
     run.tracker.close()
 
 
@@ -311,8 +311,8 @@ MODES: Dict[str, Tuple[Callable[[Run], None], ...]] = {
 }
 
 
-def _report_findings(run: Run, new: List[Finding]) -> None:
-    """Write all findings so far, then act on the new ones. Raises UserError if one of these stops the run."""
+def _write_findings(run: Run, new: List[Finding]) -> None:
+    """Write all findings so far, in files and the new ones in the log. Raises UserError if one of these stops the run."""
     if distributed.is_main():
         with suppress(OSError):
             (run.output / "report.html").unlink()  # of an earlier run
@@ -329,21 +329,27 @@ def _states(run: Run) -> resume.CheckpointManager:
     return resume.CheckpointManager(run.output, run_fingerprint)
 
 
-def _held_out(run: Run, head: Optional[Head], independent: bool) -> CrossValidation:
-    """head: the classifier that came with the weights, if the features are of their backbone; else None."""
+def _held_out(run: Run, given_classifier: Optional[Head], independent: bool) -> CrossValidation:
+    """given_classifier: that came with the weights, if the features are of their backbone; else None."""
     config = run.config
     return cross_validate_features(
         run.features,
         run.data.labels("train"),
         run.groups,
-        head,
+        given_classifier,
         independent,
         folds=config.folds,
         penalty=config.fold_penalty,
-        label_smoothing=config.head.label_smoothing,
+        label_smoothing=config.classifier_plan.label_smoothing,
         rejection_rate=config.rejection_rate,
         seed=config.seed,
     )
+
+
+def _right_answers(run: Run) -> int:
+    """How many validation photos the network answers right."""
+    answers = predict_logits(run.network, run.data.split("val"), run.preprocessing, run.config.workers)
+    return score_answers(answers, run.data.labels("val"))["correct"]
 
 
 def _benchmarked(run: Run, result: Dict[str, Any]) -> Dict[str, Any]:

@@ -40,7 +40,7 @@ class Pair(NamedTuple):
     score: float
 
 
-def windows() -> np.ndarray:
+def crop_boxes() -> np.ndarray:
     """f64 [K, 4]: left, right, top and bottom (0-1) of the crops that are searched for: the whole image; 90 or 80 % of both
     sides; 75 or 67 % of one side, as a square crop of 4:3 or 3:2. Shifts are about a tenth apart: the coarse search tolerates
     half of that."""
@@ -108,8 +108,8 @@ def copy_groups(count: int, pairs: Sequence[Pair]) -> np.ndarray:
 
 def _candidates(pictures: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Thumbnails u8 [SIDE, SIDE] each -> P candidates: indices i64 [P] of a photo, and i64 [P] of the other photo of which it
-    may be a window; the window f64 [P, 4], as in `windows`; bool [P], whether it is mirrored."""
-    boxes, ranges = windows(), row_blocks(len(pictures))
+    may be a window; the window f64 [P, 4], as in `crop_boxes`; bool [P], whether it is mirrored."""
+    boxes, ranges = crop_boxes(), row_blocks(len(pictures))
     plain = np.concatenate([unit_rows(_coarse_cells(_stack(pictures[part]), boxes[0])) for part in ranges])
     values, vectors = np.linalg.eigh(plain.T @ plain / len(plain))
     whiten = (vectors / np.sqrt(values + RIDGE * values[-1])).astype(np.float32)
@@ -154,7 +154,7 @@ def _stack(pictures: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _coarse_cells(grey: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """f32 [N, SIDE, SIDE], a row of `windows` -> f32 [N, COARSE ** 2]: means of COARSE x COARSE cells, minus their mean."""
+    """f32 [N, SIDE, SIDE], a row of `crop_boxes` -> f32 [N, COARSE ** 2]: means of COARSE x COARSE cells, minus their mean."""
     left, right, top, bottom = box
     # Reshaped to a single product of large matrices, for speed.
     columns = (grey.reshape(-1, SIDE) @ _cell_weights(left, right).T).reshape(-1, SIDE, COARSE)

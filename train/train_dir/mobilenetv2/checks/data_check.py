@@ -43,6 +43,7 @@ def check_photos(
     validation set. Raises UserError if worker processes found different photos.
     """
     decoded = DecodedPhotos(preprocessing)
+    # The last part is all photos. With several workers, the one before is this worker's, and only fills the cache.
     for part in distributed.shards(data.photos):
         reading = parallel_map(lambda photo: _read(photo, decoded, cache), part, workers)
         results = list(show_progress(reading, len(part), "Reading photos"))

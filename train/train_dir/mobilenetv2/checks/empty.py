@@ -14,7 +14,7 @@ def find_empty(inspection: Inspection) -> List[Finding]:
     """Images of one color, and tiny images."""
     findings = []
     for photo, stats in zip(inspection.data.photos, inspection.stats):
-        if stats.color < ONE_COLOR:
+        if stats.color_contrast < ONE_COLOR:
             findings.append(Finding("empty", photo.name, Bilingual("a picture of one colour", "单色图片")))
         if min(stats.width, stats.height) < TINY:
             text = Bilingual(

@@ -10,8 +10,8 @@ from .copy_search import Pair
 
 @dataclass(frozen=True)
 class Inspection:
-    """data: the photos that are used. stats: of these photos, in their order. photos: all readable photos. pairs: copies, as
-    indices into `photos`."""
+    """data, stats: the photos that are used, and their statistics in the same order: zip these two. photos: all that can be
+    read, also those that --leaks drop leaves out. pairs: copies, as indices into `photos`."""
 
     data: PhotoSet
     stats: Sequence[ImageStats]

@@ -17,9 +17,9 @@ class Issue:
     """A kind of finding.
 
     severity: "error" stops the run, unless the setting named by `option` says otherwise; "warning" should be examined; "note"
-    is harmless. order: sort key in the report, the most harmful first. label: for the report, in English and Chinese. find:
-    returns the findings; None if they come from the folder scan, from reading the files, or from the network. option: a key of
-    OPTIONS, or empty. whole: call `find` only if no finding of kind "error" has been made."""
+    is harmless. order: place in the report, unique, the most harmful first. label: for the report, in English and Chinese.
+    find: returns the findings; None if they come from the folder scan, from reading the files, or from the network. option: a
+    key of OPTIONS, or empty. whole: call `find` only if no finding of kind "error" has been made."""
 
     severity: str
     order: int
@@ -31,16 +31,16 @@ class Issue:
 
 # In the order in which `find` is called. The keys are the kinds in check.json.
 ISSUES: Dict[str, Issue] = {
-    "note": Issue("note", 9, ("note", "提示")),
-    "bad": Issue("error", 1, ("unreadable", "无法读取"), option="bad_files"),
-    "conflict": Issue("error", 2, ("two classes claim it", "两个类别都有"), find_conflicts, option="leaks"),
-    "leak": Issue("error", 3, ("in train and in val", "训练和验证都有"), find_leaks, option="leaks"),
-    "copy": Issue("warning", 7, ("copy", "重复"), find_copies),
+    "note": Issue("note", 90, ("note", "提示")),
+    "bad": Issue("error", 10, ("unreadable", "无法读取"), option="bad_files"),
+    "conflict": Issue("error", 20, ("two classes claim it", "两个类别都有"), find_conflicts, option="leaks"),
+    "leak": Issue("error", 30, ("in train and in val", "训练和验证都有"), find_leaks, option="leaks"),
+    "copy": Issue("warning", 70, ("copy", "重复"), find_copies),
     "error": Issue("error", 0, ("error", "错误"), find_too_few),
-    "empty": Issue("warning", 8, ("nothing to see", "没有内容"), find_empty),
-    "imbalance": Issue("warning", 6, ("few photos", "照片偏少"), find_imbalance, whole=True),
-    "giveaway": Issue("warning", 5, ("gives the class away", "泄露类别"), find_shortcuts, whole=True),
-    "label": Issue("warning", 4, ("label doubtful", "标签存疑")),
+    "empty": Issue("warning", 80, ("nothing to see", "没有内容"), find_empty),
+    "imbalance": Issue("warning", 60, ("few photos", "照片偏少"), find_imbalance, whole=True),
+    "giveaway": Issue("warning", 50, ("gives the class away", "泄露类别"), find_shortcuts, whole=True),
+    "label": Issue("warning", 40, ("label doubtful", "标签存疑")),
 }
 
 

@@ -97,7 +97,7 @@ def _measures(all_stats: Sequence[ImageStats]) -> Dict[str, np.ndarray]:
         "aspect": [stats.width / stats.height for stats in all_stats],
         "sharpness": [stats.sharpness for stats in all_stats],
         "border": [stats.border_contrast for stats in all_stats],
-        "background brightness": [stats.border for stats in all_stats],
+        "background brightness": [stats.border_brightness for stats in all_stats],
     }
     for name in Counter(stats.format for stats in all_stats):
         measures[f"file format {name}"] = [stats.format != name for stats in all_stats]

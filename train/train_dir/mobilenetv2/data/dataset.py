@@ -53,7 +53,7 @@ class Finding(NamedTuple):
 
     kind: str
     name: str
-    text: str
+    text: Bilingual
     other: str = ""
 
 

@@ -20,17 +20,17 @@ _NUMBERS = struct.Struct("<8sII4d")
 class ImageStats(NamedTuple):
     """thumbnail: u8 [SIDE, SIDE], the whole image in grey, stretched to a square. format: such as "JPEG". width, height: of the
     upright image, in pixels. sharpness: standard deviation of the Laplacian / of the grey values, at SEEN x SEEN pixels.
-    border: mean grey value of the border, 0-255. border_contrast: standard deviation there, 0-255. color: largest standard
-    deviation of an RGB channel, 0-255; 0 for an image of a single color."""
+    border_brightness: mean grey value of the border, 0-255. border_contrast: standard deviation there, 0-255. color_contrast:
+    largest standard deviation of an RGB channel, 0-255; 0 for an image of a single color."""
 
     thumbnail: np.ndarray
     format: str
     width: int
     height: int
     sharpness: float
-    border: float
+    border_brightness: float
     border_contrast: float
-    color: float
+    color_contrast: float
 
     def to_bytes(self) -> bytes:
         """The numbers, then the thumbnail."""
@@ -62,9 +62,9 @@ def measure_image(data: bytes, image: Image.Image) -> ImageStats:
         header.width,
         header.height,
         sharpness=float(laplacian.std() / max(1.0, inner.std())),
-        border=float(seen[frame].mean()),
+        border_brightness=float(seen[frame].mean()),
         border_contrast=float(seen[frame].std()),
-        color=float(color),
+        color_contrast=float(color),
     )
 
 

@@ -8,7 +8,7 @@ ROWS = 256  # photos, or pairs of photos, that are processed at a time, to bound
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """f32 [N, C] -> f32 [N, C], log-log_confidence of each class."""
+    """f32 [N, C] -> f32 [N, C], the logarithm of the confidence of each class."""
     shifted = logits - logits.max(1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
 

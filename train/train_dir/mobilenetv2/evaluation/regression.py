@@ -21,9 +21,9 @@ def softmax_regression(
 ) -> Tuple[np.ndarray, np.ndarray]:
     """features f32 [N, views, channels], labels i32 [N] -> weight f32 [classes, channels] and bias f32 [classes].
 
-    Minimizes the objective of `head.train_head`: cross-entropy with smoothed labels, and an L2 penalty on the weights, on
-    features standardized as there. included: bool [N], the photos to train on; None for all. The others get the weight 0, which
-    avoids a copy of the features. start: weight and bias to start from; None for zeros."""
+    Minimizes the objective of `training.head.train_classifier`: cross-entropy with smoothed labels, and an L2 penalty on the
+    weights, on features standardized as there. included: bool [N], the photos to train on; None for all. The others get the
+    weight 0, which avoids a copy of the features. start: weight and bias to start from; None for zeros."""
     inputs = features.reshape(-1, features.shape[-1])
     included = np.ones(len(labels), bool) if included is None else included
     share = np.repeat(included, features.shape[1])[:, None] / np.float32(included.sum() * features.shape[1])

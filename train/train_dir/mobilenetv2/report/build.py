@@ -21,7 +21,7 @@ from ..model.mobilenet_v2 import MobileNetV2
 from ..model.prediction import run_batches
 from ..runtime.environment import package_versions, peak_memory_mib
 from ..runtime.i18n import in_language
-from .content import Answer, Remark, Report
+from .content import Remark, Report, ShownAnswer
 from .render import FINDINGS, PHOTOS, SMALL, write_page
 
 
@@ -62,8 +62,8 @@ def write_report(
     shown = _select_answers(network, description, data.split("val"), answers / np.float32(description.temperature))
     content = Report(
         classes=data.classes,
-        val=evaluation.confusion,
-        held_out=evaluation.held_out_confusion,
+        val_confusion=evaluation.confusion,
+        held_out_confusion=evaluation.held_out_confusion,
         history=history,
         comparison=comparison,
         calibration=evaluation.calibration,
@@ -96,7 +96,7 @@ def _thumbnail(photo: Photo) -> Image.Image:
 
 def _select_answers(
     network: MobileNetV2, description: Description, photos: Sequence[Photo], logits: np.ndarray
-) -> Tuple[Answer, ...]:
+) -> Tuple[ShownAnswer, ...]:
     """The wrong answers, the most confident first, then the least confident right ones, with class activation maps.
 
     logits: f32 [N, C], after temperature scaling.
@@ -115,7 +115,7 @@ def _select_answers(
         picture = overlay(array, np.zeros_like(activation), preprocessing)
         marked = overlay(array, activation, preprocessing)
         true, answer = (description.classes[label] for label in (photos[index].label, best[index]))
-        shown.append(Answer(photos[index].name, true, answer, float(confidence[index]), picture, marked))
+        shown.append(ShownAnswer(photos[index].name, true, answer, float(confidence[index]), picture, marked))
     return tuple(shown)
 
 

@@ -11,11 +11,12 @@ from ..evaluation.ood import Rejections
 
 
 @dataclass(frozen=True)
-class Answer:
+class ShownAnswer:
     """A validation photo that the report shows. name: of the file. true, answer: class names.
 
     confidence: in the answer, 0-1, calibrated where that was done. picture: the photo. overlay: the photo with its class
-    activation map, from `class_activation.overlay`. Large pictures are reduced, small ones are faster.
+    activation map, from `class_activation.overlay`. Any size: the page reduces them, so small ones
+    are quicker.
     """
 
     name: str
@@ -40,22 +41,21 @@ class Remark:
 class Report:
     """Everything that the page shows. What is None or empty is left out.
 
-    classes: names, in the order of the logits. val: `confusion_matrix` of the validation photos, i64 [C, C]. held_out: the
-    out-of-fold one of the training photos. history: rows of `train_epochs` by stage. comparison: results of
-    `benchmark_network` for "teacher" and "student". neither: outlier scores. answers: wrong ones first, then the least
-    confident. findings: the most harmful first; None: nothing was checked, empty: nothing was found. settings, versions,
+    classes: names, in the order of the logits. val_confusion: `confusion_matrix` of the validation photos, i64 [C, C].
+    held_out_confusion: the same of the training photos, out of fold. history: rows of `train_epochs` by stage. comparison:
+    results of `benchmark_network` for "teacher" and "student". neither: outlier scores. answers: wrong ones first, then the
+    least confident. findings: the most harmful first; None: nothing was checked, empty: nothing was found. settings, versions,
     seconds: by name. memory: the peak in MiB. counts: photos by class, by "train" and "val". fingerprint: of the data. command:
-    as typed.
-    """
+    as typed. """
 
     classes: Tuple[str, ...]
-    val: np.ndarray
-    held_out: Optional[np.ndarray] = None
+    val_confusion: np.ndarray
+    held_out_confusion: Optional[np.ndarray] = None
     history: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
     comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)
     calibration: Optional[Calibration] = None
     neither: Optional[Rejections] = None
-    answers: Tuple[Answer, ...] = ()
+    answers: Tuple[ShownAnswer, ...] = ()
     findings: Optional[Tuple[Remark, ...]] = None
     settings: Dict[str, Any] = field(default_factory=dict)
     versions: Dict[str, str] = field(default_factory=dict)

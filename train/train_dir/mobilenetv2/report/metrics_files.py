@@ -63,6 +63,8 @@ def write_metrics(
             description.classes[row.argmax()],
             np.exp(log_softmax(row[None] / np.float32(description.temperature))).max(),
         )
+    if len(wrong) > SHOWN:
+        log.info("... and %d more in %s.", len(wrong) - SHOWN, folder / "validation.csv")
     for name, row in comparison.items():
         log.info(
             "%s: %d of %d right, %s parameters, %.0f kB, %.1f ms a picture.",
@@ -73,8 +75,6 @@ def write_metrics(
             row["bytes"] / 1000,
             row["milliseconds"],
         )
-    if len(wrong) > SHOWN:
-        log.info("... and %d more in %s.", len(wrong) - SHOWN, folder / "validation.csv")
     val, folds = description.metrics["val"], description.metrics["folds"]
     log.info(
         "Validation: %s. Out of fold: %s.",

@@ -49,7 +49,7 @@ def render_page(content: Report, language: str) -> str:
     )
     texts = load_texts(language)
     environment.filters.update(name=_name, small=partial(_picture, side=SMALL), large=partial(_picture, side=LARGE))
-    splits = {"val": content.val, "held_out": content.held_out}
+    splits = {"val": content.val_confusion, "held_out": content.held_out_confusion}
     return environment.get_template("report.html").render(
         report=content,
         text=texts,
@@ -115,9 +115,9 @@ def _totals(matrix: np.ndarray) -> Tuple[int, int]:
 
 def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
     """The key figures at the top: number, label and interval."""
-    counts = {"val": _totals(content.val)}
-    if content.held_out is not None:
-        counts["held_out"] = _totals(content.held_out)
+    counts = {"val": _totals(content.val_confusion)}
+    if content.held_out_confusion is not None:
+        counts["held_out"] = _totals(content.held_out_confusion)
     counts["outliers"] = content.neither.count("outliers") if content.neither else (0, 0)
     tiles: List[Dict[str, Any]] = [
         {
@@ -137,17 +137,17 @@ def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
 def _verdict(content: Report, texts: Dict[str, str]) -> List[Tuple[Markup, bool]]:
     """Sentences that interpret the numbers, each with whether it is a warning."""
     say = partial(_say, texts)
-    correct, count = _totals(content.val)
+    correct, count = _totals(content.val_confusion)
     sentences = []
     if count:
         reach = _range(texts, correct, count)
         sentences.append((say("verdict.val", correct=correct, count=count, range=reach), False))
-    if content.held_out is not None:
-        right, photos = _totals(content.held_out)
+    if content.held_out_confusion is not None:
+        right, photos = _totals(content.held_out_confusion)
         sentences.append((say("verdict.held_out", correct=right, count=photos), False))
     if count:
         low, high = exact_interval(correct, count)
-        largest = content.val.sum(1)
+        largest = content.val_confusion.sum(1)
         if low <= largest.max() / count:
             guess, share = _name(content.classes[int(largest.argmax())]), round(100 * largest.max() / count)
             sentences.append((say("verdict.guess", class_=guess, share=share), True))
@@ -171,7 +171,7 @@ def _verdict(content: Report, texts: Dict[str, str]) -> List[Tuple[Markup, bool]
 
 def _mistake(content: Report) -> Optional[Tuple[str, str, int]]:
     """The most frequent confusion: true class, predicted class, count. Of the validation photos, or else out of fold."""
-    for matrix in (content.val, content.held_out):
+    for matrix in (content.val_confusion, content.held_out_confusion):
         if matrix is not None:
             mistakes = matrix - np.diag(np.diag(matrix))
             if mistakes.any():

@@ -84,8 +84,8 @@ def shard_batches(batches: np.ndarray) -> np.ndarray:
 
 
 def shards(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Parts of a job whose results are cached, in the order to process them: this worker's shard; then, once all workers have
-    filled the cache with theirs, all items."""
+    """Yields this worker's items, then all items. Do the same with both: the first pass fills the cache, the second reads
+    it."""
     if _count > 1:
         yield shard(items)
         barrier()

@@ -39,11 +39,11 @@ SHARPNESS = (0.0, 3.0)  # factor; above 1 it sharpens, so that resolution cannot
 class Teaching:
     """Hyper-parameters of a distillation, besides those in `Plan`.
 
-    views: of each photo, at most. view_bytes: of all views in memory, about. soft_weight: of the soft targets in the loss; the
-    features have weight 1. early_epochs: share of the epochs that use smaller pictures. early_size: their side, as a share.
-    """
+    teacher_views: of each photo, at most. view_bytes: of all views in memory, about. soft_weight: of the soft targets in the
+    loss; the features have weight 1. early_epochs: share of the epochs that use smaller pictures. early_size: their side, as a
+    share. """
 
-    views: int
+    teacher_views: int
     view_bytes: int
     soft_weight: float
     early_epochs: float
@@ -69,7 +69,7 @@ def distill_network(
     in `train_epochs`. Raises UserError for a photo that cannot be read, and where the loss diverges.
     """
     photos, side = data.split("train"), preprocessing.size * 5 // 4
-    targets = make_targets(teacher, photos, side, teaching.views, teaching.view_bytes, seed, workers, cache)
+    targets = make_targets(teacher, photos, side, teaching.teacher_views, teaching.view_bytes, seed, workers, cache)
     projection = nn.Dense(network.classifier.in_channels, targets.features.shape[2], weight_init="XavierUniform")
     steps = -(-len(targets.pictures) // plan.batch_size)
     schedule = cosine_schedule(plan.lr, plan.epochs * steps, plan.warmup)
