@@ -101,13 +101,14 @@ def test_without_a_home_in_a_folder_and_from_a_program_that_are_read_only(photos
     program, here = tmp_path / "program", tmp_path / "here"
     shutil.copytree(TRAIN.parent, program, ignore=shutil.ignore_patterns("__pycache__"))
     here.mkdir()
-    for folder in (here, program, program / "mobilenetv2"):
+    folders = [here, program, *(folder for folder in program.rglob("*") if folder.is_dir())]
+    for folder in folders:
         folder.chmod(0o555)
     options = [f"--data_url={photos}", f"--output_path={tmp_path / 'out'}", "--leaks=allow"]
     command = [*POWERLESS, sys.executable, str(program / "train.py"), *options, "--epochs=1"]
     environment = {**os.environ, "HOME": "/proc/nowhere"}
     done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
-    for folder in (program / "mobilenetv2", program, here):
+    for folder in folders:
         folder.chmod(0o755)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stdout + done.stderr
     assert checkpoint.load(str(tmp_path / "out")) and not list(here.iterdir())
