@@ -248,7 +248,7 @@ class Config:
     leaves, another one in mode "distill" only. classifier_plan, network_plan: hyper-parameters of the classifier's training,
     and of the network's, which a mode in CLASSIFIER_ONLY does not use. unfreeze: number of blocks to train, from the last.
     views: of each photo for the classifier, at most; total_views: of all photos. recorded: what the checkpoint says of the
-    settings; Run.recorded adds the number of views. The rest is as in `Settings` and `DEFAULTS`. """
+    settings; Run.recorded adds the number of views. The rest is as in `Settings` and `DEFAULTS`."""
 
     mode: str
     architecture: Architecture

@@ -46,7 +46,7 @@ class Report:
     results of `benchmark_network` for "teacher" and "student". neither: outlier scores. answers: wrong ones first, then the
     least confident. findings: the most harmful first; None: nothing was checked, empty: nothing was found. settings, versions,
     seconds: by name. memory: the peak in MiB. counts: photos by class, by "train" and "val". fingerprint: of the data. command:
-    as typed. """
+    as typed."""
 
     classes: Tuple[str, ...]
     val_confusion: np.ndarray

@@ -41,7 +41,7 @@ class Teaching:
 
     teacher_views: of each photo, at most. view_bytes: of all views in memory, about. soft_weight: of the soft targets in the
     loss; the features have weight 1. early_epochs: share of the epochs that use smaller pictures. early_size: their side, as a
-    share. """
+    share."""
 
     teacher_views: int
     view_bytes: int
