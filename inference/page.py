@@ -199,8 +199,8 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
         one: Dict[str, Any] = {"concurrency_id": "one", "concurrency_limit": AT_ONCE, "preprocess": False}
         many: Dict[str, Any] = {"concurrency_id": "many", "concurrency_limit": 1}
         shown = [text, bars, seen, nearest]
-        changes = [picture.change, activation.input, language.input]
-        gr.on(changes, page.show, [picture, activation, language], shown, api_name=False, **one)
+        asked = [picture, activation, language]
+        gr.on([picture.change, activation.input], page.show, asked, shown, api_name=False, **one)
         ask.click(page.show_batch, [pictures, language], answers, api_name=False, **many)
         with gr.Row(visible=False):  # endpoints for programs
             for function, given, name, limits in (
@@ -210,6 +210,7 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
                 gr.Button().click(function, given, gr.JSON(), api_name=name, **limits)
         outputs = [status, *(component for component, _ in translated)]
         quick: Dict[str, Any] = {"api_name": False, "queue": False}
-        language.input(translate, language, outputs, **quick)
+        # The answer comes after the page's texts, which begin with "Choose a picture" in the same place.
+        language.input(translate, language, outputs, **quick).then(page.show, asked, shown, api_name=False, **one)
         blocks.load(greet, None, language, **quick).then(translate, language, outputs, **quick)
     return blocks.queue(max_size=WAITING)
