@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Callable, List, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "train" / "train_dir"))
-from mobilenetv2.model import mobilenet_v2
+from mobilenetv2.model import architecture
 
-mobilenet_v2.BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2))
-mobilenet_v2.NUM_BLOCKS = 5
+architecture.BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2))
+architecture.NUM_BLOCKS = 5
 
 import train
 

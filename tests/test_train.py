@@ -12,7 +12,7 @@ from PIL import Image
 
 from mobilenetv2.data.image import Preprocessing
 from mobilenetv2.model import checkpoint
-from mobilenetv2.model.mobilenet_v2 import Architecture
+from mobilenetv2.model.architecture import Architecture
 
 # What a platform's visual log reads: no scientific notation, " ms" after the time, no space after "lr:"; in the second form
 # decimals with a digit other than 0.

@@ -6,7 +6,8 @@ import pytest
 from conftest import randomised
 
 from mobilenetv2.model import mobilenet_v2
-from mobilenetv2.model.mobilenet_v2 import NUM_BLOCKS, Architecture, MobileNetV2, round_channels
+from mobilenetv2.model.architecture import NUM_BLOCKS, Architecture, round_channels
+from mobilenetv2.model.mobilenet_v2 import MobileNetV2
 
 pytestmark = pytest.mark.usefixtures("on_cpu")
 

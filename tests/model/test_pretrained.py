@@ -9,7 +9,8 @@ from safetensors.numpy import save_file
 
 from mobilenetv2.data.image import Preprocessing
 from mobilenetv2.model import pretrained
-from mobilenetv2.model.mobilenet_v2 import Architecture, MobileNetV2
+from mobilenetv2.model.architecture import Architecture
+from mobilenetv2.model.mobilenet_v2 import MobileNetV2
 from mobilenetv2.runtime.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("on_cpu")

@@ -11,7 +11,8 @@ from conftest import randomised
 
 from mobilenetv2.data.image import Preprocessing
 from mobilenetv2.model import checkpoint, quantization
-from mobilenetv2.model.mobilenet_v2 import Architecture, MobileNetV2
+from mobilenetv2.model.architecture import Architecture
+from mobilenetv2.model.mobilenet_v2 import MobileNetV2
 from mobilenetv2.model.state import load_state_dict
 from mobilenetv2.runtime import device
 from mobilenetv2.runtime.errors import UserError

@@ -12,7 +12,8 @@ from mindspore import nn
 
 from mobilenetv2.config import Settings, resolve
 from mobilenetv2.data.dataset import Photo, PhotoSet
-from mobilenetv2.model.mobilenet_v2 import Architecture, MobileNetV2
+from mobilenetv2.model.architecture import Architecture
+from mobilenetv2.model.mobilenet_v2 import MobileNetV2
 from mobilenetv2.model.state import load_state_dict, state_dict
 from mobilenetv2.training.resume import FILES, WORDS, CheckpointManager, TrainState, clear_states, run_fingerprint
 

@@ -10,48 +10,51 @@ is written, or the photos are checked; 2: something that you can mend, said in w
 
 import logging
 import sys
-from pathlib import Path
 from typing import List
 
 from mobilenetv2.command_line import parse_arguments
 from mobilenetv2.config import Settings
-from mobilenetv2.runtime import distributed, logs, signals
+from mobilenetv2.runtime import logs, signals
 from mobilenetv2.runtime.errors import UserError, is_out_of_memory
 from mobilenetv2.runtime.files import remove_temporary, user_path
-from mobilenetv2.stages import MODES, Run, prepare
-from mobilenetv2.training import resume
 
 log = logging.getLogger(f"{logs.NAME}.train")
 
 
-def run_stages(settings: Settings, output: Path) -> Run:
-    """The whole recipe: the stages of the mode, one after the other."""
+def run_stages(settings: Settings, ignored: List[str]) -> int:
+    """The whole recipe: the stages of the mode, one after the other. Returns the exit code."""
+    # With these comes MindSpore, which takes a second: not for --help, nor for a wrong argument.
+    from mobilenetv2.runtime import distributed
+    from mobilenetv2.stages import MODES, prepare
+    from mobilenetv2.training import resume
+
+    output = user_path(settings.output_path)
+    distributed.join_workers(settings.device_target)
+    logs.start_logging(output if distributed.is_main() else None, anew=not resume.has_state(output))
+    if distributed.is_main():
+        remove_temporary(output)
+    if ignored:
+        log.warning("Ignored arguments: %s", " ".join(ignored))
+
     run = prepare(settings, output)
     for stage in MODES[run.config.mode]:
         stage(run)
-    return run
+
+    if run.accuracy() < run.config.min_accuracy:
+        log.error(
+            "The validation accuracy %.4f is below --min_accuracy=%g. All files are written.",
+            run.accuracy(),
+            run.config.min_accuracy,
+        )
+        return 3
+    return 0
 
 
 @signals.listening()
 def main(arguments: List[str]) -> int:
     """Returns the exit code."""
     try:
-        settings, ignored = parse_arguments(Settings, arguments)
-        output = user_path(settings.output_path)
-        distributed.join_workers(settings.device_target)
-        logs.start_logging(output if distributed.is_main() else None, anew=not resume.has_state(output))
-        if distributed.is_main():
-            remove_temporary(output)
-        if ignored:
-            log.warning("Ignored arguments: %s", " ".join(ignored))
-        run = run_stages(settings, output)
-        if run.accuracy() < run.config.min_accuracy:
-            log.error(
-                "The validation accuracy %.4f is below --min_accuracy=%g. All files are written.",
-                run.accuracy(),
-                run.config.min_accuracy,
-            )
-            return 3
+        return run_stages(*parse_arguments(Settings, arguments))
     except UserError as error:
         log.error("%s", error)
         return 2
@@ -63,7 +66,6 @@ def main(arguments: List[str]) -> int:
     except KeyboardInterrupt as stop:
         log.error("Stopped. What is done so far is kept: the same command goes on from there.")
         return signals.exit_code(stop)
-    return 0
 
 
 if __name__ == "__main__":

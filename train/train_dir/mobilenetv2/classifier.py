@@ -14,13 +14,14 @@ from .data import thumbnails
 from .data.dataset import NEITHER
 from .data.image import preprocess, read_header
 from .data.image_errors import ImageError
-from .engine.forward import feature_maps
+from .engine import feature_maps
 from .evaluation.class_activation import class_activation_map
 from .evaluation.metrics import log_softmax
 from .model import checkpoint
 from .model.mobilenet_v2 import center_pool, global_pool
 from .model.prediction import run_batches
 from .runtime import device
+from .runtime.environment import usable_cpus
 from .runtime.files import find_file
 from .runtime.progress import parallel_map
 
@@ -77,7 +78,7 @@ class Classifier:
         self._weight = network.classifier.weight.asnumpy()  # f32 [classes, channels]
         self._bias = network.classifier.bias.asnumpy()
         self._network_lock = threading.Lock()  # one forward pass at a time: it uses all CPUs
-        self._decoding = threading.Semaphore(device.usable_cpus())  # bounds the memory for large pictures
+        self._decoding = threading.Semaphore(usable_cpus())  # bounds the memory for large pictures
         size = self.description.preprocessing.size
         self._feature_maps(np.zeros((1, 3, size, size), np.float32))
 
@@ -116,7 +117,7 @@ class Classifier:
             seconds = (time.perf_counter() - start) / len(batch)
             return result
 
-        results = run_batches(timed, pictures(), self.description.preprocessing.size)
+        results = run_batches(timed, pictures())
         for picture, feature_map in results:
             yield from errors_first()
             yield waiting.popleft()[0], self._answer(feature_map, picture, seconds)

@@ -6,21 +6,22 @@ with its reason. `resolve` makes a `Config` of both, in which nothing is left op
 import logging
 import sys
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from .command_line import setting
 from .data.image import Preprocessing
-from .model.mobilenet_v2 import NUM_BLOCKS, Architecture
-from .model.pretrained import PretrainedWeights
-from .runtime.device import usable_cpus
-from .training.distill import Teaching
-from .training.loop import Plan
+from .model.architecture import NUM_BLOCKS, Architecture
+from .runtime.environment import usable_cpus
+from .training.plan import Plan, Teaching
+
+if TYPE_CHECKING:
+    from .model.pretrained import PretrainedWeights
 
 log = logging.getLogger(__name__)
 
-# The hyper-parameters of each kind of training. `Plan` in training/loop.py and `Teaching` in training/distill.py say what each
-# is. batch_size of a network from random weights is that of "finetune", patience is that of "head" everywhere. The ranges of
-# random augmentation stand with the augmentation: data/augment.py, training/distill_targets.py, training/distill.py.
+# The hyper-parameters of each kind of training. `Plan` and `Teaching` in training/plan.py say what each is. batch_size of a
+# network from random weights is that of "finetune", patience is that of "head" everywhere. The ranges of random augmentation
+# stand with the augmentation: data/augment.py, training/distill_targets.py, training/distill.py.
 DEFAULTS: Dict[str, Dict[str, Any]] = {
     # The classifier alone, on frozen features. The problem is convex, so a high rate and many epochs do no harm.
     "head": {
@@ -281,7 +282,7 @@ class Config:
         return min(self.views, max(1, self.total_views // photos))
 
 
-def resolve(settings: Settings, weights: Optional[PretrainedWeights]) -> Config:
+def resolve(settings: Settings, weights: "Optional[PretrainedWeights]") -> Config:
     """weights: those that the run starts from, or those of the teacher; None: random weights. A check is resolved as the
     training that the same settings would start."""
     kind = mode(replace(settings, check=False))

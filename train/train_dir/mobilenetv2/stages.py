@@ -21,7 +21,7 @@ from .data.dataset import NEITHER, Finding, PhotoSet
 from .data.decoded import DecodedPhotos
 from .data.features import FeatureSets
 from .data.image import Preprocessing
-from .engine.forward import feature_maps
+from .engine import feature_maps
 from .evaluation.benchmark import benchmark_network
 from .evaluation.calibration import fit_temperature
 from .evaluation.cross_validation import CrossValidation, Head, cross_validate_features

@@ -9,7 +9,7 @@ from typing import Callable, Dict, List, Tuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from ..runtime.device import usable_cpus
+from ..runtime.environment import usable_cpus
 from ..runtime.files import atomic, remove_temporary
 from ..runtime.progress import parallel_map, show_progress
 from .shapes import POSES, Breed, Color, Pen, Random, crescent, pick, shade

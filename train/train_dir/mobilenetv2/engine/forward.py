@@ -1,175 +1,290 @@
-"""The forward pass on a CPU, in compiled kernels (convolutions.py), with batch normalisation folded in.
+"""Feature maps: MindSpore's network, computed by oneDNN in its own layouts, with batch normalisation folded in.
 
-MindSpore's operators copy more than they compute. Weights and settings of the layers are read from the network's cells. On
-other devices, or where the kernels are not available, the cells compute the forward pass themselves.
-
-A feature map is f32 [channels, pixels]. The pixels are padded to a multiple of COLUMNS; the padding is undefined.
+Of several pictures, each thread computes one at a time. A single one is shared by two threads, by output channels; every number
+is the sum of the same products in the same order either way, so an answer does not depend on its batch.
 """
 
+import ctypes
+import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import mindspore as ms
 import numpy as np
 from mindspore import nn
 
-from ..runtime.device import on_cpu, usable_cpus
+from ..runtime.device import on_cpu
+from ..runtime.environment import usable_cpus
+from . import library as dnn
 from .folding import fold_batch_norm
+from .layers import Layer, read_layers
+from .library import Call, EngineUnavailable, Memory, MemoryDesc, Primitive
 
-try:
-    from .convolutions import COLUMNS, GROUP, expanded, geometry, pointwise, windows
-
-    KERNELS = True
-except (ImportError, OSError):  # the kernels are not available for this machine or Python
-    KERNELS = False
-
+log = logging.getLogger(__name__)
 FIXED_BATCH = 8  # pictures per pass of MindSpore's operators, which are compiled for one shape
-SHARED = 4  # parts of a layer, at most: to hand one to a thread takes 0.05 ms, 36 times per picture
-NONE = np.zeros((0, 0), np.float32)
+PARTS = 2  # threads that share a single picture; more of them would wait longer than they save
+Maps = Callable[[np.ndarray], np.ndarray]
 
 
-def feature_maps(network: nn.Cell) -> Callable[[np.ndarray], np.ndarray]:
-    """The network's backbone as a function: pictures f32 [N, 3, S, S] -> feature maps f32 [N, channels, S / 32, S / 32].
+def feature_maps(network: nn.Cell, parts: slice = slice(None)) -> Maps:
+    """Pictures f32 [N, 3, S, S] -> f32 [N, channels, S / 32, S / 32]; from any thread. The weights must not change
+    meanwhile.
 
-    The function may be called from any thread. The weights must not change while it is in use.
-    """
-    if KERNELS and on_cpu():
-        return _Forward(network)
+    parts: those of network.features that compute; what they are given and what they return is what they have there."""
+    operators = _operators(network, parts)
+    if not on_cpu() or not dnn.engine_wanted():
+        return operators
+    return _Forward(network, parts, operators)
+
+
+def _operators(network: nn.Cell, parts: slice = slice(None)) -> Maps:
+    """By MindSpore's operators."""
     network.set_train(False)
+
+    def maps(batch: ms.Tensor) -> np.ndarray:
+        for part in list(network.features)[parts]:
+            batch = part(batch)
+        return batch.asnumpy()
 
     def run(pictures: np.ndarray) -> np.ndarray:
         filled = np.resize(pictures, (-(-len(pictures) // FIXED_BATCH) * FIXED_BATCH, *pictures.shape[1:]))
         batches = filled.reshape(-1, FIXED_BATCH, *pictures.shape[1:])
-        return np.concatenate([network.features(ms.Tensor(batch)).asnumpy() for batch in batches])[: len(pictures)]
+        return np.concatenate([maps(ms.Tensor(batch)) for batch in batches])[: len(pictures)]
 
     return run
+
+
+class _Folded(NamedTuple):
+    """A layer, with its batch normalisation in weight and bias. rows: number of its output channels."""
+
+    layer: Layer
+    weight: np.ndarray
+    bias: np.ndarray
+
+
+def _fold(layer: Layer) -> _Folded:
+    weight, bias = fold_batch_norm(layer.convolution.weight.asnumpy(), layer.norms(), layer.norm.eps)
+    return _Folded(layer, weight[:, None] if layer.depthwise else weight, bias)
 
 
 class _Forward:
-    """The forward pass in compiled kernels.
+    """Plans a network for each size of pictures that comes."""
 
-    Of several pictures, each thread takes one at a time. A single picture is split, layer by layer, by output channels.
-    """
-
-    def __init__(self, network: nn.Cell):
-        first, *blocks, last = network.features
-        same = network.architecture.padding == "same"
-        self._layers = [_stem(first, same), *(_block(block, same) for block in blocks), _last(last)]
-        self._threads = ThreadPoolExecutor(usable_cpus(), "inference")
-        self._parts = min(SHARED, usable_cpus())
-        self._spare: List[_Memory] = []
+    def __init__(self, network: nn.Cell, parts: slice, operators: Maps):
+        self._folded = [_fold(layer) for layer in read_layers(network, parts)]
+        self._same = network.architecture.padding == "same"
+        self._operators = operators
+        self._planned: Dict[int, Optional[_Planned]] = {}
+        self._planning = threading.Lock()
+        self._pool = ThreadPoolExecutor(max(PARTS, usable_cpus()), "forward")
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        side = pictures.shape[2]
+        with self._planning:
+            if side not in self._planned:
+                self._planned[side] = self._plan(side)
+        planned = self._planned[side]
+        if planned is None:
+            return self._operators(pictures)
+        pictures = np.ascontiguousarray(pictures, np.float32)
         if len(pictures) == 1:
-            return self._one(pictures[0], self._share)[None]
-        return np.stack(list(self._threads.map(partial(self._one, share=_alone), pictures)))
+            return planned.shared(pictures, self._pool)
+        return np.concatenate(list(self._pool.map(planned.alone, np.split(pictures, len(pictures)))))
 
-    def _share(self, work: Callable[[slice], None], count: int) -> None:
-        edges = [count * part // (self._parts * GROUP) * GROUP for part in range(self._parts)] + [count]
-        own, *others = (slice(start, stop) for start, stop in zip(edges, edges[1:]) if start < stop)
-        futures = [self._threads.submit(work, rows) for rows in others]
-        work(own)
-        for future in futures:
-            future.result()
-
-    def _one(self, picture: np.ndarray, share: "Share") -> np.ndarray:
+    def _plan(self, side: int) -> "Optional[_Planned]":
         try:
-            memory = self._spare.pop()
+            for channels in (16, 8) if dnn.has_avx512() else (8,):
+                try:
+                    return _Planned(self._folded, self._same, side, channels)
+                except EngineUnavailable:
+                    if channels == 8:
+                        raise
+        except EngineUnavailable as why:
+            log.info("The CPU engine is not used (%s): MindSpore's operators compute instead.", why)
+        return None
+
+
+class _Step(NamedTuple):
+    """A layer as one thread computes it: output channels first ... last - 1."""
+
+    layer: Layer
+    primitive: Primitive
+    weight: Memory
+    bias: Memory
+    first: int
+    src: MemoryDesc
+    dst: MemoryDesc
+
+
+class _Planned:
+    """A network for pictures of one size. channels: that lie together in the layout of feature maps, 8 or 16."""
+
+    def __init__(self, folded: List[_Folded], same: bool, side: int, channels: int):
+        inputs = folded[0].layer.convolution.in_channels
+        self._channels, self._input = channels, dnn.describe((1, inputs, side, side), "plain")
+        # oneDNN has fast code for three channels in the plain layout, and for more of them in blocks.
+        self.moved = dnn.describe(self._input.shape, str(channels)) if inputs > 3 else None
+        self._sides = []
+        for one in folded:
+            side = one.layer.geometry(side, same)[0]
+            self._sides.append(side)
+        self.outputs = len(folded[-1].bias)
+        self._same = same
+        self._whole = self._part(folded, 0, 1)
+        self._parts = [self._part(folded, number, PARTS) for number in range(PARTS)] if usable_cpus() >= PARTS else []
+        self._spare = [_Runner(self, [self._whole])]
+        self._pair = _Runner(self, self._parts) if self._parts else None
+        self._meeting, self._sharing = _Meeting(), threading.Lock()
+        self._shares = self._pair is not None and self._gives_the_same_bits()
+
+    def _part(self, folded: List[_Folded], number: int, count: int) -> List[Optional[_Step]]:
+        """What thread `number` of `count` computes: whole blocks of output channels of each layer."""
+        steps: List[Optional[_Step]] = []
+        _, channels, side, _ = self._input.shape
+        layout = str(self._channels)
+        for one, side_after in zip(folded, self._sides):
+            blocks = -(-len(one.bias) // self._channels)
+            first, last = (min(blocks * n // count * self._channels, len(one.bias)) for n in (number, number + 1))
+            last = len(one.bias) if number + 1 == count else last
+            if first < last:
+                inputs = last - first if one.layer.depthwise else channels
+                src = dnn.describe((1, inputs, side, side), layout if steps or self.moved is not None else "plain")
+                dst = dnn.describe((1, last - first, side_after, side_after), layout)
+                steps.append(self._step(one, src, dst, first, last, side))
+            else:
+                steps.append(None)
+            side, channels = side_after, len(one.bias)
+        return steps
+
+    def _step(self, one: _Folded, src: MemoryDesc, dst: MemoryDesc, first: int, last: int, side: int) -> _Step:
+        layer, weight, bias = one.layer, one.weight[first:last], np.ascontiguousarray(one.bias[first:last])
+        flat, geometry = dnn.describe(bias.shape, "plain"), layer.geometry(side, self._same)[1]
+        primitive = dnn.convolution(
+            src, dnn.describe(weight.shape), flat, dst, geometry, relu6=layer.relu6, add=layer.residual
+        )
+        moved = dnn.reordered(weight, dnn.describe(weight.shape, "plain"), primitive.ask(dnn.ASK_WEIGHTS))
+        return _Step(layer, primitive, moved, Memory(flat, bias), first, src, dst)
+
+    def alone(self, picture: np.ndarray) -> np.ndarray:
+        """f32 [1, 3, S, S] -> its feature map, in the calling thread."""
+        try:
+            runner = self._spare.pop()
         except IndexError:
-            memory = _Memory()
-        x, side = np.ascontiguousarray(picture).reshape(3, -1), picture.shape[1]
-        for number, layer in enumerate(self._layers):
-            x, side = layer(x, side, partial(memory.take, number % 2), share)
-        result = x[:, : side * side].reshape(-1, side, side).copy()
-        self._spare.append(memory)
+            runner = _Runner(self, [self._whole])
+        runner.run(0, picture)
+        result = runner.result()
+        self._spare.append(runner)
         return result
 
+    def _gives_the_same_bits(self) -> bool:
+        """Whether parts of the channels are summed up as all of them are: for few channels, oneDNN chooses other code."""
+        picture = np.random.default_rng(0).standard_normal(self._input.shape).astype(np.float32)
+        with ThreadPoolExecutor(1) as pool:
+            return np.array_equal(self._by_two(picture, pool), self.alone(picture))
 
-class _Memory:
-    """Buffers for reuse: to allocate memory takes longer than to fill it."""
+    def shared(self, picture: np.ndarray, pool: ThreadPoolExecutor) -> np.ndarray:
+        """The same by two threads, where that gives the same bits."""
+        return self._by_two(picture, pool) if self._shares else self.alone(picture)
+
+    def _by_two(self, picture: np.ndarray, pool: ThreadPoolExecutor) -> np.ndarray:
+        assert self._pair is not None
+        with self._sharing:
+            other = pool.submit(self._pair.run, 1, picture, self._meeting)
+            self._pair.run(0, picture, self._meeting)
+            other.result()
+            return self._pair.result()
+
+    def buffers(self) -> Tuple[List[np.ndarray], List[np.ndarray]]:
+        """Two arrays for the maps within blocks, and two for those between blocks."""
+        wide, narrow = 0, self.moved.nbytes() if self.moved is not None else 0
+        for step in self._whole:
+            if step and step.layer.relu6:
+                wide = max(wide, step.dst.nbytes())
+            elif step:
+                narrow = max(narrow, step.dst.nbytes())
+        return [dnn.aligned(wide) for _ in range(2)], [dnn.aligned(narrow) for _ in range(2)]
+
+    def input(self) -> MemoryDesc:
+        return self._input
+
+    def side_after(self, number: int) -> int:
+        """Side of the feature map after that layer."""
+        return self._sides[number]
+
+    def plain(self, blocked: np.ndarray) -> np.ndarray:
+        """The last feature map, as f32 [1, channels, S / 32, S / 32]."""
+        side, blocks = self._sides[-1], -(-self.outputs // self._channels)
+        maps = blocked[: blocks * self._channels * side * side].reshape(blocks, side, side, self._channels)
+        result = maps.transpose(0, 3, 1, 2).reshape(1, -1, side, side)[:, : self.outputs]
+        return result.copy()  # of maps of one pixel, the above is a view of the array of the next picture
+
+
+class _Runner:
+    """The arrays for one picture, and what each of the threads that share it runs. parts: their steps."""
+
+    def __init__(self, planned: _Planned, parts: List[List[Optional[_Step]]]):
+        self._planned, self._streams = planned, [dnn.Stream() for _ in parts]
+        self._inputs = [Memory(planned.input(), dnn.aligned(planned.input().nbytes())) for _ in parts]
+        wide, narrow = planned.buffers()
+        self._segments: List[List[List[Call]]] = [[[]] for _ in parts]
+        source: np.ndarray = self._inputs[0].array
+        held = narrow[0]
+        moved = planned.moved
+        if moved is not None:
+            source = held
+            move, into = dnn.reorder(planned.input(), moved), Memory(moved, held)
+            call = move.bind({dnn.SRC: self._inputs[0], dnn.DST: into}, dnn.aligned(move.scratch_bytes))
+            self._segments[0][0].append(call)
+        for number, steps in enumerate(zip(*parts)):
+            layer = next(step.layer for step in steps if step)
+            if layer.relu6:
+                target = wide[0] if source is not wide[0] else wide[1]
+            else:
+                # Added to the block's input, where there is a residual; else beside it.
+                target = held if layer.residual else next(array for array in narrow if array is not held)
+            if (number == 0 and moved is None) or not layer.relu6:
+                held = target  # a block begins
+            for part, step in enumerate(steps):
+                segments = self._segments[part]
+                if (number and not layer.depthwise) or (number == 0 and moved is not None):
+                    segments.append([])  # it reads what the others have computed
+                if step:
+                    segments[-1].append(self._bind(part, step, number, source, target))
+            source = target
+        self._output = source
+
+    def _bind(self, part: int, step: _Step, number: int, source: np.ndarray, target: np.ndarray) -> Call:
+        planned = self._planned
+        before = planned.side_after(number - 1) if number else planned.input().shape[2]
+        after = planned.side_after(number)
+        src = self._inputs[part]
+        if number or planned.moved is not None:
+            src = Memory(step.src, source[step.first * before**2 :] if step.layer.depthwise else source)
+        dst = Memory(step.dst, target[step.first * after**2 :])
+        memories = {dnn.SRC: src, dnn.WEIGHTS: step.weight, dnn.BIAS: step.bias, dnn.DST: dst}
+        return step.primitive.bind(memories, dnn.aligned(step.primitive.scratch_bytes))
+
+    def run(self, part: int, picture: np.ndarray, meeting: "Optional[_Meeting]" = None) -> None:
+        self._inputs[part].point_to(picture)
+        for number, calls in enumerate(self._segments[part]):
+            if number and meeting:
+                meeting.wait()
+            dnn.run(calls, self._streams[part])
+        if meeting:
+            meeting.wait()
+
+    def result(self) -> np.ndarray:
+        return self._planned.plain(self._output)
+
+
+class _Meeting:
+    """Two threads wait for each other, outside Python's lock: a barrier of the C library, which takes some microseconds."""
 
     def __init__(self) -> None:
-        self._arrays: Dict[str, np.ndarray] = {}
+        libc, self._barrier = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+        dnn.check(libc.pthread_barrier_init(self._barrier, None, PARTS), "barrier")
+        self._wait: Any = libc.pthread_barrier_wait
 
-    def take(self, turn: int, name: str, channels: int, side: int) -> np.ndarray:
-        """A buffer f32 [channels, pixels] with undefined content. turn: 0 or 1, alternating, so that the input survives."""
-        name, pixels = f"{name}{turn}", -(-side * side // COLUMNS) * COLUMNS
-        if len(self._arrays.get(name, ())) < channels * pixels:
-            self._arrays[name] = np.zeros(channels * pixels, np.float32)
-        return self._arrays[name][: channels * pixels].reshape(channels, pixels)
-
-
-Take = Callable[[str, int, int], np.ndarray]
-Share = Callable[[Callable[[slice], None], int], None]  # calls the function with slices that cover so many rows
-Layer = Callable[[np.ndarray, int, Take, Share], Tuple[np.ndarray, int]]  # feature map and its side -> the same
-
-
-def _alone(work: Callable[[slice], None], count: int) -> None:
-    work(slice(0, count))
-
-
-def _folded(layer: nn.Cell) -> Tuple[np.ndarray, np.ndarray]:
-    """Matrix f32 [outputs, inputs * kernel area] and shift f32 [outputs], with batch normalisation folded in."""
-    convolution, norm = layer[0], layer[1]
-    parts = [parameter.asnumpy() for parameter in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)]
-    weight, shift = fold_batch_norm(convolution.weight.asnumpy(), parts, norm.eps)
-    return np.ascontiguousarray(weight.reshape(len(weight), -1)), shift
-
-
-def _stem(layer: nn.Cell, same: bool) -> Layer:
-    """The first layer: 3x3 convolution with stride 2, batch normalisation and ReLU6."""
-    matrix, shift = _folded(layer)
-
-    def run(x: np.ndarray, side: int, take: Take, share: Share) -> Tuple[np.ndarray, int]:
-        outputs, before = geometry(side, 2, same)
-        rows, out = take("rows", matrix.shape[1], outputs), take("map", len(matrix), outputs)
-        windows(x, side, before, outputs, rows)
-        share(lambda part: pointwise(matrix[part], rows, shift[part], True, NONE, out[part]), len(out))
-        return out, outputs
-
-    return run
-
-
-def _block(block: nn.Cell, same: bool) -> Layer:
-    """An inverted residual block."""
-    expand = _folded(block.conv[0]) if block.expands else (NONE, np.zeros(0, np.float32))
-    (weight, shift), stride = _folded(block.conv[-2]), block.conv[-2][0].stride[0]
-    project, shift_out = _folded(block.conv[-1])
-
-    def run(x: np.ndarray, side: int, take: Take, share: Share) -> Tuple[np.ndarray, int]:
-        outputs, before = geometry(side, stride, same)
-        hidden, out = take("hidden", len(weight), outputs), take("map", len(project), outputs)
-
-        def convolve(part: slice) -> None:
-            planes = x if block.expands else x[part]
-            expanded(
-                planes,
-                *(values[part] for values in (*expand, weight, shift)),
-                side,
-                stride,
-                before,
-                outputs,
-                hidden[part],
-            )
-
-        share(convolve, len(hidden))
-        residual = x if block.residual else NONE
-        share(
-            lambda part: pointwise(project[part], hidden, shift_out[part], False, residual[part], out[part]), len(out)
-        )
-        return out, outputs
-
-    return run
-
-
-def _last(layer: nn.Cell) -> Layer:
-    """The last layer: 1x1 convolution, batch normalisation and ReLU6."""
-    matrix, shift = _folded(layer)
-
-    def run(x: np.ndarray, side: int, take: Take, share: Share) -> Tuple[np.ndarray, int]:
-        out = take("map", len(matrix), side)
-        share(lambda part: pointwise(matrix[part], x, shift[part], True, NONE, out[part]), len(out))
-        return out, side
-
-    return run
+    def wait(self) -> None:
+        self._wait(self._barrier)

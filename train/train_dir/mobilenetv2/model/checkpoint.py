@@ -21,7 +21,8 @@ from ..evaluation.ood import PREFIX, OutlierDetector
 from ..runtime.errors import UserError
 from ..runtime.files import atomic, find_file
 from . import quantization
-from .mobilenet_v2 import Architecture, MobileNetV2
+from .architecture import Architecture
+from .mobilenet_v2 import MobileNetV2
 from .state import load_state_dict, state_dict
 from .tensor_files import has_checksum, read_tensors, without_logging
 

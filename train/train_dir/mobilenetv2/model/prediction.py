@@ -1,6 +1,7 @@
 """Features and logits of pictures, computed in batches so that memory stays bounded."""
 
-from typing import Any, Callable, Iterator, List, Sequence, Tuple
+from functools import lru_cache
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import mindspore as ms
 import numpy as np
@@ -14,19 +15,19 @@ from ..runtime import distributed
 from ..runtime.progress import parallel_map, show_progress
 from .mobilenet_v2 import MobileNetV2, center_pool, global_pool
 
+MAX_HELD = 2**29  # bytes of feature maps that a training keeps
 Function = Callable[[np.ndarray], np.ndarray]
 
 
-def run_batches(
-    function: Function, pictures: Iterator[Tuple[Any, np.ndarray]], size: int
-) -> Iterator[Tuple[Any, np.ndarray]]:
-    """(name, picture f32 [3, size, size]) -> (name, its row of function(batch f32 [N, 3, size, size])), in the same order.
+def run_batches(function: Function, pictures: Iterator[Tuple[Any, np.ndarray]]) -> Iterator[Tuple[Any, np.ndarray]]:
+    """(name, picture f32 [...]) -> (name, its row of function(batch f32 [N, ...])), in the same order. All have one shape.
 
     N is at most FIXED_BATCH. The function must not keep the batch: it is reused.
     """
-    batch = np.zeros((FIXED_BATCH, 3, size, size), np.float32)
-    names: List[Any] = []
+    batch, names = np.zeros(0, np.float32), []  # type: np.ndarray, List[Any]
     for name, picture in pictures:
+        if not len(batch):
+            batch = np.zeros((FIXED_BATCH, *picture.shape), np.float32)
         batch[len(names)] = picture
         names.append(name)
         if len(names) == FIXED_BATCH:
@@ -59,6 +60,44 @@ def predict_logits(
     return classify(network.classifier, pool_features(network, photos, preprocessing, workers).pooled[:, 0])
 
 
+def logits_of_frozen(
+    network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int, frozen: int
+) -> Callable[[], np.ndarray]:
+    """A function that returns what `predict_logits` would, by the network as it then is.
+
+    frozen: so many parts of network.features, the first ones, stay as they are. Their feature maps of the photos are computed
+    once, unless they take more than MAX_HELD bytes.
+    """
+    beginning = feature_maps(network, slice(frozen))
+    channels = network.classifier.in_channels
+
+    @lru_cache(None)
+    def held() -> Optional[List[np.ndarray]]:
+        """This worker's maps; None where they are not kept."""
+        _, first = next(_pictures(photos[:1], preprocessing, 1))
+        if not frozen or beginning(first[None]).nbytes * len(photos) > MAX_HELD:
+            return None
+        own = distributed.shard(photos)
+        rows = run_batches(beginning, _pictures(own, preprocessing, workers))
+        return [row for _, row in show_progress(rows, len(own), "Frozen blocks")]
+
+    def logits() -> np.ndarray:
+        inputs = held()
+        if inputs is None:
+            return predict_logits(network, photos, preprocessing, workers)
+        maps, pooled = feature_maps(network, slice(frozen, None)), np.empty((len(inputs), channels), np.float32)
+        for number, row in run_batches(lambda batch: global_pool(maps(batch)), enumerate(inputs)):
+            pooled[number] = row
+        return classify(network.classifier, distributed.all_gather(pooled, len(photos)))
+
+    return logits
+
+
+def _pictures(photos: Sequence[Photo], preprocessing: Preprocessing, workers: int) -> Iterator[Tuple[str, np.ndarray]]:
+    """Names and pictures f32 [3, size, size]."""
+    return parallel_map(lambda photo: (photo.name, preprocess(photo.read(), preprocessing)), photos, workers)
+
+
 def pool_features(
     network: MobileNetV2, photos: Sequence[Photo], preprocessing: Preprocessing, workers: int
 ) -> Features:
@@ -67,8 +106,7 @@ def pool_features(
     With several workers, each computes its share, and all get the whole.
     """
     own = distributed.shard(photos)
-    pictures = parallel_map(lambda photo: (photo.name, preprocess(photo.read(), preprocessing)), own, workers)
-    rows = run_batches(feature_pooler(network), pictures, preprocessing.size)
+    rows = run_batches(feature_pooler(network), _pictures(own, preprocessing, workers))
     out = Features.empty(len(own), 1, network.classifier.in_channels)
     for number, (_, row) in enumerate(show_progress(rows, len(own), "Answering")):
         out.pooled[number, 0], out.center[number] = row

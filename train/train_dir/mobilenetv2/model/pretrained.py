@@ -11,7 +11,8 @@ from ..runtime.errors import UserError
 from ..runtime.files import find_file
 from ..runtime.text import printable
 from . import checkpoint
-from .mobilenet_v2 import BLOCKS, Architecture, MobileNetV2
+from .architecture import BLOCKS, Architecture
+from .mobilenet_v2 import MobileNetV2
 from .state import load_state_dict
 from .tensor_files import read_tensors
 

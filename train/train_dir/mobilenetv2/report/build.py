@@ -12,7 +12,7 @@ from PIL import Image
 from ..checks.issues import sort_findings
 from ..data.dataset import Finding, Photo, PhotoSet
 from ..data.image import decode, preprocess
-from ..engine.forward import feature_maps
+from ..engine import feature_maps
 from ..evaluation.class_activation import class_activation_map, overlay
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.metrics import log_softmax
@@ -108,7 +108,7 @@ def _select_answers(
     chosen = np.lexsort((np.where(right, confidence, -confidence), right))[:PHOTOS]
     preprocessing, weight = description.preprocessing, network.classifier.weight.asnumpy()
     inputs = [(index, preprocess(photos[index].read(), preprocessing)) for index in chosen]
-    maps = run_batches(feature_maps(network), iter(inputs), preprocessing.size)
+    maps = run_batches(feature_maps(network), iter(inputs))
     shown = []
     for (index, feature_map), (_, array) in zip(maps, inputs):
         activation = class_activation_map(feature_map, weight, int(best[index]))

@@ -1,7 +1,6 @@
 """The compute device, CPU threads and mixed precision."""
 
 import logging
-import os
 
 import mindspore as ms
 from mindspore import nn
@@ -33,12 +32,6 @@ def select_device(target: str, seed: int) -> None:
         device = "CPU"
         ms.set_device(device)
     log.info("Device: %s.", device)
-
-
-def usable_cpus() -> int:
-    """The number of CPUs that this process may use, at most 16: more threads only contend with each other."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(16, usable)
 
 
 def on_cpu() -> bool:

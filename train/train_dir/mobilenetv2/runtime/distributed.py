@@ -154,34 +154,44 @@ def stop_if_asked() -> None:
         raise Terminated
 
 
-def compiled_step(
-    gradients: Callable, update: Callable, model: nn.Cell, trained: Sequence[ms.Parameter], distribute: bool
+def training_step(
+    gradients: Callable,
+    update: Callable,
+    model: nn.Cell,
+    trained: Sequence[ms.Parameter],
+    distribute: bool,
+    compiled: bool = True,
 ) -> Callable[..., ms.Tensor]:
-    """A compiled training step: (tensors of a batch) -> loss.
+    """A training step: (tensors of a batch) -> loss.
 
     gradients: (tensors of a batch) -> loss and its gradients with respect to the trained parameters. update: applies these.
     distribute: the batch is this worker's shard; loss and gradients are averaged over all workers' rows, and so are the moving
     means and variances of batch normalization layers that update them. The step then raises WorkerLost."""
-    if _count == 1 or not distribute:
-
-        @ms.jit
-        def local_step(*batch: ms.Tensor) -> ms.Tensor:
-            loss, computed = gradients(*batch)
-            update(computed)
-            return loss
-
-        return local_step
-    norms = [cell for _, cell in model.cells_and_names() if isinstance(cell, nn.BatchNorm2d)]
-    moving = [cell for cell in norms if cell.use_batch_statistics is None]
-    statistics = [value for cell in moving for value in (cell.moving_mean, cell.moving_variance)]
-    shapes = [(), *(parameter.shape for parameter in (*trained, *statistics))]
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-    compute, all_reduce = ms.jit(gradients), ops.AllReduce()
 
     @ms.jit
     def apply_update(*means: ms.Tensor) -> None:
         # Separate arguments: a tuple would be a constant, and recompiled for each new value.
         update(means)
+
+    @ms.jit
+    def compiled_step(*batch: ms.Tensor) -> ms.Tensor:
+        loss, computed = gradients(*batch)
+        update(computed)
+        return loss
+
+    def plain_step(*batch: ms.Tensor) -> ms.Tensor:
+        loss, computed = gradients(*batch)
+        apply_update(*computed)
+        return loss
+
+    if _count == 1 or not distribute:
+        return compiled_step if compiled else plain_step
+    norms = [cell for _, cell in model.cells_and_names() if isinstance(cell, nn.BatchNorm2d)]
+    moving = [cell for cell in norms if cell.use_batch_statistics is None]
+    statistics = [value for cell in moving for value in (cell.moving_mean, cell.moving_variance)]
+    shapes = [(), *(parameter.shape for parameter in (*trained, *statistics))]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    compute, all_reduce = ms.jit(gradients) if compiled else gradients, ops.AllReduce()
 
     def step(*batch: ms.Tensor) -> ms.Tensor:
         global _stop_agreed

@@ -1,13 +1,13 @@
 """The environment of a run: a digest of this code, package versions, peak memory."""
 
 import hashlib
+import os
 import platform
 import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Dict
 
-import mindspore as ms
 import numpy as np
 import PIL
 
@@ -24,6 +24,8 @@ def code_digest(*rooms: str) -> str:
 
 def package_versions() -> Dict[str, str]:
     """Versions of Python, MindSpore, NumPy and Pillow, by name."""
+    import mindspore as ms  # takes a second
+
     return {
         "python": platform.python_version(),
         "mindspore": ms.__version__,
@@ -42,3 +44,9 @@ def peak_memory_mib() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes on macOS, KiB elsewhere
+
+
+def usable_cpus() -> int:
+    """The number of CPUs that this process may use, at most 16: more threads only contend with each other."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(16, usable)

@@ -5,9 +5,8 @@ and the teacher's confidences as soft targets; no label is used. The views of `m
 blurred, sharpened, and in other colours.
 """
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import mindspore as ms
 import numpy as np
@@ -23,8 +22,10 @@ from ..model.prediction import predict_logits
 from ..runtime import distributed
 from ..runtime.progress import parallel_map
 from .distill_targets import MIRRORED, DistillTargets, Teacher, make_targets, pool_regions
-from .loop import Plan, Record, cosine_schedule, param_groups, shuffled_batches, train_epochs
+from .loop import Record, cosine_schedule, param_groups, shuffled_batches, train_epochs
+from .plan import Plan, Teaching
 from .resume import CheckpointManager
+from .step import Step, network_step
 
 WINDOW = (0.8, 1.0)  # share of a view's area that the student sees
 SHRINK = (0.25, 2.0)  # as in data/augment.py; from 1 on, in a third of the draws, the view stays sharp
@@ -33,21 +34,6 @@ GREY = 0.2
 LIGHT = (0.45, 1.25)  # brightness is multiplied by a factor from this range
 TINT = (0.75, 1.3)  # and each of R, G and B by another one from this range
 SHARPNESS = (0.0, 3.0)  # factor; above 1 it sharpens, so that resolution cannot give the class away
-
-
-@dataclass(frozen=True)
-class Teaching:
-    """Hyper-parameters of a distillation, besides those in `Plan`.
-
-    teacher_views: of each photo, at most. view_bytes: of all views in memory, about. soft_weight: of the soft targets in the
-    loss; the features have weight 1. early_epochs: share of the epochs that use smaller pictures. early_size: their side, as a
-    share."""
-
-    teacher_views: int
-    view_bytes: int
-    soft_weight: float
-    early_epochs: float
-    early_size: float
 
 
 def distill_network(
@@ -75,7 +61,7 @@ def distill_network(
     schedule = cosine_schedule(plan.lr, plan.epochs * steps, plan.warmup)
     trained = [*network.trainable_params(), *projection.trainable_params()]
     optimizer = nn.AdamWeightDecay(param_groups(trained, plan.weight_decay), schedule)
-    step = _step(network, projection, optimizer, teaching.soft_weight)
+    step = _make_step(network, projection, optimizer, teaching.soft_weight)
     saved = [*network.get_parameters(), *projection.get_parameters(), *optimizer.get_parameters()]
 
     def batches(epoch: int, first: int) -> Iterator[Tuple[np.ndarray, ...]]:
@@ -129,13 +115,19 @@ def _relight(view: Image.Image, random: np.random.Generator) -> Image.Image:
     return view.point(np.clip(np.arange(256) * gains, 0, 255).astype(np.uint8).ravel().tolist())
 
 
-def _step(network: MobileNetV2, projection: nn.Dense, optimizer: nn.Optimizer, soft_weight: float) -> Callable:
-    """A compiled training step: (pictures, features, confidences) of a batch, as in `_batch` -> loss."""
+def _make_step(network: MobileNetV2, projection: nn.Dense, optimizer: nn.Optimizer, soft_weight: float) -> Step:
+    """A training step: (pictures, features, confidences) of a batch, as in `_batch` -> loss."""
 
-    def forward(pictures: ms.Tensor, features: ms.Tensor, confidences: ms.Tensor) -> ms.Tensor:
-        student = ops.stack(pool_regions(network.features(pictures)), 1)
+    def loss_of_maps(maps: ms.Tensor, features: ms.Tensor, confidences: ms.Tensor) -> ms.Tensor:
+        student = ops.stack(pool_regions(maps), 1)
         cross_entropy = -(confidences * ops.log_softmax(network.classifier(student[:, 0]), 1)).sum(1).mean()
         return ops.square(projection(student) - features).mean() + soft_weight * cross_entropy
 
-    gradients = ms.value_and_grad(forward, None, optimizer.parameters)
-    return distributed.compiled_step(gradients, optimizer, network, optimizer.parameters, True)
+    def by_operators() -> Step:
+        def loss(pictures: ms.Tensor, features: ms.Tensor, confidences: ms.Tensor) -> ms.Tensor:
+            return loss_of_maps(network.features(pictures), features, confidences)
+
+        gradients = ms.value_and_grad(loss, None, optimizer.parameters)
+        return distributed.training_step(gradients, optimizer, network, optimizer.parameters, distribute=True)
+
+    return network_step(network, loss_of_maps, optimizer, len(network.features), by_operators)

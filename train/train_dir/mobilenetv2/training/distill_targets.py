@@ -16,7 +16,7 @@ from ..data import augment
 from ..data.cache import PhotoCache
 from ..data.dataset import Photo
 from ..data.image import Preprocessing, decode, normalize
-from ..engine.forward import feature_maps
+from ..engine import feature_maps
 from ..evaluation.metrics import log_softmax
 from ..model.mobilenet_v2 import MobileNetV2, global_pool
 from ..model.prediction import classify, run_batches
@@ -101,9 +101,7 @@ def make_targets(
 
     maps = feature_maps(teacher.network)
     for numbers in distributed.shards(range(count)):
-        for number, feature in run_batches(
-            lambda batch: np.stack(pool_regions(maps(batch)), 1), uncached(numbers), size
-        ):
+        for number, feature in run_batches(lambda batch: np.stack(pool_regions(maps(batch)), 1), uncached(numbers)):
             features[number] = feature
             cache.put({**context, "number": number}, features[number].tobytes())
     confidences = np.exp(log_softmax(classify(teacher.network.classifier, features[:, 0].astype(np.float32))))

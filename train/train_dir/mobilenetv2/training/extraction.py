@@ -65,7 +65,7 @@ def compute_features(
         missing += [(index, numbers)] if numbers else []
     uncached = sum(len(numbers) for _, numbers in missing)
     pictures = _pictures(photos, missing, decoded, seed, workers)
-    pooled = run_batches(feature_pooler(network), pictures, preprocessing.size)
+    pooled = run_batches(feature_pooler(network), pictures)
     for (index, number), rows in show_progress(pooled, uncached, "Computing features"):
         keep(index, number, rows)
         cache.put(_key(context, photos[index], seed, number), (rows[:1] if number else rows).tobytes())

@@ -1,19 +1,23 @@
 """Fine-tuning: the photos train the last blocks of the network, or all of it."""
 
+from functools import partial
 from typing import Any, Dict, Iterator, List, Tuple
 
+import mindspore as ms
 import numpy as np
 from mindspore import nn
 
 from ..data.augment import augmented_views
 from ..data.dataset import PhotoSet
 from ..data.image import Preprocessing
-from ..model.mobilenet_v2 import MobileNetV2
-from ..model.prediction import predict_logits
+from ..model.mobilenet_v2 import MobileNetV2, global_pool
+from ..model.prediction import logits_of_frozen
 from ..runtime import distributed
 from ..runtime.progress import parallel_map
-from .loop import Plan, Record, shuffled_batches, train_supervised
+from .loop import Record, shuffled_batches, train_supervised
+from .plan import Plan
 from .resume import CheckpointManager
+from .step import Step, network_step, supervised_step
 
 
 def finetune_network(
@@ -51,10 +55,19 @@ def finetune_network(
         pictures = parallel_map(lambda index: view(index, epoch + 1), order.ravel(), workers)
         return ((np.stack([next(pictures) for _ in rows]), labels[rows]) for rows in order)
 
-    def validate() -> np.ndarray:
-        return predict_logits(network, data.split("val"), preprocessing, workers)
+    # Batch normalisation with given moments leaves the blocks that are not trained as they are.
+    frozen = len(network.features) - blocks if pretrained else 0
+    validate = logits_of_frozen(network, data.split("val"), preprocessing, workers, frozen)
+    criterion = nn.CrossEntropyLoss(label_smoothing=plan.label_smoothing)
 
-    steps = -(-len(photos) // batch)
+    def loss_of_maps(maps: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
+        return criterion(network.classifier(global_pool(maps)), labels)
+
+    def make_step(optimizer: nn.Optimizer) -> Step:
+        by_operators = partial(supervised_step, network, optimizer, plan.label_smoothing, True)
+        return network_step(network, loss_of_maps, optimizer, blocks, by_operators)
+
+    steps, val_labels = -(-len(photos) // batch), data.labels("val")
     return train_supervised(
-        network, parameters, batches, steps, validate, data.labels("val"), plan, record, states, True
+        network, parameters, batches, steps, validate, val_labels, plan, record, make_step, states, distribute=True
     )

@@ -9,7 +9,9 @@ from mindspore import nn
 from ..evaluation.metrics import mean_and_deviation
 from ..model.prediction import classify
 from ..runtime import distributed
-from .loop import Plan, Record, shuffled_batches, train_supervised
+from .loop import Record, shuffled_batches, train_supervised
+from .plan import Plan
+from .step import Step, supervised_step
 
 
 def train_classifier(
@@ -43,7 +45,11 @@ def train_classifier(
         return classify(classifier, val_inputs)
 
     steps, parameters = -(-len(inputs) // batch), classifier.trainable_params()
-    history = train_supervised(classifier, parameters, batches, steps, validate, val_labels, plan, record)
+
+    def make_step(optimizer: nn.Optimizer) -> Step:
+        return supervised_step(classifier, optimizer, plan.label_smoothing, distribute=False)
+
+    history = train_supervised(classifier, parameters, batches, steps, validate, val_labels, plan, record, make_step)
     weight = classifier.weight.asnumpy() / deviation
     bias = classifier.bias.asnumpy() - weight @ mean
     # Other machines may have other rounding errors: all workers continue with the main worker's classifier.

@@ -4,43 +4,25 @@ import logging
 import math
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import mindspore as ms
 import numpy as np
-from mindspore import nn, ops
+from mindspore import nn
 
 from ..evaluation.metrics import score_answers
 from ..model.state import load_state_dict, state_dict
 from ..runtime import distributed
-from ..runtime.device import LOSS_SCALE, mixed_precision, on_cpu
 from ..runtime.errors import UserError
 from ..runtime.progress import SECONDS, progress_bar
 from ..runtime.signals import uninterrupted
+from .plan import Plan
 from .resume import CheckpointManager, TrainState
+from .step import Step
 
 log = logging.getLogger(__name__)
 Batches = Callable[[int, int], Iterable[Tuple[np.ndarray, ...]]]
 Record = Callable[[Dict[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Hyper-parameters of one training.
-
-    epochs: at most. lr: the highest learning rate. weight_decay: of matrices and kernels only. warmup: share of all steps in
-    which the learning rate rises linearly, before the cosine decay. patience: epochs without a better validation result after
-    which the training stops early.
-    """
-
-    epochs: int
-    batch_size: int
-    lr: float
-    weight_decay: float
-    warmup: float
-    label_smoothing: float
-    patience: int
 
 
 def train_supervised(
@@ -52,17 +34,17 @@ def train_supervised(
     val_labels: np.ndarray,
     plan: Plan,
     record: Record,
+    make_step: Callable[[nn.Optimizer], Step],
     checkpoints: Optional[CheckpointManager] = None,
     distribute: bool = False,
 ) -> List[Dict[str, Any]]:
     """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) on labels, and keep the best epoch.
 
-    batches(epoch, first): pairs of inputs and labels i32 [N]. steps: batches per epoch. The other arguments and the result are
-    as in `train_epochs`.
-    """
+    batches(epoch, first): pairs of inputs and labels i32 [N]. steps: batches per epoch. make_step: the step that uses an
+    optimizer of these parameters. The other arguments and the result are as in `train_epochs`."""
     schedule = cosine_schedule(plan.lr, plan.epochs * steps, plan.warmup)
     optimizer = nn.Adam(param_groups(parameters, plan.weight_decay), schedule)
-    step = _step(model, optimizer, plan.label_smoothing, distribute)
+    step = make_step(optimizer)
     saved = [*model.get_parameters(), *optimizer.get_parameters()]
     return train_epochs(
         model, step, schedule, saved, batches, validate, val_labels, plan, record, checkpoints, distribute=distribute
@@ -207,27 +189,3 @@ def param_groups(parameters: Sequence[ms.Parameter], weight_decay: float) -> Lis
     decayed = [parameter for parameter in parameters if parameter.ndim > 1]
     others = [parameter for parameter in parameters if parameter.ndim <= 1]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-
-
-def _step(model: nn.Cell, optimizer: nn.Optimizer, label_smoothing: float, distribute: bool) -> Callable:
-    """A compiled training step: (inputs, labels) of a batch -> loss."""
-    network, single = mixed_precision(model), on_cpu()
-    criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
-
-    def forward(inputs: ms.Tensor, labels: ms.Tensor) -> ms.Tensor:
-        return criterion(network(inputs).astype(ms.float32), labels) * LOSS_SCALE
-
-    scaled = ms.value_and_grad(forward, None, optimizer.parameters)  # in the optimizer's order, by group
-
-    def gradients(inputs: ms.Tensor, labels: ms.Tensor) -> Tuple[ms.Tensor, Tuple[ms.Tensor, ...]]:
-        loss, grads = scaled(inputs, labels)
-        return loss / LOSS_SCALE, grads
-
-    def unscale(gradient: ms.Tensor) -> ms.Tensor:
-        return gradient / LOSS_SCALE
-
-    def update(grads: Tuple[ms.Tensor, ...]) -> None:
-        if single or ms.amp.all_finite(grads):  # a step whose scaled gradients overflow is skipped
-            optimizer(ops.HyperMap()(unscale, grads))
-
-    return distributed.compiled_step(gradients, update, model, optimizer.parameters, distribute)
