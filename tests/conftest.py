@@ -59,6 +59,7 @@ SLOW = (
     "test_fuzz.py",
     "test_hostile_names.py",
     "test_modes.py::test_a_whole_run[scratch]",
+    "test_modes.py::test_both_engines_train_alike",
     "test_soak.py",
     "test_train",  # and test_train_...: whole runs
     "training/test_finetune.py",

@@ -1,5 +1,6 @@
 """Every mode of train.py on a few drawings, as a whole, in this process: what fast tests see of the recipe."""
 
+import numpy as np
 import pytest
 from conftest import assert_own_logits, metrics
 
@@ -7,6 +8,7 @@ import train
 from mobilenetv2.data import sample
 from mobilenetv2.model.checkpoint import EMBEDDED
 from mobilenetv2.stages import MODES
+from mobilenetv2.training import step
 
 CHECKED = {"train.log", "check.json", "report.html"}
 TRAINED = {*CHECKED, "mobilenetv2.ckpt", "metrics.json", "validation.csv"}
@@ -37,6 +39,30 @@ def drawn_photos(tmp_path_factory):
 
 def test_none_is_forgotten():
     assert set(RUNS) == set(MODES)
+
+
+@pytest.mark.parametrize("mode", ["head", "finetune", "scratch", "distill"])
+def test_both_engines_train_alike(mode, drawn_photos, logging_as_before, tmp_path, monkeypatch):
+    # Steps on random weights at this learning rate let rounding errors grow.
+    passes, found, tolerance = [], {}, 1e-2 if mode in ("scratch", "distill") else 1e-5
+    made = step.TrainingPass
+    monkeypatch.setattr(step, "TrainingPass", lambda *given: passes.append(given) or made(*given))
+    for engine in ("onednn", "mindspore"):
+        monkeypatch.setenv("ENGINE", engine)
+        output, folders = tmp_path / engine, [f"--data_url={drawn_photos}", f"--cache_dir={tmp_path / engine}-cache"]
+        assert (
+            train.main([*folders, f"--output_path={output}", *RUNS[mode][0], "--image_size=64", "--batch_size=4"]) == 0
+        )
+        found[engine] = metrics(output)
+        assert len(passes) == (0 if mode == "head" else 1)  # by oneDNN only
+    ours, theirs = found["onednn"], found["mindspore"]
+    for training, rows in theirs["history"].items():
+        np.testing.assert_allclose(
+            [row["loss"] for row in ours["history"][training]],
+            [row["loss"] for row in rows],
+            rtol=tolerance,
+            err_msg=training,
+        )
 
 
 @pytest.mark.parametrize("mode", RUNS)
