@@ -4,49 +4,95 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
-from bench import COMPETITORS, ONNX, OURS, TRAIN, TUTORIAL, Bench, say
+from bench import COMPETITORS, ONLY_FORWARD, OPERATORS, OURS, TRAIN, TUTORIAL, Bench, say
 from PIL import Image, ImageEnhance, ImageOps
 from process import Watched, watch
 from table import Part
 
-EPOCHS, ACCURACY = 10, 0.99
+ACCURACY = 0.99
+EPOCHS, FINETUNED = 10, (3, 4)  # and epochs and blocks of a fine-tuning of more than the classifier
 GROWTH = (1, 4, 16)
+FIRST = 3  # rounds
+# Environment variables that tell of who starts the benchmark.
+FRESH = ("HOME", "XDG_CACHE_HOME", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
 
 
 def job(bench: Bench) -> List[Part]:
-    left_out = (ONNX, "MindSpore's operators", *((TUTORIAL,) if bench.quick else ()))
-    names, until = [name for name in COMPETITORS if name not in left_out], ACCURACY if bench.quick else None
-    ours(bench, bench.photos)  # compiles the kernels, which the home folder keeps
-    runs = {name: [] for name in names}
+    left_out = (*ONLY_FORWARD, OPERATORS, *((TUTORIAL,) if bench.quick else ()))
+    names = [name for name in COMPETITORS if name not in left_out]
+    return _compared(bench, "fine-tuning", names, EPOCHS, 0, ACCURACY if bench.quick else None)
+
+
+def unfreeze(bench: Bench) -> List[Part]:
+    """The last blocks, too."""
+    epochs, blocks = FINETUNED
+    names = [OURS, *(name for name in COMPETITORS if name.startswith("PyTorch"))]
+    return _compared(bench, f"fine-tuning the last {blocks} blocks", names, epochs, blocks)
+
+
+def _compared(
+    bench: Bench, title: str, names: Sequence[str], epochs: int, blocks: int, until: Optional[float] = None
+) -> List[Part]:
+    ours(bench, bench.photos, epochs=1)  # Python writes its __pycache__
+    runs: Dict[str, List[Watched]] = {name: [] for name in names}
     for _ in range(bench.rounds or 1):
         for name in names:
-            say(f"fine-tuning: {name}")
-            runs[name].append(ours(bench, bench.photos, until=until)[0] if name == OURS else _other(bench, name, until))
+            say(f"{title}: {name}")
+            if name == OURS:
+                more = ["--unfreeze", str(blocks)]
+                runs[name].append(ours(bench, bench.photos, *more, epochs=epochs, until=until)[0])
+            else:
+                command = [*bench.command(name, Path(bench.photos)), "job", str(epochs), str(blocks)]
+                runs[name].append(watch(command, bench.environment(name), until))
+    parts = [_part(f"{title} to {ACCURACY:.0%} of validation", runs, lambda run: run.first(ACCURACY))]
+    if until is None:
+        parts.append(_part(f"{title} to the end of epoch {epochs}", runs, lambda run: run.epochs[-1][0]))
+        parts.append(_part(f"{title} to the end of the process", runs, cpu=True))
+    return parts
+
+
+def _part(
+    title: str,
+    runs: Dict[str, List[Watched]],
+    read: Callable[[Watched], Optional[float]] = lambda run: run.seconds,
+    cpu: bool = False,
+) -> Part:
     peaks = {name: max(run.peak for run in found) for name, found in runs.items()}
-    measured = {f"to {ACCURACY:.0%} of validation": lambda run: run.first(ACCURACY)}
-    whole = {
-        f"to the end of epoch {EPOCHS}": lambda run: run.epochs[-1][0],
-        "to the end of the process": lambda run: run.seconds,
-    }
-    return [
-        Part(f"fine-tuning {what}", "s", {name: [read(run) for run in found] for name, found in runs.items()}, peaks)
-        for what, read in {**measured, **({} if until else whole)}.items()
-    ]
+    busy = {name: [run.cpu for run in found] for name, found in runs.items()} if cpu else {}
+    return Part(title, "s", {name: [read(run) for run in found] for name, found in runs.items()}, peaks, busy)
 
 
-def ours(bench: Bench, photos: str, *more: str, until: Optional[float] = None) -> Tuple[Watched, Path]:
+def ours(
+    bench: Bench,
+    photos: str,
+    *more: str,
+    epochs: int = EPOCHS,
+    until: Optional[float] = None,
+    script: Path = TRAIN,
+    **environment: str,
+) -> Tuple[Watched, Path]:
     """One cold run: nothing in the cache of features. until: as in `watch`. Also returns its output folder."""
     folder = Path(tempfile.mkdtemp(dir=bench.work))
     places = ["--output_path", str(folder / "output"), "--cache_dir", str(folder / "cache")]
-    arguments = ["--data_url", photos, "--pretrain_url", bench.weights, "--epochs", str(EPOCHS), *places, *more]
-    return watch([sys.executable, str(TRAIN), *arguments], bench.environment(OURS), until), folder / "output"
+    arguments = ["--data_url", photos, "--pretrain_url", bench.weights, "--epochs", str(epochs), *places, *more]
+    variables = {**bench.environment(OURS), **environment}
+    return watch([sys.executable, str(script), *arguments], variables, until), folder / "output"
 
 
-def _other(bench: Bench, name: str, until: Optional[float]) -> Watched:
-    return watch([*bench.command(name, Path(bench.photos)), "job"], bench.environment(name), until)
+def first(bench: Bench) -> List[Part]:
+    """Ours as after its installation: a new copy of its code, never run, and an empty home folder; then once more."""
+    runs: Dict[str, List[Watched]] = {"ours, the first run ever": [], "ours, the second run": []}
+    for _ in range(bench.rounds or FIRST):
+        home = Path(tempfile.mkdtemp(dir=bench.work))
+        code = shutil.copytree(TRAIN.parents[1], home / "train", ignore=shutil.ignore_patterns("__pycache__"))
+        variables = {**dict.fromkeys(FRESH, ""), "HOME": str(home)}
+        for name, found in runs.items():
+            say(f"first run: {name}")
+            found.append(ours(bench, bench.photos, script=code / TRAIN.parent.name / TRAIN.name, **variables)[0])
+    return [_part("fine-tuning", runs, cpu=True)]
 
 
 def growth(bench: Bench) -> List[Part]:
@@ -58,16 +104,13 @@ def growth(bench: Bench) -> List[Part]:
         shutil.copytree(Path(bench.photos, "val"), folder / "val")
         count = _enlarge(Path(bench.photos, "train"), folder / "train", size)
         folders[f"{count} photos to train"] = str(folder)
-    ours(bench, bench.photos)
-    runs = {name: [] for name in folders}
+    ours(bench, bench.photos, epochs=1)
+    runs: Dict[str, List[Watched]] = {name: [] for name in folders}
     for _ in range(bench.rounds or 1):
         for name, folder in folders.items():
             say(f"growth: {name}")
             runs[name].append(ours(bench, folder, "--leaks", "allow")[0])
-    peaks = {name: max(run.peak for run in found) for name, found in runs.items()}
-    return [
-        Part("ours on more photos", "s", {name: [run.seconds for run in found] for name, found in runs.items()}, peaks)
-    ]
+    return [_part("ours on more photos", runs, cpu=True)]
 
 
 def _enlarge(source: Path, target: Path, times: int) -> int:

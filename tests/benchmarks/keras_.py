@@ -1,6 +1,7 @@
 """Keras on TensorFlow: keras.applications.MobileNetV2, whose conventions are those of the weights."""
 
 import os
+from functools import partial
 from typing import Callable
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -27,6 +28,17 @@ def build(classes: int = len(child.CLASSES)) -> keras.Model:
     return model
 
 
+class GivenMoments(keras.Model):
+    """In training, too; a functional model would hand its own `training` on to all layers."""
+
+    def __init__(self, model: keras.Model):
+        super().__init__()
+        self._model = model
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self._model(inputs, training=False)
+
+
 def forward(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray]:
     inputs = tf.constant(np.ascontiguousarray(pictures.transpose(0, 2, 3, 1)))
     model = build()
@@ -34,8 +46,9 @@ def forward(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray
     return lambda: run().numpy()
 
 
-def step(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray]:
+def step(pictures: np.ndarray, labels: np.ndarray, given: bool = False) -> Callable[[], np.ndarray]:
     model, inputs = build(), np.ascontiguousarray(pictures.transpose(0, 2, 3, 1))
+    model = GivenMoments(model) if given else model
     targets = np.eye(len(child.CLASSES), dtype=np.float32)[labels]
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=child.SMOOTHING)
     model.compile(
@@ -66,4 +79,4 @@ def job(batch: int = 32) -> None:
 
 
 if __name__ == "__main__":
-    job() if child.JOB else child.serve(forward=forward, step=step)
+    job() if child.JOB else child.serve(forward=forward, step=step, step_given=partial(step, given=True))

@@ -1,8 +1,10 @@
 """Processes that are measured: asked again and again, or watched from start to end."""
 
+import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import tempfile
@@ -15,6 +17,8 @@ import psutil
 
 EPOCH = re.compile(r"Epoch: \[.*Accuracy:\s+([\d.]+)")
 SAMPLE = 0.5  # seconds between two looks at the memory
+# Threads without work sleep at once.
+QUIET = {"KMP_BLOCKTIME": "0", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 
 
 class Child:
@@ -28,7 +32,8 @@ class Child:
 
     def ask(self, line: str) -> Dict[str, Any]:
         self._process.send_signal(signal.SIGCONT)
-        print(line, file=self._process.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and so has its output
+            print(line, file=self._process.stdin, flush=True)
         reply = self._process.stdout.readline()
         if not reply:
             self._log.seek(0)
@@ -43,10 +48,12 @@ class Child:
 
 @dataclass
 class Watched:
-    """seconds: from the start to the end. epochs: (seconds, accuracy) of every epoch said. peak: memory of the process and what
-    it started, each page counted once, in MiB, as seen twice a second."""
+    """seconds: from the start to the end. cpu: seconds that processors worked for it and what it started and waited for. epochs:
+    (seconds, accuracy) of every epoch said. peak: memory of the process and what it started, each page counted once, in MiB, as
+    seen twice a second."""
 
     seconds: float = 0.0
+    cpu: float = 0.0
     epochs: List[Tuple[float, float]] = field(default_factory=list)
     peak: float = 0.0
 
@@ -56,7 +63,7 @@ class Watched:
 
 def watch(command: Sequence[str], environment: Dict[str, str], until: Optional[float] = None) -> Watched:
     """until: the accuracy at which the process is stopped."""
-    result, start = Watched(), time.perf_counter()
+    result, start, before = Watched(), time.perf_counter(), _cpu_of_children()
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
         sampler = threading.Thread(target=_sample, args=(process, result))
@@ -68,12 +75,17 @@ def watch(command: Sequence[str], environment: Dict[str, str], until: Optional[f
             if until and result.first(until):
                 process.kill()
         code = process.wait()
-        result.seconds = time.perf_counter() - start
+        result.seconds, result.cpu = time.perf_counter() - start, _cpu_of_children() - before
         sampler.join()
         if code and not (until and result.first(until)):
             log.seek(0)
             raise SystemExit(f"{' '.join(command)} ended with {code}:\n{log.read()[-2000:]}")
     return result
+
+
+def _cpu_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _sample(process: subprocess.Popen, result: Watched) -> None:
@@ -88,5 +100,5 @@ def _sample(process: subprocess.Popen, result: Watched) -> None:
 
 
 def environment(threads: int, **more: str) -> Dict[str, str]:
-    limits = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "OPENBLAS", "NUMBA")}
-    return {**os.environ, **limits, "TF_CPP_MIN_LOG_LEVEL": "2", **more}
+    limits = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "OPENBLAS")}
+    return {**os.environ, **limits, **QUIET, "TF_CPP_MIN_LOG_LEVEL": "2", **more}

@@ -5,7 +5,8 @@
 
 PHOTOS has train/ and val/; the weights are a .npz of torchvision's names and TensorFlow's conventions. Writes benchmark.txt, .svg
 and .json into --output. All competitors have the same weights, pictures, number of threads and time; each has a process of its
-own, and they take turns, round by round. They must compute the same numbers before they are timed.
+own, and they take turns, round by round. They must compute the same numbers before they are timed. CPU is the time that all
+threads of a process worked, in the same unit as the median.
 """
 
 import argparse
@@ -15,13 +16,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import List
 
-from bench import Bench
-from jobs import growth, job
+from bench import CPUS, Bench, say
+from jobs import first, growth, job, unfreeze
 from page import page
+from process import QUIET
 from table import Part, svg, text
 from turns import forward, step
 
-PARTS = {"job": job, "forward": forward, "step": step, "page": page, "growth": growth}
+PARTS = {
+    "job": job,
+    "unfreeze": unfreeze,
+    "first": first,
+    "forward": forward,
+    "step": step,
+    "page": page,
+    "growth": growth,
+}
+QUIETENED = (
+    f"Idle threads sleep, for all alike: {' '.join(f'{name}={value}' for name, value in QUIET.items())}, "
+    "and ONNX Runtime's session.intra_op.allow_spinning=0."
+)
 
 
 def main() -> None:
@@ -33,12 +47,21 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="without what takes more than five minutes: fine-tunings end at 99 %%"
     )
+    parser.add_argument(
+        "--threads",
+        default=",".join(map(str, Bench.threads)),
+        help="of forward passes and training steps, by comma (default: %(default)s)",
+    )
     parser.add_argument("--output", default=".", help="folder of benchmark.txt, .svg and .json (default: here)")
     arguments = parser.parse_args()
+    threads = [int(count) for count in arguments.threads.split(",")]
+    if not all(1 <= count <= CPUS for count in threads):
+        parser.error(f"--threads: 1 to {CPUS}")
     Path(arguments.output).mkdir(parents=True, exist_ok=True)
     parts: List[Part] = []
     with tempfile.TemporaryDirectory() as work:
-        bench = Bench(arguments.photos, arguments.weights, Path(work), arguments.rounds, arguments.quick)
+        bench = Bench(arguments.photos, arguments.weights, Path(work), arguments.rounds, arguments.quick, threads)
+        say(QUIETENED)
         for name in arguments.only.split(","):
             parts += PARTS[name](bench)
             results = {

@@ -1,7 +1,7 @@
 """Rounds of measurements -> a table and a drawing."""
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
@@ -10,17 +10,19 @@ Values = Sequence[Optional[float]]  # one of every round; None: not reached
 
 @dataclass(frozen=True)
 class Part:
-    """What is compared. rounds: by name, the one that all are compared with first. peaks: of memory, in MiB, by name."""
+    """What is compared. rounds: by name, the one that all are compared with first. peaks: of memory, in MiB, by name. cpu: time
+    that the processors worked, of all threads, in the unit of rounds, by name."""
 
     title: str
     unit: str
     rounds: Dict[str, Values]
     peaks: Dict[str, float]
+    cpu: Dict[str, Values] = field(default_factory=dict)
 
 
 class Row(NamedTuple):
-    """median: of the rounds. ratio: median over the rounds of value / value of the first name in the same round; low and high:
-    the smallest and the largest of these. None where no round has both."""
+    """median, cpu: of the rounds. ratio: median over the rounds of value / value of the first name in the same round; low and
+    high: the smallest and the largest of these. None where no round has both."""
 
     name: str
     median: Optional[float]
@@ -28,18 +30,22 @@ class Row(NamedTuple):
     low: Optional[float]
     high: Optional[float]
     peak: Optional[float]
+    cpu: Optional[float]
 
 
 def rows(part: Part) -> List[Row]:
     first = next(iter(part.rounds.values()))
     result = []
     for name, values in part.rounds.items():
-        reached = [value for value in values if value is not None]
         ratios = [value / base for value, base in zip(values, first) if value is not None and base is not None]
-        median = statistics.median(reached) if reached else None
         three = (statistics.median(ratios), min(ratios), max(ratios)) if ratios else (None, None, None)
-        result.append(Row(name, median, *three, part.peaks.get(name)))
+        result.append(Row(name, _median(values), *three, part.peaks.get(name), _median(part.cpu.get(name, ()))))
     return result
+
+
+def _median(values: Values) -> Optional[float]:
+    reached = [value for value in values if value is not None]
+    return statistics.median(reached) if reached else None
 
 
 def text(parts: Sequence[Part]) -> str:
@@ -47,12 +53,13 @@ def text(parts: Sequence[Part]) -> str:
     for part in parts:
         count = len(next(iter(part.rounds.values())))
         title = f"{part.title}, {part.unit}, {count} round{'s' if count > 1 else ''}"
-        lines += ["", f"{title:<60}{'median':>8}{'ratio':>8}{'range':>16}{'peak MiB':>10}"]
+        lines += ["", f"{title:<76}{'median':>8}{'CPU':>8}{'ratio':>8}{'range':>16}{'peak MiB':>10}"]
         for row in rows(part):
             median = "never" if row.median is None else f"{row.median:.1f}"
             ratio, spread = ("", "") if row.ratio is None else (f"{row.ratio:.2f}", f"{row.low:.2f} to {row.high:.2f}")
             peak = "" if row.peak is None else f"{row.peak:.0f}"
-            lines.append(f"  {row.name:<58}{median:>8}{ratio:>8}{spread:>16}{peak:>10}")
+            cpu = "" if row.cpu is None else f"{row.cpu:.1f}"
+            lines.append(f"  {row.name:<74}{median:>8}{cpu:>8}{ratio:>8}{spread:>16}{peak:>10}".rstrip())
     return "\n".join(lines[1:]) + "\n"
 
 

@@ -5,6 +5,10 @@ its last row and column of padding are then never read: with pictures and kernel
 numbers, without a layer more.
 """
 
+import sys
+from functools import partial
+from pathlib import Path
+from types import ModuleType
 from typing import Callable
 
 import child
@@ -12,6 +16,10 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
+
+# What a torchvision for CUDA cannot register beside a PyTorch for CPUs: shapes of detection's operators, which nothing here uses.
+sys.modules["torchvision._meta_registrations"] = ModuleType("torchvision._meta_registrations")
+
 from torchvision import datasets, models, transforms
 
 FORMAT = getattr(torch, f"{child.VARIANT}_format" if child.VARIANT == "contiguous" else child.VARIANT)
@@ -44,8 +52,11 @@ def forward(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray
     return run
 
 
-def step(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray]:
+def step(pictures: np.ndarray, labels: np.ndarray, given: bool = False) -> Callable[[], np.ndarray]:
     model, inputs, targets = build().train(), turned(torch.from_numpy(pictures)), torch.from_numpy(labels)
+    for module in model.modules():
+        if given and isinstance(module, nn.BatchNorm2d):
+            module.eval()
     criterion = nn.CrossEntropyLoss(label_smoothing=child.SMOOTHING)
     optimizer = torch.optim.Adam(model.parameters(), child.RATE)
 
@@ -59,8 +70,14 @@ def step(pictures: np.ndarray, labels: np.ndarray) -> Callable[[], np.ndarray]:
     return run
 
 
-def job(workers: int = 2, batch: int = 32) -> None:
-    """The usual fine-tuning of a frozen backbone: a new crop of every photo in every epoch, Adam on the last layer."""
+def export(file: Path, batch: int) -> None:
+    torch.onnx.export(build(), (torch.zeros(batch, 3, 224, 224),), file, input_names=["pictures"], dynamo=False)
+
+
+def job(workers: int = 2) -> None:
+    """The usual fine-tuning: a new crop of every photo in every epoch, Adam on the last layer or the last blocks with it. Those
+    blocks normalise by the moments given, and have batch and rate of this project."""
+    batch, rate = (16, 1e-4) if child.BLOCKS else (32, 1e-3)
     last = [transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)]
     crop = [transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip()]
     middle = [transforms.Resize(256), transforms.CenterCrop(224)]
@@ -69,11 +86,14 @@ def job(workers: int = 2, batch: int = 32) -> None:
     loaders = [DataLoader(data, batch, shuffle=data is train, num_workers=workers) for data in (train, val)]
     model, criterion = build(), nn.CrossEntropyLoss(label_smoothing=child.SMOOTHING)
     head = nn.Linear(model.last_channel, len(train.classes))
-    optimizer = torch.optim.Adam(head.parameters(), 1e-3)
+    cut = len(model.features) - child.BLOCKS
+    frozen, trained = model.features[:cut], model.features[cut:]
+    optimizer = torch.optim.Adam([*trained.parameters(), *head.parameters()], rate)
 
-    @torch.no_grad()
     def features(pictures: torch.Tensor) -> torch.Tensor:
-        return model.features(turned(pictures)).mean((2, 3))
+        with torch.no_grad():
+            maps = frozen(turned(pictures))
+        return trained(maps).mean((2, 3))
 
     for epoch in range(child.EPOCHS):
         for pictures, labels in loaders[0]:
@@ -86,4 +106,9 @@ def job(workers: int = 2, batch: int = 32) -> None:
 
 
 if __name__ == "__main__":
-    job() if child.JOB else child.serve(forward=forward, step=step)
+    if child.JOB:
+        job()
+    elif sys.argv[5:6] == ["export"]:
+        export(Path(sys.argv[6]), int(sys.argv[7]))
+    else:
+        child.serve(forward=forward, step=step, step_given=partial(step, given=True))

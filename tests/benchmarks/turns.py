@@ -2,10 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Dict, List, Sequence
+from typing import Dict, List
 
 import numpy as np
-from bench import COMPETITORS, ONNX, OURS, TRAIN, TUTORIAL, Bench, say
+from bench import COMPETITORS, ONLY_FORWARD, OURS, TRAIN, TUTORIAL, Bench, say
 from process import Child
 from table import Part
 
@@ -14,43 +14,58 @@ sys.path.insert(0, str(TRAIN.parent))
 from mobilenetv2.data.image import Preprocessing, preprocess
 
 BATCH, TOLERANCE = 16, 1e-3
+STEPS = {  # by task: whose means and variances normalise
+    "step": "the batch's moments",
+    "step_given": "moments given",
+}
 
 
 def forward(bench: Bench) -> List[Part]:
-    names = [name for name in COMPETITORS if name != TUTORIAL]
-    return _turns(bench, "forward", "forward pass", (1, BATCH), names, bench.rounds or 10)
+    names, rounds = [name for name in COMPETITORS if name != TUTORIAL], bench.rounds or 10
+    batches = ((batch, threads) for threads in bench.threads for batch in (1, BATCH))
+    return [_turns(bench, "forward", "forward pass", batch, threads, names, rounds) for batch, threads in batches]
 
 
 def step(bench: Bench) -> List[Part]:
-    names = [name for name in COMPETITORS if name not in (TUTORIAL, ONNX)]
-    return _turns(bench, "step", "training step of all layers", (BATCH,), names, bench.rounds or 5)
+    names, rounds = [name for name in COMPETITORS if name not in (TUTORIAL, *ONLY_FORWARD)], bench.rounds or 5
+    kinds = ((task, moments, threads) for threads in bench.threads for task, moments in STEPS.items())
+    title = "training step, all layers"
+    return [
+        _turns(bench, task, f"{title}, {moments}", BATCH, threads, names, rounds) for task, moments, threads in kinds
+    ]
 
 
-def _turns(bench: Bench, task: str, title: str, batches: Sequence[int], names: List[str], rounds: int) -> List[Part]:
+def _turns(bench: Bench, task: str, title: str, batch: int, threads: int, names: List[str], rounds: int) -> Part:
+    """All processes are new: the memory of each is that of this task alone."""
     _pictures(bench)
-    children = {name: Child(bench.command(name, bench.work), bench.environment(name)) for name in names}
-    parts = []
+    line = f"{task} {batch}"
+    say(f"{line}, {_threads(threads)}: warming up {len(names)} processes, then {rounds} rounds")
+    children = {
+        name: Child(bench.command(name, bench.work, threads), bench.environment(name, threads)) for name in names
+    }
+    times: Dict[str, List[float]] = {name: [] for name in names}
+    cpu: Dict[str, List[float]] = {name: [] for name in names}
+    peaks: Dict[str, float] = {}
     try:
-        for batch in batches:
-            line = f"{task} {batch}"
-            say(f"{line}: warming up {len(names)} processes, then {rounds} rounds")
-            results = {name: np.array(child.ask(line)["result"]) for name, child in children.items()}
-            for name, result in results.items():
-                difference = np.abs(result - results[OURS]).max()
-                if not difference <= TOLERANCE:
-                    raise SystemExit(f"{line}: {name} computes something else: by up to {difference:.3g}")
-            times: Dict[str, List[float]] = {name: [] for name in names}
-            peaks: Dict[str, float] = {}
-            for _ in range(rounds):
-                for name, child in children.items():
-                    reply = child.ask(line)
-                    times[name].append(1000 / batch * reply["seconds"])
-                    peaks[name] = reply["peak"]
-            parts.append(Part(f"{title}, batch {batch}", "ms a picture", times, peaks))
+        results = {name: np.array(child.ask(line)["result"]) for name, child in children.items()}
+        for name, result in results.items():
+            difference = np.abs(result - results[OURS]).max()
+            if not difference <= TOLERANCE:
+                raise SystemExit(f"{line}: {name} computes something else: by up to {difference:.3g}")
+        for _ in range(rounds):
+            for name, child in children.items():
+                reply = child.ask(line)
+                times[name].append(1000 / batch * reply["seconds"])
+                cpu[name].append(1000 / batch * reply["cpu"])
+                peaks[name] = reply["peak"]
     finally:
         for child in children.values():
             child.close()
-    return parts
+    return Part(f"{title}, batch {batch}, {_threads(threads)}", "ms a picture", times, peaks, cpu)
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' if count > 1 else ''}"
 
 
 def _pictures(bench: Bench) -> None:
