@@ -25,7 +25,8 @@ def test_medians_and_paired_ratios() -> None:
 
 
 def test_columns_lie_below_their_titles() -> None:
-    title, line = text([Part("a", "ms", {"ours": [1.5]}, {"ours": 70.0}, {"ours": [2.5]})]).splitlines()
+    title = f"a title {'as long as any' * 7}"
+    title, line = text([Part(title, "ms", {"ours": [1.5]}, {"ours": 70.0}, {"ours": [2.5]})]).splitlines()
     for name, value in (("median", "1.5"), ("CPU", "2.5"), ("ratio", "1.00"), ("peak MiB", "70")):
         end = title.index(name) + len(name)
         assert line[:end].endswith(value)

@@ -40,7 +40,8 @@ COMPETITORS = {
 @dataclass(frozen=True)
 class Bench:
     """work: an empty folder. rounds: None for each part's own number. quick: without what takes more than five minutes. threads:
-    the numbers of them that forward passes and training steps are measured with; whole fine-tunings have all processors."""
+    the numbers of them that forward passes and training steps are measured with; whole fine-tunings have all processors. spin:
+    threads without work wait as each framework likes it."""
 
     photos: str
     weights: str
@@ -48,6 +49,7 @@ class Bench:
     rounds: Optional[int]
     quick: bool
     threads: Sequence[int] = tuple(sorted({1, CPUS}))
+    spin: bool = False
 
     def command(self, name: str, folder: Path, threads: int = CPUS) -> List[str]:
         competitor = COMPETITORS[name]
@@ -55,7 +57,7 @@ class Bench:
         return [*program, self.weights, str(threads), str(folder)]
 
     def environment(self, name: str, threads: int = CPUS) -> Dict[str, str]:
-        return environment(threads, **COMPETITORS[name].environment)
+        return environment(threads, self.spin, **COMPETITORS[name].environment)
 
 
 def say(what: str) -> None:

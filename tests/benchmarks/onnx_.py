@@ -3,6 +3,7 @@
 A process of its own exports, so that the memory of this one is without PyTorch.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,8 @@ def _onnxruntime(file: str) -> Callable[[np.ndarray], np.ndarray]:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = child.THREADS
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if os.environ.get("OMP_WAIT_POLICY") == "PASSIVE":  # as everybody's threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     return lambda inputs: session.run(None, {"pictures": inputs})[0]
 

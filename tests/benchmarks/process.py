@@ -99,6 +99,6 @@ def _sample(process: subprocess.Popen, result: Watched) -> None:
         time.sleep(SAMPLE)
 
 
-def environment(threads: int, **more: str) -> Dict[str, str]:
+def environment(threads: int, spin: bool, **more: str) -> Dict[str, str]:
     limits = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "OPENBLAS")}
-    return {**os.environ, **limits, **QUIET, "TF_CPP_MIN_LOG_LEVEL": "2", **more}
+    return {**os.environ, **limits, **({} if spin else QUIET), "TF_CPP_MIN_LOG_LEVEL": "2", **more}

@@ -52,6 +52,7 @@ def main() -> None:
         default=",".join(map(str, Bench.threads)),
         help="of forward passes and training steps, by comma (default: %(default)s)",
     )
+    parser.add_argument("--spin", action="store_true", help="leave it to each framework how threads wait for work")
     parser.add_argument("--output", default=".", help="folder of benchmark.txt, .svg and .json (default: here)")
     arguments = parser.parse_args()
     threads = [int(count) for count in arguments.threads.split(",")]
@@ -60,8 +61,10 @@ def main() -> None:
     Path(arguments.output).mkdir(parents=True, exist_ok=True)
     parts: List[Part] = []
     with tempfile.TemporaryDirectory() as work:
-        bench = Bench(arguments.photos, arguments.weights, Path(work), arguments.rounds, arguments.quick, threads)
-        say(QUIETENED)
+        bench = Bench(
+            arguments.photos, arguments.weights, Path(work), arguments.rounds, arguments.quick, threads, arguments.spin
+        )
+        say(QUIETENED if not arguments.spin else "Threads without work wait as each framework likes it.")
         for name in arguments.only.split(","):
             parts += PARTS[name](bench)
             results = {

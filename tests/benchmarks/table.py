@@ -48,18 +48,22 @@ def _median(values: Values) -> Optional[float]:
     return statistics.median(reached) if reached else None
 
 
+def _title(part: Part) -> str:
+    count = len(next(iter(part.rounds.values())))
+    return f"{part.title}, {part.unit}, {count} round{'s' if count > 1 else ''}"
+
+
 def text(parts: Sequence[Part]) -> str:
-    lines = []
-    for part in parts:
-        count = len(next(iter(part.rounds.values())))
-        title = f"{part.title}, {part.unit}, {count} round{'s' if count > 1 else ''}"
-        lines += ["", f"{title:<76}{'median':>8}{'CPU':>8}{'ratio':>8}{'range':>16}{'peak MiB':>10}"]
+    lines, titles = [], [_title(part) for part in parts]
+    width = max(60, *map(len, titles), *(2 + len(name) for part in parts for name in part.rounds))
+    for part, title in zip(parts, titles):
+        lines += ["", f"{title:<{width}}{'median':>8}{'CPU':>8}{'ratio':>8}{'range':>16}{'peak MiB':>10}"]
         for row in rows(part):
             median = "never" if row.median is None else f"{row.median:.1f}"
             ratio, spread = ("", "") if row.ratio is None else (f"{row.ratio:.2f}", f"{row.low:.2f} to {row.high:.2f}")
             peak = "" if row.peak is None else f"{row.peak:.0f}"
             cpu = "" if row.cpu is None else f"{row.cpu:.1f}"
-            lines.append(f"  {row.name:<74}{median:>8}{cpu:>8}{ratio:>8}{spread:>16}{peak:>10}".rstrip())
+            lines.append(f"  {row.name:<{width - 2}}{median:>8}{cpu:>8}{ratio:>8}{spread:>16}{peak:>10}".rstrip())
     return "\n".join(lines[1:]) + "\n"
 
 

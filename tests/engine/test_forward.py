@@ -88,6 +88,23 @@ def test_one_picture_is_shared_by_two_threads(monkeypatch):
     assert shared == [1]
 
 
+def test_a_failure_in_one_of_two_threads_reaches_the_caller(monkeypatch):
+    monkeypatch.setattr(forward, "usable_cpus", lambda: 2)
+    maps, run = feature_maps(randomised(MobileNetV2(Architecture(1.0), classes=2))), library.run
+    expected = maps(pictures(1, 96))
+
+    def failing(calls, stream):
+        if threading.current_thread() is not threading.main_thread():
+            raise MemoryError("no room")
+        run(calls, stream)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(library, "run", failing)
+        with pytest.raises(MemoryError, match="no room"):
+            maps(pictures(1, 96))
+    np.testing.assert_array_equal(maps(pictures(1, 96)), expected)
+
+
 def test_from_eight_threads_at_once_every_answer_is_the_same(embedded):
     maps, batch = feature_maps(embedded), pictures(4, 96)
     expected, wrong = maps(batch), []

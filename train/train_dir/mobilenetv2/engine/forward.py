@@ -1,7 +1,7 @@
 """Feature maps: MindSpore's network, computed by oneDNN in its own layouts, with batch normalisation folded in.
 
-Of several pictures, each thread computes one at a time. A single one is shared by two threads, by output channels; every number
-is the sum of the same products in the same order either way, so an answer does not depend on its batch.
+Of several pictures, each thread computes one at a time. A single one is shared by two threads, by output channels, where that
+gives the same bits: an answer does not depend on its batch.
 """
 
 import ctypes
@@ -16,6 +16,7 @@ from mindspore import nn
 
 from ..runtime.device import on_cpu
 from ..runtime.environment import usable_cpus
+from ..runtime.signals import uninterrupted
 from . import library as dnn
 from .folding import fold_batch_norm
 from .layers import Layer, read_layers
@@ -173,7 +174,7 @@ class _Planned:
         except IndexError:
             runner = _Runner(self, [self._whole])
         runner.run(0, picture)
-        result = runner.result()
+        result = self._plain(runner.output)
         self._spare.append(runner)
         return result
 
@@ -189,19 +190,22 @@ class _Planned:
 
     def _by_two(self, picture: np.ndarray, pool: ThreadPoolExecutor) -> np.ndarray:
         assert self._pair is not None
-        with self._sharing:
+        with self._sharing, uninterrupted():
             other = pool.submit(self._pair.run, 1, picture, self._meeting)
-            self._pair.run(0, picture, self._meeting)
-            other.result()
-            return self._pair.result()
+            try:
+                self._pair.run(0, picture, self._meeting)
+            finally:
+                other.result()
+            return self._plain(self._pair.output)
 
     def buffers(self) -> Tuple[List[np.ndarray], List[np.ndarray]]:
         """Two arrays for the maps within blocks, and two for those between blocks."""
-        wide, narrow = 0, self.moved.nbytes() if self.moved is not None else 0
-        for step in self._whole:
-            if step and step.layer.relu6:
+        first, *rest = (step for step in self._whole if step)
+        wide, narrow = 0, self.moved.nbytes() if self.moved is not None else first.dst.nbytes()
+        for step in (first, *rest):
+            if step.layer.relu6:
                 wide = max(wide, step.dst.nbytes())
-            elif step:
+            else:
                 narrow = max(narrow, step.dst.nbytes())
         return [dnn.aligned(wide) for _ in range(2)], [dnn.aligned(narrow) for _ in range(2)]
 
@@ -212,7 +216,7 @@ class _Planned:
         """Side of the feature map after that layer."""
         return self._sides[number]
 
-    def plain(self, blocked: np.ndarray) -> np.ndarray:
+    def _plain(self, blocked: np.ndarray) -> np.ndarray:
         """The last feature map, as f32 [1, channels, S / 32, S / 32]."""
         side, blocks = self._sides[-1], -(-self.outputs // self._channels)
         maps = blocked[: blocks * self._channels * side * side].reshape(blocks, side, side, self._channels)
@@ -224,7 +228,7 @@ class _Runner:
     """The arrays for one picture, and what each of the threads that share it runs. parts: their steps."""
 
     def __init__(self, planned: _Planned, parts: List[List[Optional[_Step]]]):
-        self._planned, self._streams = planned, [dnn.Stream() for _ in parts]
+        self._streams = [dnn.Stream() for _ in parts]
         self._inputs = [Memory(planned.input(), dnn.aligned(planned.input().nbytes())) for _ in parts]
         wide, narrow = planned.buffers()
         self._segments: List[List[List[Call]]] = [[[]] for _ in parts]
@@ -238,24 +242,24 @@ class _Runner:
             self._segments[0][0].append(call)
         for number, steps in enumerate(zip(*parts)):
             layer = next(step.layer for step in steps if step)
-            if layer.relu6:
-                target = wide[0] if source is not wide[0] else wide[1]
-            else:
-                # Added to the block's input, where there is a residual; else beside it.
+            if not layer.relu6 or (number == 0 and moved is None):  # its result is the input of a block
+                # Added to this block's input, where there is a residual; else beside it. Other threads may still read that.
                 target = held if layer.residual else next(array for array in narrow if array is not held)
-            if (number == 0 and moved is None) or not layer.relu6:
-                held = target  # a block begins
+                held = target
+            else:
+                target = wide[0] if source is not wide[0] else wide[1]
             for part, step in enumerate(steps):
                 segments = self._segments[part]
                 if (number and not layer.depthwise) or (number == 0 and moved is not None):
                     segments.append([])  # it reads what the others have computed
                 if step:
-                    segments[-1].append(self._bind(part, step, number, source, target))
+                    segments[-1].append(self._bind(planned, part, step, number, source, target))
             source = target
-        self._output = source
+        self.output = source
 
-    def _bind(self, part: int, step: _Step, number: int, source: np.ndarray, target: np.ndarray) -> Call:
-        planned = self._planned
+    def _bind(
+        self, planned: _Planned, part: int, step: _Step, number: int, source: np.ndarray, target: np.ndarray
+    ) -> Call:
         before = planned.side_after(number - 1) if number else planned.input().shape[2]
         after = planned.side_after(number)
         src = self._inputs[part]
@@ -266,16 +270,21 @@ class _Runner:
         return step.primitive.bind(memories, dnn.aligned(step.primitive.scratch_bytes))
 
     def run(self, part: int, picture: np.ndarray, meeting: "Optional[_Meeting]" = None) -> None:
+        """The output is then in `output`."""
+        failure = None
         self._inputs[part].point_to(picture)
         for number, calls in enumerate(self._segments[part]):
             if number and meeting:
                 meeting.wait()
-            dnn.run(calls, self._streams[part])
+            try:
+                if failure is None:
+                    dnn.run(calls, self._streams[part])
+            except Exception as error:  # the other thread waits for this one at every meeting
+                failure = error
         if meeting:
             meeting.wait()
-
-    def result(self) -> np.ndarray:
-        return self._planned.plain(self._output)
+        if failure:
+            raise failure
 
 
 class _Meeting:

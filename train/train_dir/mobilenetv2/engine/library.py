@@ -28,8 +28,8 @@ SRC, SRC1, DST, WEIGHTS, BIAS, MEAN, VARIANCE, SCRATCHPAD = 1, 2, 17, 33, 41, 49
 DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS = 129, 145, 161, 169
 # Questions to a primitive
 ASK_IMPLEMENTATION, ASK_WEIGHTS, ASK_DIFF_WEIGHTS, ASK_SCRATCHPAD = 8, 131, 132, 136
-STATUS = {1: "out of memory", 2: "invalid arguments", 3: "unimplemented", 5: "runtime error", 6: "not required"}
-REFERENCE = ("ref",)  # how the names of implementations begin that are a hundred times slower
+STATUS = {2: "invalid arguments", 3: "unimplemented", 5: "runtime error", 6: "not required"}
+REFERENCE = ("ref", "bnorm_ref")  # how the names of implementations begin that are a hundred times slower
 AVX512 = 0x27
 ALIGNMENT = 64  # bytes
 
@@ -148,7 +148,7 @@ class Memory:
 
     def point_to(self, array: np.ndarray) -> None:
         """Use another array, contiguous and of the same shape and layout."""
-        if array.nbytes < self.desc.nbytes() or not array.flags.c_contiguous:
+        if array.nbytes != self.desc.nbytes() or not array.flags.c_contiguous:
             raise ValueError(f"an array of {array.nbytes} bytes for {self.desc.nbytes()}")
         check(load_library().dnnl_memory_set_data_handle_v2(self.handle, c_void_p(array.ctypes.data), None), "array")
         self.array = array
@@ -180,11 +180,12 @@ class Call(NamedTuple):
     memories: Dict[int, Memory]
 
     def __call__(self, stream: Stream) -> None:
-        handle = self.primitive.handle
-        check(
-            load_library().dnnl_primitive_execute(handle, stream.handle, len(self.memories), self.arguments),
-            "execution",
-        )
+        execute = load_library().dnnl_primitive_execute
+        status = execute(self.primitive.handle, stream.handle, len(self.memories), self.arguments)
+        if status == 1:
+            raise MemoryError("oneDNN: not enough memory for execution")
+        if status:
+            raise RuntimeError(f"oneDNN execution: {STATUS.get(status, status)}")
 
 
 class Primitive:

@@ -68,14 +68,16 @@ def logits_of_frozen(
     frozen: so many parts of network.features, the first ones, stay as they are. Their feature maps of the photos are computed
     once, unless they take more than MAX_HELD bytes.
     """
-    beginning = feature_maps(network, slice(frozen))
     channels = network.classifier.in_channels
 
     @lru_cache(None)
     def held() -> Optional[List[np.ndarray]]:
         """This worker's maps; None where they are not kept."""
+        if not frozen:
+            return None
+        beginning = feature_maps(network, slice(frozen))
         _, first = next(_pictures(photos[:1], preprocessing, 1))
-        if not frozen or beginning(first[None]).nbytes * len(photos) > MAX_HELD:
+        if beginning(first[None]).nbytes * len(photos) > MAX_HELD:
             return None
         own = distributed.shard(photos)
         rows = run_batches(beginning, _pictures(own, preprocessing, workers))

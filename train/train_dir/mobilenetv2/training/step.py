@@ -3,8 +3,10 @@
 On a CPU the engine computes the backbone, forward and backward. MindSpore computes the loss of its feature maps, the gradients
 of the classifier, and the update. Elsewhere MindSpore computes all of it, compiled as one graph."""
 
+import gc
 import logging
-from typing import Any, Callable, Dict, List, Tuple
+from functools import lru_cache
+from typing import Any, Callable, Dict, Tuple
 
 import mindspore as ms
 from mindspore import nn, ops
@@ -59,17 +61,19 @@ def network_step(
     engine_step = distributed.training_step(
         gradients, optimizer, network, optimizer.parameters, distribute=True, compiled=False
     )
-    chosen: List[Step] = []
+    chosen = {}  # type: Dict[Tuple[int, ...], Step]
+    operators = lru_cache(None)(by_operators)
 
     def step(*batch: ms.Tensor) -> ms.Tensor:
-        if not chosen:
+        shape = batch[0].shape
+        if shape not in chosen:
             try:
                 gradients.plan(batch[0])
-                chosen.append(engine_step)
+                chosen[shape] = engine_step
             except EngineUnavailable as why:
                 log.info("The CPU engine is not used (%s): MindSpore's operators compute instead.", why)
-                chosen.append(by_operators())
-        return chosen[0](*batch)
+                chosen[shape] = operators()
+        return chosen[shape](*batch)
 
     return step
 
@@ -96,6 +100,8 @@ class _EngineGradients:
         """The pass for pictures of this shape. Raises EngineUnavailable."""
         shape = pictures.shape
         if shape not in self._passes:
+            self._passes.clear()  # its memory is that of a whole batch
+            gc.collect()
             self._passes[shape] = TrainingPass(self._network, shape[0], shape[2], self._blocks)
         return self._passes[shape]
 
