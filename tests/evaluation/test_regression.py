@@ -32,7 +32,7 @@ def test_that_holds_for_few_photos(real, count, views):
     few, labels = real.train[rows][:, numbers], real.labels[rows]
     ms.set_seed(0)
     classifier = nn.Dense(few.shape[-1], 2)
-    plan = resolve(Settings(), None).head
+    plan = resolve(Settings(), None).classifier_plan
     train_classifier(classifier, few, real.val, labels, real.val_labels, plan, 0, lambda row: None)
     weight, bias = softmax_regression(few, labels, 2)
     ours, theirs = np.diff(real.val @ weight.T + bias)[:, 0], np.diff(classify(classifier, real.val))[:, 0]
