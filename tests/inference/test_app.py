@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -18,6 +19,11 @@ from pages import predict
 
 from mobilenetv2.classifier import Classifier
 from mobilenetv2.model.checkpoint import EMBEDDED
+
+
+def is_open(port):
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -38,7 +44,8 @@ def while_open(monkeypatch, tmp_path):
 
         def visitor():
             try:
-                while signal.getsignal(signal.SIGINT) is handlers[0]:  # it is set last at the start
+                # The handler is set last at the start; before the port is open, others defer signals for a moment.
+                while not is_open(port) or signal.getsignal(signal.SIGINT) is handlers[0]:
                     time.sleep(0.02)
                 results.append(visit(f"http://127.0.0.1:{port}"))
             finally:
