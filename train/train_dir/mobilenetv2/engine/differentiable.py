@@ -8,7 +8,6 @@ from threading import BrokenBarrierError
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
-from mindspore import nn
 
 from .layers import Layer
 from .library import (
@@ -63,12 +62,6 @@ def block_size(found: Sequence[Layer]) -> int:
     """Channels that lie together. For 8, 24, ... hidden channels in blocks of 16, oneDNN has no fast code."""
     whole = all(layer.outputs % 16 == 0 for layer in found if layer.relu6)
     return 16 if whole and has_avx512() else 8
-
-
-def first_trained(network: nn.Cell, found: Sequence[Layer], blocks: int) -> int:
-    """Which of the layers is the first of the last `blocks` blocks."""
-    trained = {id(cell) for block in list(network.features)[-blocks:] for _, cell in block.cells_and_names()}
-    return next(i for i, layer in enumerate(found) if id(layer.convolution) in trained)
 
 
 def begins_block(found: Sequence[Layer], i: int) -> bool:

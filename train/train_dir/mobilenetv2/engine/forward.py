@@ -5,7 +5,6 @@ gives the same bits: an answer does not depend on its batch.
 """
 
 import ctypes
-import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
@@ -22,7 +21,6 @@ from .folding import fold_batch_norm
 from .layers import Layer, read_layers
 from .library import Call, EngineUnavailable, Memory, MemoryDesc, Primitive
 
-log = logging.getLogger(__name__)
 FIXED_BATCH = 8  # pictures per pass of MindSpore's operators, which are compiled for one shape
 PARTS = 2  # threads that share a single picture; more of them would wait longer than they save
 Maps = Callable[[np.ndarray], np.ndarray]
@@ -57,7 +55,7 @@ def _operators(network: nn.Cell, parts: slice = slice(None)) -> Maps:
 
 
 class _Folded(NamedTuple):
-    """A layer, with its batch normalisation in weight and bias. rows: number of its output channels."""
+    """A layer, with its batch normalisation in weight and bias."""
 
     layer: Layer
     weight: np.ndarray
@@ -102,7 +100,7 @@ class _Forward:
                     if channels == 8:
                         raise
         except EngineUnavailable as why:
-            log.info("The CPU engine is not used (%s): MindSpore's operators compute instead.", why)
+            why.log()
         return None
 
 

@@ -6,16 +6,18 @@ MindSpore 2.7.0, 2.7.2 and 2.8.0 carry; any other version is refused. All arrays
 
 import ctypes
 import importlib.util
+import logging
 import os
 import platform
 import sys
 from ctypes import POINTER, byref, c_char, c_char_p, c_float, c_int, c_int64, c_size_t, c_void_p
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Type
 
 import numpy as np
 
+log = logging.getLogger(__name__)
 VERSION = (2, 2)
 # Layouts by number of dimensions: plain ones by their letters; "8" and "16": channels in blocks of that many.
 TAGS = {(1, "plain"): 2, (2, "plain"): 3, (4, "plain"): 5, (5, "plain"): 7, (4, "8"): 93, (4, "16"): 69}
@@ -36,6 +38,9 @@ ALIGNMENT = 64  # bytes
 
 class EngineUnavailable(Exception):
     """oneDNN cannot compute this here. Says why."""
+
+    def log(self) -> None:
+        log.info("The CPU engine is not used (%s): MindSpore's operators compute instead.", self)
 
 
 class MemoryDesc(ctypes.Structure):
@@ -106,12 +111,12 @@ def _engine() -> c_void_p:
     return engine
 
 
-def check(status: int, what: str) -> None:
-    """Raises MemoryError, or EngineUnavailable with the call and the reason, for a status that is not 0."""
+def check(status: int, what: str, error: Type[Exception] = EngineUnavailable) -> None:
+    """For a status that is not 0, raises MemoryError, or the error with the call and the reason."""
     if status == 1:
         raise MemoryError(f"oneDNN: not enough memory for {what}")
     if status:
-        raise EngineUnavailable(f"oneDNN {what}: {STATUS.get(status, status)}")
+        raise error(f"oneDNN {what}: {STATUS.get(status, status)}")
 
 
 def has_avx512() -> bool:
@@ -182,10 +187,7 @@ class Call(NamedTuple):
     def __call__(self, stream: Stream) -> None:
         execute = load_library().dnnl_primitive_execute
         status = execute(self.primitive.handle, stream.handle, len(self.memories), self.arguments)
-        if status == 1:
-            raise MemoryError("oneDNN: not enough memory for execution")
-        if status:
-            raise RuntimeError(f"oneDNN execution: {STATUS.get(status, status)}")
+        check(status, "execution", RuntimeError)
 
 
 class Primitive:

@@ -22,7 +22,6 @@ from .differentiable import (
     another,
     begins_block,
     block_size,
-    first_trained,
     move,
     plus,
     values,
@@ -66,7 +65,7 @@ class TrainingPass:
         Raises EngineUnavailable where oneDNN is missing or has no fast code for this network.
         """
         found = read_layers(network)
-        first = first_trained(network, found, blocks or len(network.features))
+        first = len(found) - len(read_layers(network, slice(-blocks if blocks else None, None)))
         kinds = {layer.norm.use_batch_statistics is False for layer in found}
         if len(kinds) > 1:
             raise EngineUnavailable("some of the network's moments are given, others are the batch's")

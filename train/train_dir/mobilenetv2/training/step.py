@@ -4,7 +4,6 @@ On a CPU the engine computes the backbone, forward and backward. MindSpore compu
 of the classifier, and the update. Elsewhere MindSpore computes all of it, compiled as one graph."""
 
 import gc
-import logging
 from functools import lru_cache
 from typing import Any, Callable, Dict, Tuple
 
@@ -16,7 +15,6 @@ from ..model.mobilenet_v2 import MobileNetV2
 from ..runtime import distributed
 from ..runtime.device import LOSS_SCALE, mixed_precision, on_cpu
 
-log = logging.getLogger(__name__)
 Step = Callable[..., ms.Tensor]  # tensors of a batch -> loss
 
 
@@ -61,7 +59,7 @@ def network_step(
     engine_step = distributed.training_step(
         gradients, optimizer, network, optimizer.parameters, distribute=True, compiled=False
     )
-    chosen = {}  # type: Dict[Tuple[int, ...], Step]
+    chosen: Dict[Tuple[int, ...], Step] = {}
     operators = lru_cache(None)(by_operators)
 
     def step(*batch: ms.Tensor) -> ms.Tensor:
@@ -71,7 +69,7 @@ def network_step(
                 gradients.plan(batch[0])
                 chosen[shape] = engine_step
             except EngineUnavailable as why:
-                log.info("The CPU engine is not used (%s): MindSpore's operators compute instead.", why)
+                why.log()
                 chosen[shape] = operators()
         return chosen[shape](*batch)
 
@@ -94,16 +92,18 @@ class _EngineGradients:
             return loss_and_gradients(maps, *others)
 
         self._head = head
-        self._passes: Dict[Tuple[int, ...], TrainingPass] = {}
+        self._shape: Tuple[int, ...] = ()
+        self._pass: Any = None
 
     def plan(self, pictures: ms.Tensor) -> TrainingPass:
         """The pass for pictures of this shape. Raises EngineUnavailable."""
         shape = pictures.shape
-        if shape not in self._passes:
-            self._passes.clear()  # its memory is that of a whole batch
+        if shape != self._shape:
+            self._shape, self._pass = (), None  # its memory is that of a whole batch
             gc.collect()
-            self._passes[shape] = TrainingPass(self._network, shape[0], shape[2], self._blocks)
-        return self._passes[shape]
+            self._pass = TrainingPass(self._network, shape[0], shape[2], self._blocks)
+            self._shape = shape
+        return self._pass
 
     def __call__(self, pictures: ms.Tensor, *others: ms.Tensor) -> Tuple[ms.Tensor, Tuple[ms.Tensor, ...]]:
         backbone = self.plan(pictures)
