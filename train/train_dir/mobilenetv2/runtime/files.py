@@ -1,7 +1,9 @@
-"""Paths typed by the user, and files that are written atomically."""
+"""Paths and files of the user, and files that are written atomically."""
 
+import errno
 import os
 import re
+import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Iterator, Sequence
@@ -28,6 +30,50 @@ def user_path(text: str) -> Path:
             f"{printable(text[:100])}: no file or folder can have such a name; look for a typing error"
         ) from None
     return path
+
+
+class NotRegular(OSError):
+    """A named pipe, socket, device or folder, which is not read: it could block or never end."""
+
+
+class TooLarge(OSError):
+    """A file of more bytes than its reader allows. size: in bytes, of which none were read."""
+
+    def __init__(self, size: int, limit: int):
+        super().__init__(errno.EFBIG, f"it has {size / 2**20:,.0f} MiB, the limit is {limit / 2**20:,.0f} MiB")
+        self.size = size
+
+
+KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def read_file(file: Path, limit: int) -> bytes:
+    """The bytes of a user's file; every reader of such a file takes this one. Follows links.
+
+    Raises OSError, whose `strerror` is in words: NotRegular for anything but a regular file, TooLarge above `limit` bytes. Both
+    are decided before anything is read or waited for."""
+    _check_regular(os.stat(file))  # opening a device may do something by itself
+    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(descriptor, "rb") as stream:
+        status = os.fstat(descriptor)  # it may have been replaced meanwhile
+        _check_regular(status)
+        if status.st_size > limit:
+            raise TooLarge(status.st_size, limit)
+        content = stream.read(limit + 1)  # a file in /proc says that it has 0 bytes
+    if len(content) > limit:
+        raise TooLarge(len(content), limit)
+    return content
+
+
+def _check_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise NotRegular(errno.EINVAL, f"{KINDS.get(stat.S_IFMT(status.st_mode), 'something else')}, not a file")
 
 
 def find_file(path: str, suffixes: Sequence[str] = SUFFIXES) -> Path:
