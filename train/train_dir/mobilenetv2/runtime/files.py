@@ -6,7 +6,7 @@ import re
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import BinaryIO, Iterator, Sequence
 
 from .errors import UserError
 from .text import printable
@@ -58,17 +58,27 @@ def read_file(file: Path, limit: int) -> bytes:
 
     Raises OSError, whose `strerror` is in words: NotRegular for anything but a regular file, TooLarge above `limit` bytes. Both
     are decided before anything is read or waited for."""
-    _check_regular(os.stat(file))  # opening a device may do something by itself
-    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with open(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)  # it may have been replaced meanwhile
-        _check_regular(status)
-        if status.st_size > limit:
-            raise TooLarge(status.st_size, limit)
+    with open_file(file) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > limit:
+            raise TooLarge(size, limit)
         content = stream.read(limit + 1)  # a file in /proc says that it has 0 bytes
     if len(content) > limit:
         raise TooLarge(len(content), limit)
     return content
+
+
+def open_file(file: Path) -> BinaryIO:
+    """A user's file, opened for reading; where the first bytes are enough. Raises OSError as `read_file`."""
+    _check_regular(os.stat(file))  # opening a device may do something by itself
+    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    stream = open(descriptor, "rb")  # noqa: SIM115
+    try:
+        _check_regular(os.fstat(descriptor))  # it may have been replaced meanwhile
+    except OSError:
+        stream.close()
+        raise
+    return stream
 
 
 def _check_regular(status: os.stat_result) -> None:
