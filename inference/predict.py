@@ -19,7 +19,7 @@ from checkpoints import find_checkpoint
 from records import record, write_csv, write_jsonl
 
 from mobilenetv2.classifier import Classifier
-from mobilenetv2.data.dataset import SUFFIXES
+from mobilenetv2.data.folders import SUFFIXES
 from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.runtime import logs
 from mobilenetv2.runtime.errors import UserError

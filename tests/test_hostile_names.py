@@ -66,7 +66,7 @@ def test_names_write_nothing_to_the_terminal_and_nowhere_else(named):
     assert {row["class"] for row in rows} == {CLASSES[0], "'" + CLASSES[1]}  # that one is no formula
     assert {row["photo"].split("/")[-1] for row in rows} == {*NAMES, "=1+1.jpg"}
     found = json.loads((output / "check.json").read_text(encoding="utf-8"))
-    assert sum(finding["kind"] == "bad" for finding in found) == 16
+    assert sum(finding["kind"] == "bad" for finding in found["findings"]) == 16
 
 
 def test_predict_takes_such_names(named, tmp_path):

@@ -12,6 +12,8 @@ from mindspore import nn
 
 from mobilenetv2.config import Settings, resolve
 from mobilenetv2.data.dataset import Photo, PhotoSet
+from mobilenetv2.data.folders import Tree
+from mobilenetv2.data.layout import Layout
 from mobilenetv2.model.architecture import Architecture
 from mobilenetv2.model.mobilenet_v2 import MobileNetV2
 from mobilenetv2.model.state import load_state_dict, state_dict
@@ -77,7 +79,8 @@ def test_a_state_of_another_training_is_refused_in_words(what, training, caplog)
 
 def test_whatever_decides_the_training_is_in_its_fingerprint():
     photos = [Photo(Path(name), name, label, "train", name) for name, label in (("a", 0), ("b", 1))]
-    data, network = PhotoSet(("cat", "dog"), tuple(photos), ()), MobileNetV2(Architecture(width=0.25), 2)
+    layout = Layout(Tree(Path()).top, "class folders")
+    data, network = PhotoSet(("cat", "dog"), tuple(photos), (), layout), MobileNetV2(Architecture(width=0.25), 2)
     plain, seeded = resolve(Settings(), None).recorded, resolve(Settings(seed=1), None).recorded
     before = run_fingerprint("finetune", plain, data, network)
 

@@ -6,6 +6,7 @@ arguments of their own. An empty value means the default.
 
 import argparse
 import html
+import json
 import math
 import re
 from dataclasses import Field, field, fields
@@ -62,7 +63,12 @@ def parse_arguments(kind: Type[T], arguments: Sequence[str]) -> Tuple[T, List[st
     namespace, ignored = parser.parse_known_args(arguments)
     values, problems = {}, []
     for one in fields(kind):
-        texts = list(dict.fromkeys(filter(None, (_unescape(text).strip() for text in getattr(namespace, one.name)))))
+        texts = [_unescape(text).strip() for text in getattr(namespace, one.name)]
+        try:
+            texts = list(dict.fromkeys(text for text in texts if text and listed_paths(text)))
+        except UserError as error:
+            problems.append(f"--{one.name}={error}")
+            continue
         ignored += [f"--{one.name}={text} (a second value)" for text in texts[1:]]
         for text in texts[:1]:
             try:
@@ -72,6 +78,23 @@ def parse_arguments(kind: Type[T], arguments: Sequence[str]) -> Tuple[T, List[st
     if problems:
         raise UserError("\n".join(problems))
     return kind(**values), ignored
+
+
+def listed_paths(text: str) -> List[str]:
+    """The paths of a value: a platform's JSON list, such as [{"containerPath": "/dataset/photos"}], or one path as it is.
+
+    Raises UserError for a list of anything else."""
+    try:
+        listed = json.loads(text) if text.startswith("[") else None
+    except ValueError:
+        listed = None  # a name that begins with a bracket
+    if listed is None:
+        return [text]
+    entries = [entry.get("containerPath") if isinstance(entry, dict) else entry for entry in listed]
+    paths = [path for path in entries if isinstance(path, str)]
+    if len(paths) < len(entries):
+        raise UserError(f"{text}: expected a path, or a list of objects that have a containerPath")
+    return paths
 
 
 def value_type(one: Field) -> type:

@@ -3,8 +3,9 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
+from .command_line import listed_paths
 from .config import Settings
 from .data import dataset, download, sample
 from .data.dataset import PhotoSet
@@ -40,10 +41,25 @@ def _with_downloads(settings: Settings) -> Settings:
 
 def _read_photos(settings: Settings, output: Path) -> PhotoSet:
     if settings.data_url:
-        return dataset.scan_folder(settings.data_url, settings.seed)
+        return _first_photos(listed_paths(settings.data_url), settings)
     log.info("No --data_url: training on drawings of dogs and croissants, which are put into %s.", output / "sample")
     sample.write_sample(output / "sample")
     return dataset.scan_folder(str(output / "sample"), settings.seed)
+
+
+def _first_photos(paths: List[str], settings: Settings) -> PhotoSet:
+    """Of the first data set with photos. Raises UserError with what is wrong with each."""
+    problems = []
+    for path in paths:
+        try:
+            found = dataset.scan_folder(path, settings.seed, skipped=(user_path(settings.cache_dir),))
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        if len(paths) > 1:
+            log.warning("Of %d data sets, %s is used, the first with photos.", len(paths), path)
+        return found
+    raise UserError("\n".join(problems))
 
 
 def _read_weights(settings: Settings) -> Optional[pretrained.PretrainedWeights]:
@@ -52,11 +68,11 @@ def _read_weights(settings: Settings) -> Optional[pretrained.PretrainedWeights]:
             raise UserError(
                 "--teacher_url trains a network from random numbers: leave --pretrain_url and --unfreeze out"
             )
-        return pretrained.read_pretrained(settings.teacher_url)
+        return pretrained.read_pretrained(listed_paths(settings.teacher_url)[0])
     if settings.pretrain_url == "random":
         log.info("The network starts from random numbers.")
         return None
     if settings.pretrain_url:
-        return pretrained.read_pretrained(settings.pretrain_url, settings.width, settings.last)
+        return pretrained.read_pretrained(listed_paths(settings.pretrain_url)[0], settings.width, settings.last)
     log.info("No --pretrain_url: starting from the small network that comes with this program.")
     return replace(pretrained.read_pretrained(str(checkpoint.EMBEDDED), settings.width, settings.last), naming=BUILT_IN)

@@ -17,10 +17,12 @@ from .checks.mislabelled import find_mislabelled, other_class_share
 from .config import Config, Settings, resolve
 from .data import thumbnails
 from .data.cache import PhotoCache
-from .data.dataset import NEITHER, Finding, PhotoSet
+from .data.dataset import PhotoSet
 from .data.decoded import DecodedPhotos
 from .data.features import FeatureSets
+from .data.findings import Finding
 from .data.image import Preprocessing
+from .data.layout_search import NEITHER
 from .engine import feature_maps
 from .evaluation.benchmark import benchmark_network
 from .evaluation.calibration import fit_temperature
@@ -86,7 +88,7 @@ class Run:
     comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)
     # By quantize: what the checkpoint holds in place of the network's parameters.
     packed: Optional[Dict[str, np.ndarray]] = None
-    # By evaluate: logits f32 [N, C] of the photos in "train" and "val".
+    # By evaluate: logits f32 [N, C] of the photos in "train", "val" and, where there are any, "test".
     answers: Dict[str, np.ndarray] = field(default_factory=dict)
     evaluation: Evaluation = field(init=False)
 
@@ -111,6 +113,7 @@ def prepare(settings: Settings, output: Path) -> Run:
         config = resolve(settings, start)
         log.info("Mode: %s.", config.mode)
         cache = PhotoCache(config.cache_dir)
+        log.info("Data folder: %s.", found.layout)
         checked = check_photos(found, config.preprocessing, cache, config.workers, config.leaks == "drop")
         data, findings = checked.data, list(checked.data.findings)
         independent = start is not None and start.naming not in (pretrained.OWN, BUILT_IN)
@@ -246,16 +249,23 @@ def quantize(run: Run) -> None:
 
 def evaluate(run: Run) -> None:
     """Needs the network, fully trained, with its features and their cross-validation; both are computed anew where a stage has
-    changed the network. Leaves its answers for all photos, and the metrics of these answers."""
+    changed the network. Leaves its answers for all photos, and the metrics of these answers. Test photos are answered here for
+    the first time: nothing is chosen by them."""
+    compute = partial(pool_features, run.network, preprocessing=run.preprocessing, workers=run.config.workers)
     if run.changed:
         with run.watch("evidence"):
-            compute = partial(pool_features, run.network, preprocessing=run.preprocessing, workers=run.config.workers)
             run.features = FeatureSets(*(compute(run.data.split(split)) for split in ("train", "val", NEITHER)))
             run.held_out = _held_out(run, None, False)
     if run.packed:  # a compact file has no room for the detector
         run.held_out = replace(run.held_out, detector=None, scores={})
     for split, features in (("train", run.features.train), ("val", run.features.val)):
         run.answers[split] = classify(run.network.classifier, features.pooled[:, 0])
+    if run.data.split("test"):
+        with run.watch("evidence"):
+            test = compute(run.data.split("test"))
+        run.answers["test"] = classify(run.network.classifier, test.pooled[:, 0])
+        if run.held_out.detector:
+            run.held_out.scores["test"] = run.held_out.detector.score(test.center)
     labels = {split: run.data.labels(split) for split in run.answers}
     if run.comparison:
         result = score_answers(run.answers["val"], labels["val"])
@@ -278,7 +288,7 @@ def save(run: Run) -> None:
         temperature=evaluation.calibration.temperature,
         metrics=evaluation.metrics,
         data={
-            **{split: run.data.counts(split) for split in ("train", "val")},
+            **{split: run.data.counts(split) for split in run.answers},
             "fingerprint": run.data.fingerprint(),
             "thumbnails": sheet,
         },
@@ -316,7 +326,7 @@ def _write_findings(run: Run, new: List[Finding]) -> None:
     if distributed.is_main():
         with suppress(OSError):
             (run.output / "report.html").unlink()  # of an earlier run
-        metrics_files.write_findings(run.output, run.findings)
+        metrics_files.write_findings(run.output, run.data, run.findings)
         if run.findings or run.config.mode in ("check", "check_files"):
             known = (run.data, run.findings, run.recorded(), run.config.language)
             metrics_files.write_optional("report.html", write_check_report, run.output / "report.html", *known)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ..data.dataset import Finding
+from ..data.findings import Finding
 from .duplicates import find_conflicts, find_copies, find_leaks
 from .empty import find_empty
 from .imbalance import find_imbalance
@@ -32,6 +32,7 @@ class Issue:
 # In the order in which `find` is called. The keys are the kinds in check.json.
 ISSUES: Dict[str, Issue] = {
     "note": Issue("note", 90, ("note", "提示")),
+    "unused": Issue("warning", 85, ("not used", "未使用")),
     "bad": Issue("error", 10, ("unreadable", "无法读取"), option="bad_files"),
     "conflict": Issue("error", 20, ("two classes claim it", "两个类别都有"), find_conflicts, option="leaks"),
     "leak": Issue("error", 30, ("in train and in val", "训练和验证都有"), find_leaks, option="leaks"),

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from ..runtime.errors import UserError
 from ..runtime.files import atomic
+from ..runtime.own_files import PROGRAM
 from ..runtime.progress import parallel_map
 from .dataset import Photo
 from .image import decode
@@ -30,7 +31,7 @@ def write_sheet(file: Path, photos: Sequence[Photo], side: int, workers: int) ->
     for number, picture in enumerate(small):
         sheet.paste(picture, (number % ACROSS * side, number // ACROSS * side))
     buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=80)
+    sheet.save(buffer, "JPEG", quality=80, comment=PROGRAM)
     with atomic(file) as temporary:
         temporary.write_bytes(buffer.getvalue())
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()

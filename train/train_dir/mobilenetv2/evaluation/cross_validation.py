@@ -18,7 +18,7 @@ Head = Tuple[np.ndarray, np.ndarray]  # weight f32 [K, channels], bias f32 [K]
 class CrossValidation:
     """logits: f32 [N, C], out-of-fold, of the training photos. fitted_logits: f32 [N, C] of the same photos by a classifier
     trained on all of them. detector: None to reject nothing. scores: of the detector, f32 [N] of "train" and "outliers"
-    (out-of-fold) and of "val". independent: the backbone was not trained on these photos either."""
+    (out-of-fold), of "val" and "test". independent: the backbone was not trained on these photos either."""
 
     logits: np.ndarray
     fitted_logits: np.ndarray

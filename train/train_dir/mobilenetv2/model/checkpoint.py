@@ -20,6 +20,7 @@ from ..evaluation.calibration import HIGHEST, LOWEST
 from ..evaluation.ood import PREFIX, OutlierDetector
 from ..runtime.errors import UserError
 from ..runtime.files import atomic, find_file
+from ..runtime.own_files import PROGRAM
 from . import quantization
 from .architecture import Architecture
 from .mobilenet_v2 import MobileNetV2
@@ -27,7 +28,6 @@ from .state import load_state_dict, state_dict
 from .tensor_files import has_checksum, read_tensors, without_logging
 
 KEY = "description"
-FORMAT = "mobilenetv2-photos"
 VERSION = 3
 MAX_TEXT = 2**22  # characters of a description; with thousands of classes it has fewer
 EMBEDDED = Path(__file__).with_name("pretrained.ckpt")  # the built-in network; docs/training.md says how it was made
@@ -53,8 +53,8 @@ class Description:
     versions: Dict[str, Any]
 
     def to_json(self) -> str:
-        """The description as JSON, with FORMAT and VERSION."""
-        return json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}, ensure_ascii=False, indent=1)
+        """The description as JSON, with PROGRAM and VERSION."""
+        return json.dumps({"format": PROGRAM, "version": VERSION, **asdict(self)}, ensure_ascii=False, indent=1)
 
     @classmethod
     def from_json(cls, file: Path, text: Any) -> "Description":
@@ -63,7 +63,7 @@ class Description:
             if len(text) > MAX_TEXT:
                 raise ValueError(f"its description has {len(text)} characters")
             entries = json.loads(text)
-            if entries.pop("format") != FORMAT:
+            if entries.pop("format") != PROGRAM:
                 raise ValueError("its description is of another program")
             version = entries.pop("version")
             if version != VERSION:

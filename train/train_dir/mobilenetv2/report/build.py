@@ -12,6 +12,7 @@ from PIL import Image
 from ..checks.issues import sort_findings
 from ..data.dataset import Finding, Photo, PhotoSet
 from ..data.image import decode, preprocess
+from ..data.layout import SPLITS
 from ..engine import feature_maps
 from ..evaluation.class_activation import class_activation_map, overlay
 from ..evaluation.evaluate import Evaluation
@@ -63,6 +64,7 @@ def write_report(
     content = Report(
         classes=data.classes,
         val_confusion=evaluation.confusion,
+        test_confusion=evaluation.test_confusion,
         held_out_confusion=evaluation.held_out_confusion,
         history=history,
         comparison=comparison,
@@ -126,7 +128,8 @@ def _provenance(data: PhotoSet, recorded: Dict[str, Any]) -> Dict[str, Any]:
         "versions": package_versions(),
         "device": ms.get_context("device_target"),
         "memory": peak_memory_mib(),
-        "counts": {split: data.counts(split) for split in ("train", "val")},
+        "counts": {split: data.counts(split) for split in SPLITS if data.split(split)},
+        "layout": data.layout,
         "fingerprint": data.fingerprint(),
         "command": shlex.join(["python", *sys.argv]),
     }

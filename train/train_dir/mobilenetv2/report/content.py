@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 from PIL import Image
 
+from ..data.layout import Layout
 from ..evaluation.calibration import Calibration
 from ..evaluation.ood import Rejections
 
@@ -42,14 +43,16 @@ class Report:
     """Everything that the page shows. What is None or empty is left out.
 
     classes: names, in the order of the logits. val_confusion: `confusion_matrix` of the validation photos, i64 [C, C].
+    test_confusion: of the test photos.
     held_out_confusion: the same of the training photos, out of fold. history: rows of `train_epochs` by stage. comparison:
     results of `benchmark_network` for "teacher" and "student". neither: outlier scores. answers: wrong ones first, then the
     least confident. findings: the most harmful first; None: nothing was checked, empty: nothing was found. settings, versions,
-    seconds: by name. memory: the peak in MiB. counts: photos by class, by "train" and "val". fingerprint: of the data. command:
-    as typed."""
+    seconds: by name. memory: the peak in MiB. counts: photos by class, by split. fingerprint, layout: of the data folder.
+    command: as typed."""
 
     classes: Tuple[str, ...]
     val_confusion: np.ndarray
+    test_confusion: Optional[np.ndarray] = None
     held_out_confusion: Optional[np.ndarray] = None
     history: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
     comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)
@@ -64,4 +67,5 @@ class Report:
     memory: Optional[float] = None
     counts: Dict[str, Dict[str, int]] = field(default_factory=dict)
     fingerprint: str = ""
+    layout: Optional[Layout] = None
     command: str = ""

@@ -9,12 +9,14 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 import mindspore as ms
 import numpy as np
 
-from ..data.dataset import Finding, Photo, PhotoSet
+from ..data.dataset import Photo, PhotoSet
+from ..data.findings import Finding
 from ..evaluation.intervals import describe_count
 from ..evaluation.metrics import log_softmax
 from ..model.checkpoint import Description
 from ..runtime.environment import peak_memory_mib
 from ..runtime.files import atomic
+from ..runtime.own_files import PROGRAM
 from ..runtime.text import spreadsheet_cell
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ def write_metrics(
     photos = data.split("val")
     steps = [row["step_ms"] for row in history.get("finetune", [])]
     metrics = {
+        "format": PROGRAM,
         "classes": description.classes,
         **description.metrics,
         "seconds": seconds,
@@ -81,6 +84,9 @@ def write_metrics(
         describe_count(val["correct"], val["count"]),
         describe_count(folds["correct"], folds["count"]),
     )
+    test = description.metrics.get("test")
+    if test:
+        log.info("Test: %s. Nothing was chosen by these photos.", describe_count(test["correct"], test["count"]))
     log.info(
         "Confidence: temperature %.3f, calibration error %.3f, before %.3f. %d of %d validation photos are refused as neither.",
         description.temperature,
@@ -96,9 +102,14 @@ def write_metrics(
     )
 
 
-def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
-    """Write check.json: all findings about the data set."""
-    write_optional("check.json", _write_json, folder / "check.json", [finding._asdict() for finding in findings])
+def write_findings(folder: Path, data: PhotoSet, findings: Sequence[Finding]) -> None:
+    """Write check.json: the layout of the data folder, and all findings about it."""
+    content = {
+        "format": PROGRAM,
+        "layout": data.layout.to_json(),
+        "findings": [finding._asdict() for finding in findings],
+    }
+    write_optional("check.json", _write_json, folder / "check.json", content)
 
 
 def write_optional(name: str, step: Callable[..., None], *arguments: Any) -> None:

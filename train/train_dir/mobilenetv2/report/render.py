@@ -49,7 +49,7 @@ def render_page(content: Report, language: str) -> str:
     )
     texts = load_texts(language)
     environment.filters.update(name=_name, small=partial(_picture, side=SMALL), large=partial(_picture, side=LARGE))
-    splits = {"val": content.val_confusion, "held_out": content.held_out_confusion}
+    splits = {"test": content.test_confusion, "val": content.val_confusion, "held_out": content.held_out_confusion}
     return environment.get_template("report.html").render(
         report=content,
         text=texts,
@@ -116,6 +116,8 @@ def _totals(matrix: np.ndarray) -> Tuple[int, int]:
 def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
     """The key figures at the top: number, label and interval."""
     counts = {"val": _totals(content.val_confusion)}
+    if content.test_confusion is not None:
+        counts["test"] = _totals(content.test_confusion)
     if content.held_out_confusion is not None:
         counts["held_out"] = _totals(content.held_out_confusion)
     counts["outliers"] = content.neither.count("outliers") if content.neither else (0, 0)
@@ -142,6 +144,10 @@ def _verdict(content: Report, texts: Dict[str, str]) -> List[Tuple[Markup, bool]
     if count:
         reach = _range(texts, correct, count)
         sentences.append((say("verdict.val", correct=correct, count=count, range=reach), False))
+    if content.test_confusion is not None:
+        right, photos = _totals(content.test_confusion)
+        reach = _range(texts, right, photos)
+        sentences.append((say("verdict.test", correct=right, count=photos, range=reach), False))
     if content.held_out_confusion is not None:
         right, photos = _totals(content.held_out_confusion)
         sentences.append((say("verdict.held_out", correct=right, count=photos), False))

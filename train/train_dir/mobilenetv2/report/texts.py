@@ -26,6 +26,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "range.none": ("below {high} %", "低于 {high} %"),
     "range.some": ("{low} % to {high} %", "在 {low} % 到 {high} % 之间"),
     "tile.val": ("validation photos right", "验证照片答对"),
+    "tile.test": ("test photos right", "测试照片答对"),
     "tile.held_out": ("right out of fold", "折外答对"),
     "tile.outliers": ("strangers refused", "外来图片被拒绝"),
     "tile.findings": ("finding{s} to look at", "处发现值得查看"),
@@ -36,6 +37,11 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "the same kind: {range}.",
         "{count} 张验证照片（网络没有学过，只用来选最好的一轮）中答对 {correct} 张。"
         "这个数量的照片有 95 % 的把握证明，同类照片的正确率{range}。",
+    ),
+    "verdict.test": (
+        "Of {count} test photos, {correct} are answered right. They had no part in any choice. So many photos prove, with 95 % "
+        "certainty, this share of right answers: {range}.",
+        "{count} 张测试照片中答对 {correct} 张。测试照片没有参与任何选择。这个数量的照片有 95 % 的把握证明，正确率{range}。",
     ),
     "verdict.held_out": (
         "Out of fold, {correct} of {count} are right: every training photo was answered by a classifier that had learned from "
@@ -111,6 +117,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "(Clopper and Pearson): what so few or so many photos prove.",
         "行是照片的真实类别，列是网络的回答。范围是精确的 95 % 置信区间（Clopper–Pearson）：这么多照片能证明的程度。",
     ),
+    "split.test": ("Test photos", "测试照片"),
     "split.val": ("Validation photos", "验证照片"),
     "split.held_out": ("Training photos, out of fold", "训练照片（折外）"),
     "split.train": ("Training photos, out of fold", "训练照片（折外）"),
@@ -173,6 +180,15 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "data": ("Photos", "照片"),
     "train": ("training", "训练"),
     "val": ("validation", "验证"),
+    "test": ("test", "测试"),
+    "layout": ("Folders", "文件夹"),
+    "layout.split folders": ("split folders", "分好训练集和验证集的文件夹"),
+    "layout.class folders": (
+        "class folders; the program chose the validation photos",
+        "类别文件夹；验证照片由程序选出",
+    ),
+    "layout.table": ("classes from a table", "类别来自表格"),
+    "layout.unused": ("not used", "未使用"),
     "fingerprint": ("Data fingerprint (SHA-256)", "数据指纹（SHA-256）"),
     "machine": ("Machine and time", "机器与时间"),
     "device": ("Device", "设备"),

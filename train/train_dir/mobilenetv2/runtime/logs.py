@@ -13,6 +13,7 @@ except ImportError:  # Windows
 
 from tqdm import tqdm
 
+from . import own_files
 from .errors import UserError
 from .text import printable
 
@@ -63,14 +64,18 @@ def start_logging(folder: Optional[Path], anew: bool = True) -> None:
 def _open_log(folder: Path, anew: bool) -> logging.Handler:
     """A handler for train.log in `folder`, locked. Raises UserError as `start_logging`."""
     try:
-        if (folder / "mobilenetv2.ckpt").is_dir():
+        if (folder / own_files.CHECKPOINT).is_dir():
             raise IsADirectoryError(0, "mobilenetv2.ckpt in it is a folder")
         folder.mkdir(parents=True, exist_ok=True)
-        file = _FileHandler(folder / "train.log", "a", encoding="utf-8", errors="backslashreplace")
+        own_files.require_own_files(folder)
+        file = _FileHandler(folder / own_files.LOG, "a", encoding="utf-8", errors="backslashreplace")
         stream = cast(TextIO, file.stream)
         _lock(stream, folder)
         if anew:
             stream.truncate(0)
+        if not os.fstat(stream.fileno()).st_size:
+            stream.write(f"{own_files.LOG_START}\n")
+            stream.flush()
     except OSError as error:
         raise UserError(
             f"--output_path={folder}: cannot be written to ({error.strerror}); choose another folder"

@@ -1,0 +1,76 @@
+"""What a data folder is made of: which folder is which split, where the classes come from, what is not used and why."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Sequence
+
+from ..runtime.i18n import Bilingual
+from ..runtime.text import printable
+from .folders import Folder
+
+SPLITS = ("train", "val", "test")
+
+
+class Unused(NamedTuple):
+    """A part of the data folder that is not used. name: from its top. reason: why."""
+
+    name: str
+    reason: Bilingual
+
+
+@dataclass
+class Layout:
+    """What was found. Class names are in Unicode form NFC.
+
+    top: the folder in which the splits or class folders are. form: "split folders", "class folders" or "table". folders: by
+    split, of its class folders or pictures; "train" alone where the program chooses the validation photos. files: by split and
+    class. names: of all files, from the folder that was typed. outliers: pictures of no class. tables: names of the tables of
+    classes. unused: in the order in which it was seen. seen: folders whose other entries are explained, too."""
+
+    top: Folder
+    form: str
+    folders: Dict[str, Folder] = field(default_factory=dict)
+    files: Dict[str, Dict[str, List[Path]]] = field(default_factory=dict)
+    names: Dict[Path, str] = field(default_factory=dict)
+    outliers: List[Path] = field(default_factory=list)
+    tables: List[str] = field(default_factory=list)
+    unused: List[Unused] = field(default_factory=list)
+    seen: List[Folder] = field(default_factory=list)
+
+    def place(self, split: str, class_: str) -> str:
+        """The name of the folder where the photos of a class are, or should be."""
+        folder = self.folders.get(split, self.folders["train"])
+        return f"{folder.name}/{class_}" if folder.name else class_
+
+    def leave_out(self, name: str, english: str, chinese: str) -> None:
+        """Add to `unused`."""
+        self.unused.append(Unused(printable(name), Bilingual(printable(english), printable(chinese))))
+
+    def to_json(self) -> Dict[str, Any]:
+        """For check.json and the report. Has no absolute path."""
+        return {
+            "form": self.form,
+            "folders": {split: f"{folder.name or '.'}/" for split, folder in self.folders.items()},
+            "tables": self.tables,
+            "unused": [{"name": unused.name, "reason": str(unused.reason)} for unused in self.unused],
+        }
+
+    def __str__(self) -> str:
+        """One line for the log."""
+        parts = [f"{split} in {folder.name or '.'}/" for split, folder in self.folders.items()]
+        if "val" not in self.folders:
+            parts = [f"photos in {self.folders['train'].name or '.'}/, of which the program chooses a part for val"]
+        parts += [f"classes from {' and '.join(self.tables)}"] * bool(self.tables)
+        unused = some_names([unused.name for unused in self.unused])
+        return f"{self.form}, {', '.join(parts)}; not used: {unused or 'nothing'}"
+
+
+def count_of(count: int, what: str) -> str:
+    """Such as "1 picture" or "2,000 pictures"."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def some_names(names: Sequence[str], shown: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more:,} more" if more > 0 else "")

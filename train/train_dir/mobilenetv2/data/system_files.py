@@ -1,0 +1,30 @@
+"""Files and folders that operating systems, network storage and tools leave among photos: never classes, never errors."""
+
+import unicodedata
+
+# Everything that begins with these: hidden files, macOS (._x.jpg, __MACOSX), Jupyter, Git, Kaggle (__results___files), open
+# documents of Office (~$x).
+PREFIXES = (".", "__", "~$")
+NAMES = {
+    # Windows
+    *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "$recycle.bin", "recycler", "recycled"),
+    *("system volume information", "$windows.~bt", "found.000", "config.msi"),
+    # macOS; the name of a folder's icon ends in a carriage return
+    *("icon\r", "network trash folder", "temporary items", "thevolumesettingsfolder"),
+    # Linux disks
+    *("lost+found", "aquota.user", "aquota.group"),
+    # NAS of Synology and QNAP
+    *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "@appstore", "#recycle", "#snapshot"),
+    *("synoindex_media_info", "network recycle bin 1"),
+    # Kaggle
+    *("dataset-metadata.json", "kernel-metadata.json", "kaggle.json"),
+    # Marks a folder as a cache: https://bford.info/cachedir/
+    "cachedir.tag",
+}
+STREAM = ":zone.identifier"  # Windows' note that a file was downloaded, as Linux sees it: x.jpg:Zone.Identifier
+
+
+def is_system_name(name: str) -> bool:
+    """Whether a file or folder of this name, without its path, belongs to a system and not to the photos."""
+    name = unicodedata.normalize("NFC", name).lower()
+    return name.startswith(PREFIXES) or name in NAMES or name.endswith(STREAM)

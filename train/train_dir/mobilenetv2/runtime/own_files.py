@@ -1,0 +1,52 @@
+"""What this program writes into the output folder, and how to tell it from a user's file of the same name."""
+
+import os
+from pathlib import Path
+
+from .errors import UserError
+from .files import read_file
+
+PROGRAM = "mobilenetv2-photos"  # in every file that is known by its content
+CHECKPOINT = "mobilenetv2.ckpt"
+LOG = "train.log"
+LOG_START = f"Log of {PROGRAM}. The next run in this folder replaces it."
+TABLE_START = "photo,class,answer,neither score"
+SAMPLE = "sample"  # the folder of drawings
+# What these files contain, and a user's file of the same name does not.
+MARKS = {
+    CHECKPOINT: PROGRAM.encode("utf-32-le"),
+    LOG: LOG_START.encode(),
+    "report.html": f'<meta name="generator" content="{PROGRAM}">'.encode(),
+    "metrics.json": f'"format": "{PROGRAM}"'.encode(),
+    "check.json": f'"format": "{PROGRAM}"'.encode(),
+    "validation.csv": TABLE_START.encode(),
+    "mobilenetv2.thumbnails.jpg": PROGRAM.encode(),
+}
+# Files that only this program names so: temporary files, states of a training that was stopped.
+HIDDEN = (".training.",)
+LARGEST = 2**28  # bytes
+
+
+def is_own_file(file: Path) -> bool:
+    """Whether this program has written the file. False, too, for one that cannot be read."""
+    if file.name.startswith(HIDDEN):
+        return True
+    if file.name not in MARKS:
+        return False
+    try:
+        content = read_file(file, LARGEST)
+    except OSError:
+        return False
+    return (
+        not content or MARKS[file.name] in content
+    )  # an empty one is left by a run that was killed, or on a full disk
+
+
+def require_own_files(folder: Path) -> None:
+    """Raises UserError if a run in this output folder would overwrite a file that this program has not written."""
+    others = [name for name in MARKS if os.path.isfile(folder / name) and not is_own_file(folder / name)]
+    if others:
+        raise UserError(
+            f"--output_path={folder}: {', '.join(others)} in it {'was' if len(others) == 1 else 'were'} not written by this "
+            "version of the program, and would be overwritten. Choose another folder, or move what is there"
+        )
