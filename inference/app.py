@@ -27,7 +27,7 @@ from mobilenetv2.data import sample
 from mobilenetv2.data.dataset import NEITHER
 from mobilenetv2.data.image import MAX_BYTES
 from mobilenetv2.runtime import logs
-from mobilenetv2.runtime.errors import UserError
+from mobilenetv2.runtime.errors import UserError, os_error_words
 
 log = logging.getLogger(__name__)
 EXAMPLES = 3  # example pictures of each class
@@ -103,4 +103,11 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        words = os_error_words(error)
+        if words is None:
+            raise
+        log.error("%s", words)
+        sys.exit(2)

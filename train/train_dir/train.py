@@ -15,7 +15,7 @@ from typing import List
 from mobilenetv2.command_line import parse_arguments
 from mobilenetv2.config import Settings
 from mobilenetv2.runtime import logs, signals
-from mobilenetv2.runtime.errors import UserError, is_out_of_memory
+from mobilenetv2.runtime.errors import UserError, is_out_of_memory, os_error_words
 from mobilenetv2.runtime.files import remove_temporary, user_path
 
 log = logging.getLogger(f"{logs.NAME}.train")
@@ -62,6 +62,12 @@ def main(arguments: List[str]) -> int:
         if not is_out_of_memory(error):
             raise
         log.error("There is not enough memory. Lower --batch_size, --image_size or --workers, or end other programs.")
+        return 2
+    except OSError as error:
+        words = os_error_words(error)
+        if words is None:
+            raise
+        log.error("%s", words)
         return 2
     except KeyboardInterrupt as stop:
         log.error("Stopped. What is done so far is kept: the same command goes on from there.")

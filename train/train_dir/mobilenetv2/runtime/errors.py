@@ -1,6 +1,9 @@
 """Errors that the user can resolve, and helpers for errors."""
 
-from typing import Any, Callable, List
+import os
+from typing import Any, Callable, List, Optional
+
+from .text import printable
 
 
 class UserError(Exception):
@@ -22,15 +25,35 @@ def is_out_of_memory(error: Exception) -> bool:
     )
 
 
+def reason(error: OSError) -> str:
+    """What the system says of an error, in words."""
+    return str(error.strerror or error)
+
+
+def os_error_words(error: OSError) -> Optional[str]:
+    """The sentence of an error of a file or folder that nothing else has put into words, as for a drive that is gone.
+
+    None for an error that is of no file: that is a bug, which keeps its traceback."""
+    if not isinstance(error.filename, (str, bytes, os.PathLike)):
+        return None
+    name = os.fsdecode(error.filename)
+    return f"{printable(name)}: cannot be used ({reason(error)}); look whether it is there and you may use it"
+
+
 def collect_errors(*calls: Callable[[], Any]) -> List[Any]:
-    """Run all calls and return their results, in order. If any raise UserError: one UserError with all their messages, a line
-    each."""
+    """Run all calls and return their results, in order. If any raise UserError, or an error that `os_error_words` can tell: one
+    UserError with all their messages, a line each."""
     results, problems = [], []
     for call in calls:
         try:
             results.append(call())
         except UserError as error:
             problems.append(str(error))
+        except OSError as error:
+            words = os_error_words(error)
+            if words is None:
+                raise
+            problems.append(words)
     if problems:
         raise UserError("\n".join(problems))
     return results

@@ -3,29 +3,40 @@
 import errno
 import os
 import re
+import shutil
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Iterator, Sequence
+from typing import BinaryIO, Iterator, List, Sequence
 
-from .errors import UserError
+from .errors import UserError, os_error_words, reason
 from .text import printable
 
-SUFFIXES = (".ckpt", ".npz", ".safetensors")
+SUFFIXES = (".ckpt", ".npz", ".safetensors")  # compared in lower case
+IMPOSSIBLE = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)  # errors of a name, not of a disk
+# What disks answer that do not know a call: buckets and drives that are mounted. Others, such as a full disk, are failures.
+REFUSED = (
+    errno.EPERM,
+    errno.EACCES,
+    errno.EINVAL,
+    errno.ENOSYS,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.EXDEV,
+    errno.EBUSY,
+)
 
 
 def user_path(text: str) -> Path:
     """The path, with ~ expanded. Raises UserError if the home folder is not known or no file can have such a name."""
     try:
         path = Path(text).expanduser()
-        path.exists()  # OSError for a name that is too long, for instance; not for a missing file
-        if "\0" in text:
-            raise ValueError
+        os.stat(path)
     except RuntimeError:
         raise UserError(f"{text}: the home folder that ~ stands for is not known here; write the path out") from None
-    except PermissionError:
-        return path
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in IMPOSSIBLE:
+            return path  # what is missing or out of order is said by whoever needs it
         raise UserError(
             f"{printable(text[:100])}: no file or folder can have such a name; look for a typing error"
         ) from None
@@ -39,9 +50,13 @@ class NotRegular(OSError):
 class TooLarge(OSError):
     """A file of more bytes than its reader allows. size: in bytes, of which none were read."""
 
-    def __init__(self, size: int, limit: int):
-        super().__init__(errno.EFBIG, f"it has {size / 2**20:,.0f} MiB, the limit is {limit / 2**20:,.0f} MiB")
+    def __init__(self, file: Path, size: int, limit: int):
+        super().__init__(errno.EFBIG, f"it has {_amount(size)}, more than the limit of {_amount(limit)}", str(file))
         self.size = size
+
+
+def _amount(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB" if size >= 2**20 else f"{size:,} bytes"
 
 
 KINDS = {
@@ -61,51 +76,76 @@ def read_file(file: Path, limit: int) -> bytes:
     with open_file(file) as stream:
         size = os.fstat(stream.fileno()).st_size
         if size > limit:
-            raise TooLarge(size, limit)
+            raise TooLarge(file, size, limit)
         content = stream.read(limit + 1)  # a file in /proc says that it has 0 bytes
     if len(content) > limit:
-        raise TooLarge(len(content), limit)
+        raise TooLarge(file, len(content), limit)
     return content
 
 
 def open_file(file: Path) -> BinaryIO:
     """A user's file, opened for reading; where the first bytes are enough. Raises OSError as `read_file`."""
-    _check_regular(os.stat(file))  # opening a device may do something by itself
+    file_size(file)  # opening a device may do something by itself
     descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     stream = open(descriptor, "rb")  # noqa: SIM115
     try:
-        _check_regular(os.fstat(descriptor))  # it may have been replaced meanwhile
+        _check_regular(file, os.fstat(descriptor))  # it may have been replaced meanwhile
     except OSError:
         stream.close()
         raise
     return stream
 
 
-def _check_regular(status: os.stat_result) -> None:
+def file_size(file: Path) -> int:
+    """In bytes. Follows links. Raises OSError, NotRegular for anything but a regular file."""
+    status = os.stat(file)
+    _check_regular(file, status)
+    return status.st_size
+
+
+def _check_regular(file: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise NotRegular(errno.EINVAL, f"{KINDS.get(stat.S_IFMT(status.st_mode), 'something else')}, not a file")
+        kind = KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        raise NotRegular(errno.EINVAL, f"{kind}, not a file", str(file))
 
 
 def find_file(path: str, suffixes: Sequence[str] = SUFFIXES) -> Path:
     """A file with one of these suffixes. path: of the file, or of a folder with exactly one such file, at any depth.
 
-    Raises UserError if there is no such file, or more than one."""
+    Raises UserError if there is no such file, or more than one, or it is no regular file."""
     location = user_path(path)
-    if location.is_dir():
-        found = sorted(
-            file for file in location.rglob("*") if file.suffix in suffixes and not file.name.startswith(".")
-        )
-        if len(found) != 1:
-            names = ", ".join(printable(str(file.relative_to(location))) for file in found[:5]) or "none"
-            raise UserError(
-                f"{path}: expected one file of weights ({', '.join(suffixes)}) here, found {names}; name the file itself"
-            )
-        return found[0]
-    if not location.is_file():
-        raise UserError(f"{path}: there is no such file or folder of weights; look for a typing error")
-    if location.suffix not in suffixes:
+    try:
+        if os.path.isdir(location):
+            return _only_file(location, path, suffixes)
+        file_size(location)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{path}: there is no such file or folder of weights; look for a typing error") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({reason(error)}); name another file or folder of weights") from None
+    if location.suffix.lower() not in suffixes:
         raise UserError(f"{path}: weights must be a file that ends in {', '.join(suffixes)}")
     return location
+
+
+def _only_file(folder: Path, path: str, suffixes: Sequence[str]) -> Path:
+    """The one file with one of these suffixes below `folder`. path: as typed, for messages. Raises UserError, as `find_file`."""
+    closed: List[OSError] = []
+    named = sorted(
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, onerror=closed.append)  # does not follow links, which may be circular
+        for name in names
+        if os.path.splitext(name)[1].lower() in suffixes and not name.startswith(".")
+    )
+    found = [
+        file for file in named if os.path.isfile(file)
+    ] or named  # reading says what is wrong with a single other one
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(printable(str(file.relative_to(folder))) for file in found[:5]) or "none"
+    unseen = "".join(f"; {os_error_words(error)}" for error in closed[:5])
+    raise UserError(
+        f"{path}: expected one file of weights ({', '.join(suffixes)}) here, found {names}; name the file itself{unseen}"
+    )
 
 
 TEMPORARY = re.compile(r"\.\d+\.part-.")  # the names of temporary files start with this
@@ -115,23 +155,47 @@ TEMPORARY = re.compile(r"\.\d+\.part-.")  # the names of temporary files start w
 def atomic(file: Path) -> Iterator[Path]:
     """Yields a temporary path in the folder of `file`, with the same suffix. At the end of the block it replaces `file`.
 
-    After an exception, the previous `file` is kept. Raises UserError if the folder is not writable or the disk is full.
+    After an exception, the previous `file` is kept. Raises UserError if the folder is not writable or the disk is full; a disk
+    that refuses to flush or to rename gets the file all the same, see `replace`.
     """
     temporary = file.with_name(f".{os.getpid()}.part-{file.name}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with open(temporary, "rb") as stream:
+        with open(temporary, "rb") as stream, unless_refused():
             os.fsync(stream.fileno())
-        os.replace(temporary, file)
+        replace(temporary, file)
     except OSError as error:
         raise UserError(
-            f"{file}: cannot be written ({error.strerror or error}); free some space or choose another folder"
+            f"{file}: cannot be written ({reason(error)}); free some space or choose another folder"
         ) from None
     finally:
-        for left in (temporary, temporary.with_suffix(".tmp")):  # MindSpore writes to the second one first
-            with suppress(OSError):
-                left.unlink()
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def replace(source: Path, file: Path) -> None:
+    """Rename `source` to `file`, which it replaces; on a disk that refuses that, copy the bytes into `file`.
+
+    A copy is not atomic, and `source` is then removed afterwards. Raises OSError."""
+    with unless_refused():
+        os.replace(source, file)
+        return
+    shutil.copyfile(source, file)
+    with open(file, "rb") as stream, unless_refused():
+        os.fsync(stream.fileno())
+    with suppress(OSError):
+        source.unlink()
+
+
+@contextmanager
+def unless_refused() -> Iterator[None]:
+    """Go on after the block if the disk does not know the call in it. Other errors are raised."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
 
 
 def remove_temporary(folder: Path) -> None:
@@ -139,4 +203,5 @@ def remove_temporary(folder: Path) -> None:
     with suppress(OSError):
         for file in folder.iterdir():
             if TEMPORARY.match(file.name):
-                file.unlink()
+                with suppress(OSError):
+                    file.unlink()

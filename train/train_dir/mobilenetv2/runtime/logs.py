@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Optional, TextIO, cast
 
@@ -14,7 +15,8 @@ except ImportError:  # Windows
 from tqdm import tqdm
 
 from . import own_files
-from .errors import UserError
+from .errors import UserError, reason
+from .files import file_size, unless_refused
 from .text import printable
 
 NAME = __package__.split(".")[0]  # of the parent of all loggers in this package
@@ -68,17 +70,20 @@ def _open_log(folder: Path, anew: bool) -> logging.Handler:
             raise IsADirectoryError(0, "mobilenetv2.ckpt in it is a folder")
         folder.mkdir(parents=True, exist_ok=True)
         own_files.require_own_files(folder)
+        with suppress(FileNotFoundError):
+            file_size(folder / own_files.LOG)  # a named pipe would wait for its reader
         file = _FileHandler(folder / own_files.LOG, "a", encoding="utf-8", errors="backslashreplace")
         stream = cast(TextIO, file.stream)
         _lock(stream, folder)
         if anew:
-            stream.truncate(0)
+            with unless_refused():
+                stream.truncate(0)
         if not os.fstat(stream.fileno()).st_size:
             stream.write(f"{own_files.LOG_START}\n")
             stream.flush()
     except OSError as error:
         raise UserError(
-            f"--output_path={folder}: cannot be written to ({error.strerror}); choose another folder"
+            f"--output_path={folder}: cannot be written to ({reason(error)}); choose another folder"
         ) from None
     return file
 
