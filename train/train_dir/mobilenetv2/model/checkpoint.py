@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
-import mindspore as ms
 import numpy as np
 
 from ..data import thumbnails
@@ -25,7 +24,7 @@ from . import quantization
 from .architecture import Architecture
 from .mobilenet_v2 import MobileNetV2
 from .state import load_state_dict, state_dict
-from .tensor_files import has_checksum, read_tensors, without_logging
+from .tensor_files import ckpt_bytes, read_tensors
 
 KEY = "description"
 VERSION = 3
@@ -136,10 +135,9 @@ def save(
     Raises UserError where the file cannot be written.
     """
     arrays = {**(packed or state_dict(network)), **(neither.tensors() if neither else {})}
-    entries = [{"name": name, "data": ms.Tensor(value)} for name, value in arrays.items()]
-    with atomic(file) as temporary, without_logging():
-        ms.save_checkpoint(entries, str(temporary), append_dict={KEY: description.to_json()}, crc_check=True)
-        temporary.chmod(0o644)  # MindSpore makes its files readable for their owner only
+    content = ckpt_bytes(arrays, {KEY: description.to_json()})
+    with atomic(file) as temporary:
+        temporary.write_bytes(content)
 
 
 def load(path: str) -> Loaded:
@@ -148,13 +146,13 @@ def load(path: str) -> Loaded:
     Raises UserError for a file that is damaged, of another program, or whose tensors are not those of its network.
     """
     file = find_file(path, (".ckpt",))
-    tensors, extras = read_tensors(file)
+    tensors, extras, checksum = read_tensors(file)
     if KEY not in extras:
         raise UserError(
             f"{file}: a MindSpore checkpoint, but not one that this program wrote: it does not say its classes and "
             "preprocessing; train with --pretrain_url to make one from it"
         )
-    if not has_checksum(file):
+    if not checksum:
         raise UserError(f"{file}: its checksum is missing; the file is damaged, train again")
     description = Description.from_json(file, extras[KEY])
     extra = {name: tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}

@@ -116,7 +116,7 @@ def read_pretrained(path: str, width: Optional[float] = None, last: Optional[int
     Raises UserError with the likely cause and every tensor that is missing, unexpected, of another shape or not finite.
     """
     file = find_file(path)
-    tensors, extras = read_tensors(file)
+    tensors, extras, _ = read_tensors(file)
     if checkpoint.KEY in extras:
         return _from_checkpoint(file, width, last)
     conventions = {

@@ -1,19 +1,20 @@
 """Files of weights, read without executing code from them."""
 
+import io
 import json
-import logging
 import math
 import zipfile
 import zlib
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any, Dict, Iterator, NamedTuple
 
+import mindspore as ms
 import numpy as np
+import safetensors.numpy
 from mindspore.train.checkpoint_pb2 import Checkpoint
-from safetensors import safe_open
 
-from ..runtime.errors import UserError
+from ..runtime.errors import UserError, reason
+from ..runtime.files import TooLarge, read_file
 
 MAX_BYTES = 2**28  # of a file of weights, compressed or not; MobileNetV2 1.0 has 14 MB
 MAX_ENTRIES = 10_000  # MobileNetV2 has 262, with an optimizer's state three times as many
@@ -21,62 +22,79 @@ MAX_TEXT = 10_000  # characters or numbers of an entry that is not a weight
 _CHECKSUM = b"crc_num"  # and ten bytes more, at the end of the file
 
 
-def read_tensors(file: Path) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]:
-    """Floating-point arrays by name, and the other entries: strings, numbers, lists.
+class TensorFile(NamedTuple):
+    """tensors: floating-point arrays by name. extras: the other entries: strings, numbers, lists. checksum: whether the file is
+    a .ckpt with a checksum, which was then right. Some published files have none."""
+
+    tensors: Dict[str, np.ndarray]
+    extras: Dict[str, Any]
+    checksum: bool
+
+
+def read_tensors(file: Path) -> TensorFile:
+    """Read a file of weights, once and as a whole.
 
     .ckpt: MindSpore's protobuf. .npz: NumPy without pickle. .safetensors: the other entries are its metadata, as JSON where it
-    is JSON. Raises UserError for a file that is empty, too large or damaged, KeyError for another suffix.
+    is JSON. Raises UserError for a file that cannot be read, is empty, too large or damaged, KeyError for another suffix.
     """
-    reader = {".ckpt": _read_ckpt, ".npz": _read_npz, ".safetensors": _read_safetensors}[file.suffix]
+    suffix = file.suffix.lower()
+    reader = {".ckpt": _read_ckpt, ".npz": _read_npz, ".safetensors": _read_safetensors}[suffix]
     try:
-        size = file.stat().st_size
-        if size == 0:
-            raise UserError(f"{file}: the file is empty; download it again")
-        if size > MAX_BYTES:
-            raise UserError(f"{file}: {size / 2**20:.0f} MiB are more than any MobileNetV2 has; this is another file")
-        with open(file, "rb") as stream:
-            if stream.read(32).startswith(b"version https://git-lfs"):
-                raise UserError(
-                    f"{file}: a Git LFS pointer, not the weights; fetch them with 'git lfs pull' or by hand"
-                )
-        entries = reader(file)
-    except UserError:
-        raise
-    except Exception as error:  # zipfile, zlib, protobuf and safetensors raise different ones for a damaged file
-        reason = str(error).strip().split("\n")[0][:200]
+        data = read_file(file, MAX_BYTES)
+    except TooLarge as error:
         raise UserError(
-            f"{file}: not a complete {file.suffix} file ({reason}); it may be cut off: download or copy it again"
+            f"{file}: {error.size / 2**20:.0f} MiB are more than any MobileNetV2 has; this is another file"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{file}: cannot be read ({reason(error)}); copy it to another place, or name another"
+        ) from None
+    if not data:
+        raise UserError(f"{file}: the file is empty; download it again")
+    if data.startswith(b"version https://git-lfs"):
+        raise UserError(f"{file}: a Git LFS pointer, not the weights; fetch them with 'git lfs pull' or by hand")
+    try:
+        entries = reader(data)
+    except Exception as error:  # zipfile, zlib, protobuf and safetensors raise different ones for a damaged file
+        words = str(error).strip().split("\n")[0][:200]
+        raise UserError(
+            f"{file}: not a complete {suffix} file ({words}); it may be cut off: download or copy it again"
         ) from None
     tensors = {
         name: value
         for name, value in entries.items()
         if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim
     }
-    return tensors, {name: value for name, value in entries.items() if name not in tensors}
+    extras = {name: value for name, value in entries.items() if name not in tensors}
+    return TensorFile(tensors, extras, suffix == ".ckpt" and _has_checksum(data))
 
 
-@contextmanager
-def without_logging() -> Iterator[None]:
-    """Disable logging inside the block: MindSpore logs the errors that it also raises."""
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
+def ckpt_bytes(tensors: Dict[str, np.ndarray], texts: Dict[str, str]) -> bytes:
+    """The bytes that mindspore.save_checkpoint writes with crc_check. That function itself needs a disk that can rename and
+    change permissions."""
+    entries = [(name, array.shape, str(ms.Tensor(array).dtype), array.tobytes()) for name, array in tensors.items()]
+    entries += [(name, (0,), "str", text.encode("utf-32-le", "surrogatepass")) for name, text in texts.items()]
+    pieces = []
+    for name, shape, kind, content in entries:
+        message = Checkpoint()
+        entry = message.value.add(tag=name)
+        entry.tensor.dims.extend(shape)
+        entry.tensor.tensor_type, entry.tensor.tensor_content = kind, content
+        pieces.append(message.SerializeToString())
+    data = b"".join(pieces)
+    return data + _CHECKSUM + zlib.crc32(data).to_bytes(10, "big")
 
 
-def has_checksum(file: Path) -> bool:
-    """Whether a .ckpt has a checksum, which `read_tensors` then verifies. Some published files have none."""
-    return file.read_bytes()[-17:-10] == _CHECKSUM
+def _has_checksum(data: bytes) -> bool:
+    return data[-17:-10] == _CHECKSUM
 
 
-def _read_ckpt(file: Path) -> Dict[str, Any]:
+def _read_ckpt(data: bytes) -> Dict[str, Any]:
     """The same as mindspore.load_checkpoint, as arrays, but with checks.
 
     MindSpore itself copies as many bytes as the shape of a tensor asks for, even if the file holds fewer.
     """
-    data = file.read_bytes()
-    if has_checksum(file):
+    if _has_checksum(data):
         data, expected = data[:-17], int.from_bytes(data[-10:], "big")
         if zlib.crc32(data) != expected:
             raise ValueError("its checksum is another one")
@@ -116,12 +134,12 @@ def _pieces(data: bytes) -> Iterator[bytes]:
         offset += length
 
 
-def _read_npz(file: Path) -> Dict[str, Any]:
-    with zipfile.ZipFile(file) as archive:
+def _read_npz(data: bytes) -> Dict[str, Any]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
     if unpacked > MAX_BYTES:
         raise ValueError(f"unpacks to {unpacked / 2**20:.0f} MiB")
-    with np.load(file, allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return {name: array if array.dtype.kind == "f" else _as_python(name, array) for name, array in arrays.items()}
 
 
@@ -132,10 +150,10 @@ def _as_python(name: str, array: np.ndarray) -> Any:
     return array.tolist()
 
 
-def _read_safetensors(file: Path) -> Dict[str, Any]:
-    with safe_open(str(file), framework="np") as tensors:
-        entries = {name: _json_or_text(text) for name, text in (tensors.metadata() or {}).items()}
-        return {**entries, **{name: tensors.get_tensor(name) for name in tensors.keys()}}  # noqa: SIM118
+def _read_safetensors(data: bytes) -> Dict[str, Any]:
+    tensors = safetensors.numpy.load(data)  # checks the header
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return {**{name: _json_or_text(text) for name, text in (header.get("__metadata__") or {}).items()}, **tensors}
 
 
 def _json_or_text(text: str) -> Any:
