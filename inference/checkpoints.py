@@ -1,22 +1,25 @@
 """Finds the checkpoint for inference. Importing this module puts the package on the path, so import it before the package."""
 
+import glob
 import json
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "train" / "train_dir"))
 
 from mobilenetv2.model.checkpoint import EMBEDDED
-from mobilenetv2.runtime.errors import UserError
+from mobilenetv2.runtime.errors import UserError, reason
+from mobilenetv2.runtime.files import read_file
 from mobilenetv2.runtime.text import printable
 
 log = logging.getLogger(__name__)
 NAME = "mobilenetv2.ckpt"
-LONGEST = 2**20  # characters of config.json
+LONGEST = 2**20  # bytes of config.json
 
 
 def find_checkpoint(explicit: Optional[str] = None) -> str:
@@ -28,23 +31,24 @@ def find_checkpoint(explicit: Optional[str] = None) -> str:
     for chosen in (explicit, os.environ.get("CHECKPOINT")):
         if chosen:
             return chosen
-    configured = [HERE / name for name in _configured() if name.endswith(".ckpt")]  # not the thumbnails
+    configured = [HERE / name for name in _configured() if name.lower().endswith(".ckpt")]  # not the thumbnails
     for file in configured:
-        if file.is_file():
+        if os.path.isfile(file):
             return str(file)
         log.warning("%s is not here, though config.json names it: looking for another checkpoint.", file)
-    places = (HERE.parent, HERE.parent / "train" / "train_dir", Path.cwd())
-    outputs = {file.resolve() for place in places for file in place.glob(f"*/{NAME}")}
-    if outputs:
-        return str(max(outputs, key=lambda file: file.stat().st_mtime))
-    return str(EMBEDDED)
+    outputs: Dict[str, float] = {}
+    for place in (str(HERE.parent), str(HERE.parent / "train" / "train_dir"), os.curdir):
+        found = glob.glob(os.path.join(glob.escape(place), "*", NAME))  # nothing where the folder cannot be listed
+        for output in filter(os.path.isfile, map(os.path.realpath, found)):
+            with suppress(OSError):  # it has just been removed
+                outputs[output] = os.path.getmtime(output)
+    return max(outputs, key=lambda output: outputs[output]) if outputs else str(EMBEDDED)
 
 
 def _configured() -> List[str]:
     """Base names of the files that config.json names; the platform puts them beside app.py. Raises UserError, as above."""
     try:
-        with open(HERE / "config.json", encoding="utf-8") as stream:
-            paths = json.loads(stream.read(LONGEST))["model_path"]
+        paths = json.loads(read_file(HERE / "config.json", LONGEST))["model_path"]
         if not isinstance(paths, list):
             raise TypeError("it is not a list")
         names = [Path(path).name for path in paths]
@@ -52,7 +56,7 @@ def _configured() -> List[str]:
             raise ValueError("no file can have such a name")
         return names
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = printable(str(error))[:200]
+        words = reason(error) if isinstance(error, OSError) else str(error)
         raise UserError(
-            f'{HERE / "config.json"}: expected {{"model_path": ["owner/repository/{NAME}"]}} ({reason})'
+            f'{HERE / "config.json"}: expected {{"model_path": ["owner/repository/{NAME}"]}} ({printable(words)[:200]})'
         ) from None

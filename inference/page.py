@@ -15,6 +15,7 @@ from records import record
 from mobilenetv2.classifier import Answer, Classifier
 from mobilenetv2.data.dataset import NEITHER
 from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.data.image_file import read_image_file
 from mobilenetv2.evaluation.class_activation import overlay
 from mobilenetv2.model.checkpoint import EMBEDDED
 from mobilenetv2.runtime.i18n import in_language
@@ -65,7 +66,7 @@ class Page:
             name = texts["built_in"]
         else:
             name = texts["of_date"].format(
-                file=plain(file.name), date=time.strftime("%Y-%m-%d", time.localtime(file.stat().st_mtime))
+                file=plain(file.name), date=time.strftime("%Y-%m-%d", time.localtime(self._classifier.modified))
             )
         about = texts["about"].format(
             checkpoint=name,
@@ -131,11 +132,9 @@ class Page:
 
 def _answer(classifier: Classifier, file: str) -> Union[Answer, ImageError]:
     try:
-        return classifier.answer(Path(file).read_bytes())
-    except OSError:
-        return ImageError("gone")
+        return classifier.answer(read_image_file(Path(file)))
     except ImageError as error:
-        return error
+        return error if os.path.exists(file) else ImageError("gone")
 
 
 def _answers(classifier: Classifier, files: List[str]) -> Iterator[Tuple[str, Union[Answer, ImageError]]]:

@@ -1,5 +1,6 @@
 """Inference: answers pictures with a checkpoint, which has everything that is needed, from class names to preprocessing."""
 
+import os
 import threading
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from .data import thumbnails
 from .data.dataset import NEITHER
 from .data.image import preprocess, read_header
 from .data.image_errors import ImageError
+from .data.image_file import read_image_file
 from .engine import feature_maps
 from .evaluation.class_activation import class_activation_map
 from .evaluation.metrics import log_softmax
@@ -22,6 +24,7 @@ from .model.mobilenet_v2 import center_pool, global_pool
 from .model.prediction import run_batches
 from .runtime import device
 from .runtime.environment import usable_cpus
+from .runtime.errors import UserError, reason
 from .runtime.files import find_file
 from .runtime.progress import parallel_map
 
@@ -64,11 +67,16 @@ class Classifier:
     """Loads a checkpoint once and warms up. Its methods may be called from any thread.
 
     file: the checkpoint, or the folder that holds it. Raises UserError for a file that is not a checkpoint of this program.
+    The attribute `modified` is the time of the file, in seconds since 1970.
     """
 
     def __init__(self, file: str):
         device.select_device("auto", seed=0)
         self.file = find_file(file, (".ckpt",))
+        try:
+            self.modified = os.path.getmtime(self.file)
+        except OSError as error:
+            raise UserError(f"{self.file}: cannot be read ({reason(error)}); choose another checkpoint") from None
         network, self.description, self._detector = checkpoint.load(str(self.file))
         sheet = self.description.data["thumbnails"]
         self._thumbnails = thumbnails.read_sheet(self.file.with_suffix(thumbnails.SUFFIX), sheet) if sheet else []
@@ -126,9 +134,7 @@ class Classifier:
     def _try(self, item: Tuple[str, Path]) -> Tuple[str, Union[_Picture, ImageError]]:
         name, file = item
         try:
-            return name, self._read(file.read_bytes())
-        except OSError as error:
-            return name, ImageError("unreadable", reason=error.strerror)
+            return name, self._read(read_image_file(file))
         except ImageError as error:
             return name, error
 

@@ -13,6 +13,7 @@ from ..data.dataset import Finding, Photo, PhotoSet
 from ..data.decoded import DecodedPhotos
 from ..data.image import Preprocessing
 from ..data.image_errors import ImageError
+from ..data.image_file import read_image_file
 from ..data.image_stats import ImageStats, cached_stats
 from ..runtime import distributed
 from ..runtime.errors import UserError
@@ -106,11 +107,9 @@ def _read(
 
     If it cannot be read: the photo as it was, None, and the finding that says why."""
     try:
-        data = photo.file.read_bytes()
+        data = read_image_file(photo.file)
         digest = hashlib.sha256(data).hexdigest()
         stats = cached_stats(data, digest, decoded, cache)
-    except OSError as error:
-        return photo, None, Finding("bad", photo.name, ImageError("unreadable", reason=error.strerror).message)
     except ImageError as error:
         return photo, None, Finding("bad", photo.name, error.message)
     finding = None

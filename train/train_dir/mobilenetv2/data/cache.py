@@ -9,10 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
-from ..runtime.errors import UserError
-from ..runtime.files import user_path
+from ..runtime.errors import UserError, reason
+from ..runtime.files import read_file, replace, user_path
 
 log = logging.getLogger(__name__)
+LARGEST = 2**26  # bytes of an entry; the features of many views have less than one MiB
 
 
 class PhotoCache:
@@ -31,7 +32,7 @@ class PhotoCache:
     def get(self, key: Any) -> Optional[bytes]:
         """The value; None if it is missing or damaged."""
         try:
-            entry = self._file(key).read_bytes()
+            entry = read_file(self._file(key), LARGEST)
         except OSError:
             return None
         checksum, value = entry[:32], entry[32:]
@@ -44,13 +45,13 @@ class PhotoCache:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(hashlib.sha256(value).digest() + value)
-            os.replace(temporary, file)
+            replace(temporary, file)
         except OSError as error:
             if self._writable:
                 log.warning(
                     "The cache %s cannot be written to (%s): the next run will compute everything again.",
                     self._folder,
-                    error.strerror,
+                    reason(error),
                 )
             self._writable = False
             with suppress(OSError):

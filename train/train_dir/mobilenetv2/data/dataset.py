@@ -8,11 +8,12 @@ from typing import Dict, List, Tuple
 
 import numpy as np
 
-from ..runtime.errors import UserError
-from ..runtime.files import user_path
+from ..runtime.errors import UserError, reason
+from ..runtime.files import read_file, user_path
 from ..runtime.i18n import Bilingual
 from ..runtime.text import printable
 from .findings import Finding
+from .image import MAX_BYTES
 from .layout import Layout
 from .layout_search import NEITHER, find_layout
 from .unused import bad_name, is_bad_name, unused_findings
@@ -35,9 +36,9 @@ class Photo:
     def read(self) -> bytes:
         """The bytes of the file. Raises UserError if they cannot be read or have changed since the check."""
         try:
-            data = self.file.read_bytes()
+            data = read_file(self.file, MAX_BYTES)
         except OSError as error:
-            raise UserError(f"{self.name}: cannot be read any more ({error.strerror})") from None
+            raise UserError(f"{self.name}: cannot be read any more ({reason(error)})") from None
         if hashlib.sha256(data).hexdigest() != self.sha256:
             raise UserError(f"{self.name}: the file was changed during the run; start again")
         return data

@@ -2,16 +2,19 @@
 
 import hashlib
 import http.client
+import io
 import os
 import shutil
 import urllib.error
 import urllib.request
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..runtime.errors import UserError
+from ..runtime.errors import UserError, reason
+from ..runtime.files import file_size, read_file, replace, unless_refused
 from ..runtime.progress import show_progress
 
 CHUNK = 2**20  # bytes that are read at a time
@@ -46,26 +49,43 @@ def download_photos(folder: Path) -> Path:
 
     Raises UserError as `fetch`, for a broken archive, and if the folder cannot be written to."""
     unpacked = folder / Path(PHOTOS.name).stem
-    if unpacked.is_dir():
+    if os.path.isdir(unpacked):
         return unpacked
-    archive, partial = fetch(PHOTOS, folder), folder / f".{os.getpid()}-{unpacked.name}"
+    archive = fetch(PHOTOS, folder)
     try:
-        with zipfile.ZipFile(archive) as content:
+        with zipfile.ZipFile(io.BytesIO(read_file(archive, LARGEST))) as content:
             if sum(entry.file_size for entry in content.infolist()) > LARGEST:
                 raise UserError(f"{archive}: more than {LARGEST >> 30} GiB unpacked; this is not the photos")
-            content.extractall(partial)  # never outside this folder; verifies the checksums
-        os.replace(partial, unpacked)
+            _unpack(content, unpacked)
     # A broken, truncated or encrypted archive, or an unsupported compression method.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        archive.unlink()
+        with suppress(OSError):
+            archive.unlink()
         raise UserError(
             f"{archive}: not a sound .zip file ({error}), deleted; start again to download it anew"
         ) from None
     except OSError as error:
-        raise UserError(f"{unpacked}: cannot be written ({error.strerror or error}); free some space") from None
+        raise UserError(
+            f"{archive}: cannot be unpacked ({reason(error)}); free some space or choose another --cache_dir"
+        ) from None
+    return unpacked
+
+
+def _unpack(content: zipfile.ZipFile, folder: Path) -> None:
+    """Unpack into a new folder, which is there only when it is complete, or else where the disk refuses to rename folders."""
+    partial = folder.with_name(f".{os.getpid()}-{folder.name}")
+    try:
+        content.extractall(partial)  # never outside this folder; verifies the checksums
+        with unless_refused():
+            os.replace(partial, folder)
+            return
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return unpacked
+    try:
+        content.extractall(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def fetch(source: Source, folder: Path) -> Path:
@@ -74,18 +94,18 @@ def fetch(source: Source, folder: Path) -> Path:
     Raises UserError if the connection fails, or if the size or the SHA-256 of the file is not the expected one.
     """
     file, part = folder / source.name, folder / f"{source.name}.part"
-    if file.is_file():
+    if os.path.isfile(file):
         return file
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _download_rest(source, part)
-        digest = hashlib.sha256(part.read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_file(part, LARGEST)).hexdigest()
         if digest.startswith(source.sha256):
-            os.replace(part, file)
+            replace(part, file)
             return file
         part.unlink()
     except (OSError, http.client.HTTPException) as error:  # of the network or of the disk
-        kept = part.stat().st_size if part.exists() else 0
+        kept = os.path.getsize(part) if os.path.exists(part) else 0
         raise UserError(
             f"{source.url}: cannot be downloaded to {folder} ({error}). {kept >> 20} MiB are there: the same command goes on "
             "after them. Behind a firewall, get the file in some other way and put it there"
@@ -97,7 +117,7 @@ def fetch(source: Source, folder: Path) -> Path:
 
 def _download_rest(source: Source, part: Path) -> None:
     """Append the missing bytes to `part`. Raises OSError or HTTPException."""
-    have = part.stat().st_size if part.exists() else 0
+    have = file_size(part) if os.path.exists(part) else 0
     headers = {"User-Agent": "mobilenetv2-photos", **({"Range": f"bytes={have}-"} if have else {})}
     try:
         response = urllib.request.urlopen(urllib.request.Request(source.url, headers=headers), timeout=SECONDS)

@@ -37,6 +37,10 @@ IMAGE_ERRORS: Dict[str, Tuple[str, str]] = {
         "a picture in CIE LAB colours, which this program does not read; save it as RGB",
         "这是 CIE LAB 颜色的图片，本程序不支持，请另存为 RGB",
     ),
+    "irregular": (
+        "{reason}; put the picture itself in its place",
+        "这不是普通文件，而是管道、套接字、设备或文件夹，请换成图片本身",
+    ),
     "unreadable": ("cannot be read ({reason})", "无法读取（{reason}）"),
     "gone": ("the file is not on the server any more; upload it again", "文件已不在服务器上，请重新上传"),
 }

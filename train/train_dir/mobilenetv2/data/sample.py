@@ -3,6 +3,7 @@
 Both classes share backgrounds, browns, brightness and sizes, so that only their shapes differ.
 """
 
+import os
 from pathlib import Path
 from typing import Callable, Dict, List, Tuple
 
@@ -36,7 +37,7 @@ def write_sample(folder: Path) -> None:
 
     for parent in {file.parent for file in jobs}:
         remove_temporary(parent)
-    missing = [file for file in jobs if not file.exists()]
+    missing = [file for file in jobs if not os.path.exists(file)]
     for _ in show_progress(parallel_map(write, missing, usable_cpus()), len(missing), "Drawing"):
         pass
 

@@ -3,17 +3,18 @@
 import hashlib
 import io
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from PIL import Image, ImageOps
 
 from ..runtime.errors import UserError
-from ..runtime.files import atomic
+from ..runtime.files import atomic, read_file
 from ..runtime.own_files import PROGRAM
 from ..runtime.progress import parallel_map
 from .dataset import Photo
-from .image import decode
+from .image import MAX_BYTES, decode
 
 log = logging.getLogger(__name__)
 ACROSS = 32  # thumbnails in a row of the sheet
@@ -41,10 +42,11 @@ def write_sheet(file: Path, photos: Sequence[Photo], side: int, workers: int) ->
 def replace_sheet(file: Path, photos: Sequence[Photo], side: int, workers: int) -> Dict[str, Any]:
     """`write_sheet` in place of the file of an earlier run; with side 0 only remove that one. A failure is a warning: the
     training is done, and this must not lose it. Returns the description, or {} if there are no thumbnails."""
+    with suppress(OSError):  # one that stays is not taken for this checkpoint's, because of its SHA-256
+        file.unlink()
     try:
-        file.unlink(missing_ok=True)
         return write_sheet(file, photos, side, workers) if side else {}
-    except (OSError, UserError) as error:
+    except UserError as error:
         log.warning("%s was not written: %s", file.name, error)
         return {}
 
@@ -61,7 +63,7 @@ def check_description(known: Any) -> None:
 def read_sheet(file: Path, known: Dict[str, Any]) -> List[Image.Image]:
     """The thumbnails, in order; none if the file is missing or does not match the description `known`."""
     try:
-        data = file.read_bytes()
+        data = read_file(file, MAX_BYTES)
     except OSError:
         return []
     if hashlib.sha256(data).hexdigest() != known.get("sha256"):

@@ -23,11 +23,12 @@ from ..model.mobilenet_v2 import MobileNetV2
 from ..model.state import fingerprint
 from ..runtime import distributed
 from ..runtime.environment import code_digest, package_versions
-from ..runtime.errors import UserError, WorkerLost
-from ..runtime.files import atomic
+from ..runtime.errors import UserError, WorkerLost, reason
+from ..runtime.files import atomic, read_file, replace
 from ..runtime.signals import uninterrupted
 
 log = logging.getLogger(__name__)
+LARGEST = 2**30  # bytes of a state; of the largest network it has a quarter
 SECONDS = 60  # between two states within an epoch; each epoch ends with one, too
 FILES = (".training.state", ".training.previous")  # the newest, and the one before
 CHECKSUM = hashlib.sha256().digest_size
@@ -120,12 +121,13 @@ class CheckpointManager:
         return state
 
     def _load(self) -> TrainState:
-        files = [file for file in (self._newest, self._previous) if file.exists()]
+        files = [file for file in (self._newest, self._previous) if os.path.exists(file)]
         for file in files:
             try:
                 entries, arrays = _read(file)
             except (OSError, ValueError) as error:
-                log.warning("%s cannot be gone on from (%s).", file, error)
+                words = reason(error) if isinstance(error, OSError) else error
+                log.warning("%s cannot be gone on from (%s).", file, words)
                 continue
             differences = _differences(entries["conditions"], self._fingerprint)
             if differences:
@@ -162,8 +164,8 @@ class CheckpointManager:
                 with open(temporary, "wb") as stream:
                     stream.write(hashlib.sha256(content.getbuffer()).digest())
                     stream.write(content.getbuffer())
-                if self._newest.exists():  # a crash between the two renames leaves the previous state and no newest one
-                    os.replace(self._newest, self._previous)
+                if os.path.exists(self._newest):  # a crash between the two renames leaves the previous state only
+                    replace(self._newest, self._previous)
         except UserError as error:
             log.warning("%s. A run that is stopped now goes on from an older state, if there is one.", error)
 
@@ -193,7 +195,7 @@ def clear_states(folder: Path) -> None:
 
 def _read(file: Path) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
     """The JSON object of a state, and its arrays by name. Raises ValueError for a damaged or incomplete file."""
-    content = file.read_bytes()
+    content = read_file(file, LARGEST)
     if hashlib.sha256(content[CHECKSUM:]).digest() != content[:CHECKSUM]:
         raise ValueError("it is damaged or cut off")
     with np.load(io.BytesIO(content[CHECKSUM:]), allow_pickle=False) as arrays:
