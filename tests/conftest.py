@@ -35,6 +35,9 @@ from mobilenetv2.training.extraction import compute_features
 
 WEIGHTS = SHARED / "weights" / "mobilenetv2_imagenet.npz"
 
+# Before a command: even root may then read and write only where permissions allow it.
+POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs real photos and weights in ../shared")
 
 # What takes more than about three seconds, with all its parameters or those named, starts browsers, servers under load or several

@@ -8,13 +8,10 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, TRAIN
+from conftest import POWERLESS, ROOT, TRAIN
 from PIL import Image
 
 from mobilenetv2.model import checkpoint
-
-# Even root may then write only where permissions allow it.
-POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..runtime.errors import UserError, reason
-from ..runtime.files import read_file, replace, user_path
+from ..runtime.files import make_folder, read_file, replace, user_path
 
 log = logging.getLogger(__name__)
 LARGEST = 2**26  # bytes of an entry; the features of many views have less than one MiB
@@ -43,7 +43,7 @@ class PhotoCache:
         file = self._file(key)
         temporary = file.with_name(f"{file.name}.{os.getpid()}")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(file.parent)
             temporary.write_bytes(hashlib.sha256(value).digest() + value)
             replace(temporary, file)
         except OSError as error:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..runtime.errors import UserError, reason
-from ..runtime.files import file_size, read_file, replace, unless_refused
+from ..runtime.files import file_size, make_folder, read_file, replace, unless_refused
 from ..runtime.progress import show_progress
 
 CHUNK = 2**20  # bytes that are read at a time
@@ -97,7 +97,7 @@ def fetch(source: Source, folder: Path) -> Path:
     if os.path.isfile(file):
         return file
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         _download_rest(source, part)
         digest = hashlib.sha256(read_file(part, LARGEST)).hexdigest()
         if digest.startswith(source.sha256):

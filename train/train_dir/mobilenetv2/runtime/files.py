@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Iterator, List, Sequence
 
-from .errors import UserError, os_error_words, reason
+from .errors import UserError, reason
 from .text import printable
 
 SUFFIXES = (".ckpt", ".npz", ".safetensors")  # compared in lower case
@@ -77,7 +77,9 @@ def read_file(file: Path, limit: int) -> bytes:
         size = os.fstat(stream.fileno()).st_size
         if size > limit:
             raise TooLarge(file, size, limit)
-        content = stream.read(limit + 1)  # a file in /proc says that it has 0 bytes
+        content = stream.read(size + 1)
+        if len(content) > size:  # it grows, or is one of /proc, which say that they have 0 bytes
+            content += stream.read(limit + 1 - len(content))
     if len(content) > limit:
         raise TooLarge(file, len(content), limit)
     return content
@@ -142,10 +144,20 @@ def _only_file(folder: Path, path: str, suffixes: Sequence[str]) -> Path:
     if len(found) == 1:
         return found[0]
     names = ", ".join(printable(str(file.relative_to(folder))) for file in found[:5]) or "none"
-    unseen = "".join(f"; {os_error_words(error)}" for error in closed[:5])
-    raise UserError(
-        f"{path}: expected one file of weights ({', '.join(suffixes)}) here, found {names}; name the file itself{unseen}"
+    unseen = "".join(
+        f", and {printable(os.fsdecode(error.filename))} cannot be listed ({reason(error)})" for error in closed[:5]
     )
+    raise UserError(
+        f"{path}: expected one file of weights ({', '.join(suffixes)}) here, found {names}{unseen}; name the file itself"
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder, and those above it, unless it is there. Raises OSError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, "a file is in the place of the folder", str(folder)) from None
 
 
 TEMPORARY = re.compile(r"\.\d+\.part-.")  # the names of temporary files start with this
@@ -160,7 +172,7 @@ def atomic(file: Path) -> Iterator[Path]:
     """
     temporary = file.with_name(f".{os.getpid()}.part-{file.name}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         yield temporary
         with open(temporary, "rb") as stream, unless_refused():
             os.fsync(stream.fileno())

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from . import own_files
 from .errors import UserError, reason
-from .files import file_size, unless_refused
+from .files import file_size, make_folder, unless_refused
 from .text import printable
 
 NAME = __package__.split(".")[0]  # of the parent of all loggers in this package
@@ -68,7 +68,7 @@ def _open_log(folder: Path, anew: bool) -> logging.Handler:
     try:
         if (folder / own_files.CHECKPOINT).is_dir():
             raise IsADirectoryError(0, "mobilenetv2.ckpt in it is a folder")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         own_files.require_own_files(folder)
         with suppress(FileNotFoundError):
             file_size(folder / own_files.LOG)  # a named pipe would wait for its reader
