@@ -176,3 +176,37 @@ def test_name_that_is_not_utf8(tmp_path):
         caught.value
     )
     assert r"train/\udcfe: its name is not valid UTF-8, or has control characters; rename it" in str(caught.value)
+
+
+def test_what_is_no_file_is_a_finding_beside_the_photos(tmp_path):
+    root = clean(tmp_path / "photos")
+    os.mkfifo(root / "train/cat/pipe.jpg")
+    os.symlink("/dev/zero", root / "train/cat/endless.png")
+    os.symlink("loop.png", root / "val/dog/loop.png")
+    with open(root / "val/dog/sparse.jpg", "wb") as stream:
+        stream.truncate(9 * 2**30)
+    with pytest.raises(UserError) as caught:
+        checked(root)
+    assert str(caught.value).split("\n  ")[1:] == [
+        "train/cat/endless.png: a device, not a file; put the picture itself in its place",
+        "train/cat/pipe.jpg: a named pipe, not a file; put the picture itself in its place",
+        "val/dog/loop.png: cannot be read (Too many levels of symbolic links)",
+        "val/dog/sparse.jpg: the file has 9216 MiB, more than the limit of 64 MiB; make it smaller",
+    ]
+    assert len(checked(root, bad_files="skip").photos) == 12
+
+
+def test_photo_that_becomes_something_else_during_the_run(tmp_path):
+    data = checked(clean(tmp_path / "photos"))
+    changes = {
+        "a named pipe, not a file": os.mkfifo,
+        "a folder, not a file": os.mkdir,
+        "a device, not a file": lambda file: os.symlink("/dev/zero", file),
+        "Too many levels of symbolic links": lambda file: os.symlink(file, file),
+    }
+    for photo, (words, make) in zip(data.photos, changes.items()):
+        photo.file.unlink()
+        make(photo.file)
+        with pytest.raises(UserError) as caught:
+            photo.read()
+        assert str(caught.value) == f"{photo.name}: cannot be read any more ({words})"

@@ -1,7 +1,9 @@
 """--download, against a server of its own that serves files with ranges, breaks connections, or says nonsense."""
 
+import errno
 import hashlib
 import io
+import os
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -131,6 +133,27 @@ def test_an_archive_writes_nowhere_else(server, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"not a sound \.zip file.*deleted"):
         download.download_photos(tmp_path / "c")
     assert list((tmp_path / "c").iterdir()) == []
+
+
+def test_a_disk_that_refuses_to_rename_has_the_photos(server, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr(download, "PHOTOS", server.source("photos.zip"))
+    server.content["photos.zip"] = archive({"train/dog/1.jpg": b"y"})
+    for _ in range(2):
+        assert (download.download_photos(tmp_path) / "train/dog/1.jpg").read_bytes() == b"y"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["photos", "photos.zip"] and len(server.requests) == 1
+
+
+def test_what_is_no_file_is_not_waited_for(server, tmp_path):
+    os.mkfifo(tmp_path / "data.bin.part")
+    with pytest.raises(UserError, match=r"cannot be downloaded.*a named pipe, not a file"):
+        fetch(server.source("data.bin"), tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot be downloaded.*a file is in the place of the folder"):
+        fetch(server.source("data.bin"), tmp_path / "file")
 
 
 def test_sizes_are_bounded(server, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """States of a training: the newest sound one is taken, one of another training is refused."""
 
+import errno
 import logging
 import os
 from dataclasses import replace
@@ -104,3 +105,35 @@ def test_a_state_that_cannot_be_written_is_a_warning(training, tmp_path, caplog)
     writer.load(numbers.get_parameters())
     save(writer, numbers, 1)
     assert "cannot be written" in caplog.text and "goes on from an older state" in caplog.text
+
+
+def test_a_state_that_is_no_file_is_not_waited_for(training, tmp_path, caplog):
+    """It makes room for the next one."""
+    numbers, states = training
+    output = tmp_path / "output"
+    output.mkdir()
+    os.mkfifo(output / FILES[0])
+    os.symlink("/dev/zero", output / FILES[1])
+    writer = states()
+    assert writer.load(numbers.get_parameters()) == TrainState()
+    for name, words in zip(FILES, ("a named pipe, not a file", "a device, not a file")):
+        assert f"{name} cannot be gone on from ({words})" in caplog.text
+    for value in (1, 2):
+        save(writer, numbers, value)
+    assert all((output / name).is_file() and not (output / name).is_symlink() for name in FILES)
+
+
+def test_a_disk_that_refuses_to_rename_has_both_states(training, tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    numbers, states = training
+    writer = states()
+    writer.load(numbers.get_parameters())
+    saved = [save(writer, numbers, value) for value in (1, 2, 3)]
+    assert {file.name for file in (tmp_path / "output").iterdir()} == set(FILES) and not caplog.text
+    for value, cut in ((3, None), (2, FILES[0])):
+        if cut:
+            os.truncate(tmp_path / "output" / cut, 100)
+        assert states().load(numbers.get_parameters()) == saved[value - 1] and held(numbers) == {value}
