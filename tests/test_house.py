@@ -72,6 +72,35 @@ def test_no_module_imports_upwards():
     assert upwards == []
 
 
+READING = {
+    *("open", "read_bytes", "read_text", "copyfile", "ZipFile", "safe_open", "load_checkpoint"),
+    *("np.load", "np.loadtxt", "np.fromfile", "np.memmap", "safetensors.numpy.load"),
+}
+# Where files are opened without read_file, which takes regular files within a limit: of whom, and why that is right.
+OPENED = {
+    "data/download.py": {"open"},  # writes what it downloads
+    "data/image.py": {"Image.open"},  # from memory
+    "data/thumbnails.py": {"Image.open"},  # from memory
+    "model/tensor_files.py": {"np.load", "safetensors.numpy.load", "zipfile.ZipFile"},  # from memory
+    "report/metrics_files.py": {"open"},  # writes
+    "runtime/environment.py": {"file.read_bytes"},  # the program's own source
+    "runtime/files.py": {"open", "os.open", "shutil.copyfile"},  # read_file; and files that were just written
+    "runtime/logs.py": {"open"},  # the null device
+    "runtime/streams.py": {"open", "os.open"},  # the null device
+    "training/resume.py": {"np.load", "open"},  # from memory; writes
+    "app.py": {"file.read_bytes"},  # drawings that it has just made
+    "predict.py": {"os.open"},  # the null device
+}
+
+
+def test_users_files_are_read_in_one_way():
+    for file in SOURCES:
+        calls = [ast.unparse(node.func) for node in ast.walk(parsed(file)) if isinstance(node, ast.Call)]
+        opened = {call for call in calls if READING & {call, call.split(".")[-1]}}
+        name = file.relative_to(PACKAGE).as_posix() if PACKAGE in file.parents else file.name
+        assert opened <= OPENED.get(name, set()), name
+
+
 def test_no_two_modules_share_a_name():
     counts = Counter(file.name for file in SOURCES if file.name != "__init__.py")
     assert [name for name, count in counts.items() if count > 1] == []

@@ -41,3 +41,6 @@ def test_what_is_not_the_sheet_is_no_sheet(sheet):
         remove(file)
     file.write_bytes(content + b"x")
     assert read_sheet(file, known) == []
+    for damaged in (b"not a picture", content[: len(content) // 2]):  # in spite of the right SHA-256
+        file.write_bytes(damaged)
+        assert read_sheet(file, {**known, "sha256": sha256(file)}) == []

@@ -61,15 +61,15 @@ def check_description(known: Any) -> None:
 
 
 def read_sheet(file: Path, known: Dict[str, Any]) -> List[Image.Image]:
-    """The thumbnails, in order; none if the file is missing or does not match the description `known`."""
+    """The thumbnails, in order; none if the file is missing, does not match the description `known` or is no picture."""
     try:
         data = read_file(file, MAX_BYTES)
-    except OSError:
+        if hashlib.sha256(data).hexdigest() != known.get("sha256"):
+            return []
+        sheet, side = Image.open(io.BytesIO(data), formats=("JPEG",)), known["side"]
+        if sheet.size != (ACROSS * side, -(-known["count"] // ACROSS) * side):
+            return []
+        corners = ((number % ACROSS * side, number // ACROSS * side) for number in range(known["count"]))
+        return [sheet.crop((left, top, left + side, top + side)) for left, top in corners]
+    except (OSError, Image.DecompressionBombError):
         return []
-    if hashlib.sha256(data).hexdigest() != known.get("sha256"):
-        return []
-    sheet, side = Image.open(io.BytesIO(data), formats=("JPEG",)), known["side"]
-    if sheet.size != (ACROSS * side, -(-known["count"] // ACROSS) * side):
-        return []
-    corners = ((number % ACROSS * side, number // ACROSS * side) for number in range(known["count"]))
-    return [sheet.crop((left, top, left + side, top + side)) for left, top in corners]
