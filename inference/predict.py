@@ -1,51 +1,99 @@
-"""Answers for many picture files, as CSV or JSON lines on standard output.
+"""Answers for many picture files, as CSV or JSON lines on standard output or in a file.
 
     python inference/predict.py photos/ > answers.csv
-    find . -name '*.jpg' | python inference/predict.py --format jsonl - > answers.jsonl
+    python inference/predict.py photos/ --output answers.csv
+    find . -name '*.jpg' -print0 | python inference/predict.py --null --format jsonl - > answers.jsonl
 
-Exit code 0: every file has an answer; 1: some files have an error instead; 2: there is no usable checkpoint.
+Exit code 0: every file has an answer. 1: some names have an error instead, such as a broken file, or a folder or pattern without
+any picture. 2: there is no usable checkpoint, or the answers or the list of names cannot be written or read.
 """
 
 import argparse
-import glob
 import logging
 import os
 import sys
-from io import TextIOWrapper
+from collections import deque
+from contextlib import contextmanager
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Tuple, cast
+from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, TextIO, Tuple, Union, cast
 
 from checkpoints import find_checkpoint
+from named_files import LeftOut, Named, find_files, read_list
 from records import record, write_csv, write_jsonl
 
-from mobilenetv2.classifier import Classifier
-from mobilenetv2.data.folders import SUFFIXES
+from mobilenetv2.classifier import Answer, Classifier
 from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.runtime import logs
 from mobilenetv2.runtime.errors import UserError
+from mobilenetv2.runtime.files import atomic, user_path
 from mobilenetv2.runtime.progress import show_progress
+from mobilenetv2.runtime.streams import open_standard_streams
+from mobilenetv2.runtime.text import printable
 
 
-def files(patterns: Iterable[str]) -> Iterator[Tuple[str, Path]]:
-    """(name, path) of every file that is named, matches a glob pattern, or lies in a named folder or below.
+def find_named(arguments: Iterable[str], null: bool, left_out: LeftOut) -> Iterator[Named]:
+    """What each name on the command line stands for, and for "-", each of those that standard input lists.
 
-    The pattern "-" reads such names from standard input, one per line. In folders, only files with the suffix of a picture
-    count, and hidden files and folders do not.
-    """
-    for pattern in patterns:
-        if pattern == "-":
-            yield from files(line.rstrip("\r\n") for line in sys.stdin if line.strip())
-        elif os.path.isdir(pattern):
-            for folder, inside, names in os.walk(pattern):
-                inside[:] = sorted(name for name in inside if not name.startswith("."))
-                for name in sorted(names):
-                    if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith("."):
-                        path = os.path.join(folder, name)
-                        yield path, Path(path)
-        elif glob.has_magic(pattern) and not os.path.exists(pattern):
-            yield from ((path, Path(path)) for path in sorted(glob.glob(pattern, recursive=True)))
-        else:
-            yield pattern, Path(pattern)
+    null, left_out: as in `read_list` and `find_files`. Raises UserError if standard input cannot be read."""
+    for argument in arguments:
+        listed = None
+        for listed in _names_on_stdin(null) if argument == "-" else [argument]:
+            yield from find_files(listed, left_out)
+        if listed is None:
+            yield argument, ImageError("unreadable", reason="the list on standard input has no names")
+
+
+def _names_on_stdin(null: bool) -> Iterator[str]:
+    if sys.stdin is None:  # closed
+        return
+    try:
+        yield from read_list(cast(BufferedReader, sys.stdin.buffer), null)
+    except OSError as error:
+        raise UserError(
+            f"standard input: cannot be read ({error.strerror}); a list of files is expected there because of the argument -"
+        ) from None
+
+
+def answers(
+    classifier: Classifier, named: Iterable[Named], workers: int
+) -> Iterator[Tuple[str, Union[Answer, ImageError]]]:
+    """(name, answer or error) of each, in order. workers: threads that decode."""
+    unread: Deque[Tuple[int, str, ImageError]] = deque()  # place, name and error of what has no file
+
+    def files() -> Iterator[Tuple[str, Path]]:
+        for place, (name, file) in enumerate(named):
+            if isinstance(file, ImageError):
+                unread.append((place, name, file))
+            else:
+                yield name, file
+
+    done = 0
+    for answer in classifier.answers(files(), workers):
+        while unread and unread[0][0] == done:
+            yield unread.popleft()[1:]
+            done += 1
+        yield answer
+        done += 1
+    yield from (error[1:] for error in unread)
+
+
+@contextmanager
+def opened(output: Optional[str], format: str) -> Iterator[TextIO]:
+    """Standard output, or a file, which is there when all answers are. Raises UserError where that cannot be written.
+
+    A CSV file begins with a byte order mark: spreadsheets show Chinese by it. Standard output has none: programs read that."""
+    if output is None:
+        cast(TextIOWrapper, sys.stdout).reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    file = user_path(output)
+    if file.is_dir():
+        raise UserError(f"--output={output}: a folder; name a file in it")
+    encoding = "utf-8-sig" if format == "csv" else "utf-8"
+    with atomic(file) as temporary, open(temporary, "w", encoding=encoding, newline="") as stream:
+        yield stream
 
 
 def main(arguments: List[str]) -> int:
@@ -62,38 +110,55 @@ def main(arguments: List[str]) -> int:
     )
     parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
     parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write the answers into this file; as CSV it opens right in Excel (default: standard output, without the "
+        "byte order mark that Excel needs)",
+    )
+    parser.add_argument(
+        "-0", "--null", action="store_true", help="a null character ends each name of the list, as of find -print0"
+    )
+    parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="threads that read pictures (default: processors)"
     )
     options = parser.parse_args(arguments)
+    open_standard_streams()
     logs.log_to_stderr()
-    cast(TextIOWrapper, sys.stdout).reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
-    try:
-        classifier = Classifier(find_checkpoint(options.checkpoint))
-        logging.info("Checkpoint: %s.", classifier.file)
-    except UserError as error:
-        logging.error("%s", error)
-        return 2
-    answers = show_progress(classifier.answers(files(options.paths), max(1, options.workers)), None, "Answering")
-    errors = 0
+    left_out, count, failed = LeftOut(), 0, 0
+    first = ""  # error
 
     def records() -> Iterator[Dict[str, Any]]:
-        nonlocal errors
-        for name, result in answers:
-            errors += isinstance(result, ImageError)
+        nonlocal count, failed, first
+        for name, result in found:
+            count += 1
+            if isinstance(result, ImageError):
+                failed += 1
+                first = first or printable(f"{name}: {result}")
             yield {"file": name, **record(result)}
 
     try:
-        if options.format == "jsonl":
-            write_jsonl(records(), sys.stdout)
-        else:
-            write_csv(records(), classifier.description.classes, sys.stdout)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has stopped, as in "| head"
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    if errors:
-        print(f"{errors} files could not be answered; the column error says why.", file=sys.stderr)
-    return 1 if errors else 0
+        classifier = Classifier(find_checkpoint(options.checkpoint))
+        logging.info("Checkpoint: %s.", classifier.file)
+        named = find_named(options.paths, options.null, left_out)
+        found = show_progress(answers(classifier, named, max(1, options.workers)), None, "Answering")
+        with opened(options.output, options.format) as stream:
+            if options.format == "jsonl":
+                write_jsonl(records(), stream)
+            else:
+                write_csv(records(), classifier.description.classes, stream)
+    except UserError as error:
+        logging.error("%s", error)
+        return 2
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer
+        if not isinstance(error, BrokenPipeError):  # the reader has stopped, as in "| head"
+            logging.error("standard output: cannot be written (%s); free some space", error.strerror)
+            return 2
+    if str(left_out):
+        logging.info("Left out in folders: %s.", left_out)
+    if failed:
+        logging.warning("%d of %d have an error instead of an answer. The first is %s.", failed, count, first)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterable, Sequence, TextIO, Union
 
 from mobilenetv2.classifier import Answer
 from mobilenetv2.data.image_errors import ImageError
-from mobilenetv2.runtime.text import spreadsheet_cell
+from mobilenetv2.runtime.text import printable_json, spreadsheet_cell
 
 
 def record(result: Union[Answer, ImageError]) -> Dict[str, Any]:
@@ -24,28 +24,29 @@ def record(result: Union[Answer, ImageError]) -> Dict[str, Any]:
 
 
 def write_jsonl(records: Iterable[Dict[str, Any]], stream: TextIO) -> None:
-    """Write one record per line, each as soon as it is there."""
+    """Write one record per line, each as soon as it is there. Hidden characters of names are escaped as JSON does."""
     for one in records:
-        stream.write(json.dumps(one, ensure_ascii=False) + "\n")
+        stream.write(printable_json(json.dumps(one, ensure_ascii=False)) + "\n")
         stream.flush()
 
 
 def write_csv(records: Iterable[Dict[str, Any]], classes: Sequence[str], stream: TextIO) -> None:
     """Write one record per row, with its "file", a column for each class's confidence, and "error".
 
-    What a record lacks is empty. Names are changed so that no spreadsheet takes one for a formula (`spreadsheet_cell`); JSON
-    lines have them unchanged.
+    What a record lacks is empty. All text is changed so that it shows every character, and no spreadsheet takes it for a formula
+    (`spreadsheet_cell`); JSON lines say it unchanged.
     """
     columns = ["file", "label", *(f"confidence {name}" for name in classes)]
     columns += ["neither", "width", "height", "milliseconds", "error"]
+    csv.writer(stream).writerow(map(spreadsheet_cell, columns))
     table = csv.DictWriter(stream, columns, restval="")
-    table.writeheader()
     for one in records:
         one = dict(one)
         for name, value in one.pop("confidences", {}).items():
             one[f"confidence {name}"] = f"{value:.6f}"
         if one.get("neither") is not None:
             one["neither"] = f"{one['neither']:.4f}"
-        table.writerow(
-            {name: spreadsheet_cell(value) if name in ("file", "label") else value for name, value in one.items()}
-        )
+        for name in ("file", "label", "error"):
+            if name in one:
+                one[name] = spreadsheet_cell(one[name])
+        table.writerow(one)
