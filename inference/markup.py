@@ -1,6 +1,7 @@
 """HTML for the page: the table of a batch, with a link to the same as CSV, and the most similar training photos.
 
-Pictures and CSV are data URLs, so that no file is left on the server. File and class names are escaped.
+Pictures and CSV are data URLs, so that no file is left on the server. File and class names are escaped, their hidden characters
+as `printable` does.
 """
 
 from html import escape
@@ -18,6 +19,7 @@ from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.data.inline import data_url, jpeg_url
 from mobilenetv2.evaluation.class_activation import overlay
 from mobilenetv2.runtime.i18n import in_language
+from mobilenetv2.runtime.text import printable
 
 QUALITY = 80  # of JPEGs
 THUMBNAIL = 96  # side in pixels; shown at half of it, for high-density screens
@@ -59,7 +61,7 @@ def nearest(answer: Answer, title: str) -> str:
     if not answer.nearest:
         return ""
     figures = "".join(
-        f'<figure><img src="{jpeg_url(picture, quality=QUALITY)}" alt=""><figcaption>{escape(class_)}</figcaption></figure>'
+        f'<figure><img src="{jpeg_url(picture, quality=QUALITY)}" alt=""><figcaption>{_shown(class_)}</figcaption></figure>'
         for picture, class_ in answer.nearest
     )
     return f'<div class="nearest"><p>{escape(title)}</p>{figures}</div>'
@@ -67,15 +69,20 @@ def nearest(answer: Answer, title: str) -> str:
 
 def _row(name: str, result: Union[Answer, ImageError], preprocessing: Preprocessing, language: str) -> str:
     if isinstance(result, ImageError):
-        return _cells("", name, f'<span class="bad">{escape(in_language(result.message, language))}</span>')
+        return _cells("", name, f'<span class="bad">{_shown(in_language(result.message, language))}</span>')
     thumbnail = overlay(result.pixels, np.zeros_like(result.activation), preprocessing).resize((THUMBNAIL, THUMBNAIL))
     image = f'<img src="{jpeg_url(thumbnail, quality=QUALITY)}" alt="">'
     if result.label == NEITHER:
         return _cells(image, name, f"<b>{escape(TEXTS[language]['neither'])}</b>")
     confidence = result.confidences[result.label]
-    answer = f'<b>{escape(result.label)}</b> <meter value="{confidence:.3f}"></meter> {confidence:.1%}'
+    answer = f'<b>{_shown(result.label)}</b> <meter value="{confidence:.3f}"></meter> {confidence:.1%}'
     return _cells(image, name, answer)
 
 
 def _cells(image: str, name: str, answer: str) -> str:
-    return f"<tr><td>{image}</td><td>{escape(name)}</td><td>{answer}</td></tr>"
+    return f"<tr><td>{image}</td><td>{_shown(name)}</td><td>{answer}</td></tr>"
+
+
+def _shown(text: str) -> str:
+    """A name, or an error with one, as HTML."""
+    return escape(printable(text))

@@ -19,6 +19,7 @@ from mobilenetv2.data.image_file import read_image_file
 from mobilenetv2.evaluation.class_activation import overlay
 from mobilenetv2.model.checkpoint import EMBEDDED
 from mobilenetv2.runtime.i18n import in_language
+from mobilenetv2.runtime.text import printable
 
 MOST = 500  # pictures in one batch
 AT_ONCE = 4  # requests at a time; the network computes one of them, while others are read and written
@@ -98,7 +99,8 @@ class Page:
         text = "\n\n".join([*lines, texts["details"].format(**vars(answer))])
         strength = answer.activation if activation else np.zeros_like(answer.activation)
         seen = overlay(answer.pixels, strength, ready.description.preprocessing)
-        return text, answer.confidences, seen, markup.nearest(answer, texts["nearest"])
+        shares = {printable(name): share for name, share in answer.confidences.items()}
+        return text, shares, seen, markup.nearest(answer, texts["nearest"])
 
     def show_batch(self, files: Optional[List[str]], language: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         """Uploaded files -> a table in HTML. progress: Gradio recognises it by its default value."""
@@ -142,8 +144,8 @@ def _answers(classifier: Classifier, files: List[str]) -> Iterator[Tuple[str, Un
 
 
 def plain(text: str) -> str:
-    """Escape a name for Markdown."""
-    return re.sub(r"([&\\`*_{}\[\]()#+.!|<>$~-])", r"\\\1", text)
+    """Escape a name for Markdown, with its hidden characters as `printable` does."""
+    return re.sub(r"([&\\`*_{}\[\]()#+.!|<>$~-])", r"\\\1", printable(text))
 
 
 def greet(request: gr.Request) -> str:

@@ -153,7 +153,7 @@ def assert_own_logits(output: Path, root: Path) -> None:
     network, description, _ = checkpoint.load(str(output / "mobilenetv2.ckpt"))
     store, found = PhotoCache(str(output / "none")), dataset.scan_folder(str(root), 0)
     found = check_photos(found, description.preprocessing, store, workers=2).data.split("val")
-    with open(output / "validation.csv", encoding="utf-8") as stream:
+    with open(output / "validation.csv", encoding="utf-8-sig") as stream:
         rows = {row["photo"]: row for row in csv.DictReader(stream)}
     assert set(rows) == {photo.name for photo in found}
     expected = np.array([[float(rows[photo.name][f"logit {name}"]) for name in description.classes] for photo in found])

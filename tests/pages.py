@@ -60,7 +60,7 @@ def predict(client: httpx.Client, file: Path) -> Dict[str, Any]:
 
 def trained(output: Path) -> Dict[str, Dict[str, float]]:
     """The confidences that a training run found for its validation photos, by photo and class."""
-    with open(output / "validation.csv", encoding="utf-8") as stream:
+    with open(output / "validation.csv", encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
     names = [name[len("confidence ") :] for name in rows[0] if name.startswith("confidence ")]
     return {row["photo"]: {name: float(row[f"confidence {name}"]) for name in names} for row in rows}

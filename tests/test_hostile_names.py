@@ -60,7 +60,7 @@ def test_names_write_nothing_to_the_terminal_and_nowhere_else(named):
         assert r"\x1b]0;owned\x07\x1b[2J.jpg: its name is not valid UTF-8, or has control characters" in text
         assert r"line\nERROR: forged.jpg" in text and r"Ignored arguments: --\x1b[31m=x" in text
     assert {file.name for file in output.parent.iterdir()} == {"data", "out"}
-    with open(output / "validation.csv", encoding="utf-8") as stream:
+    with open(output / "validation.csv", encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 16
     assert {row["class"] for row in rows} == {CLASSES[0], "'" + CLASSES[1]}  # that one is no formula

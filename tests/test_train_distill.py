@@ -65,7 +65,7 @@ def test_distillation_stopped_and_resumed_writes_the_same_bytes(drawn, cache, tm
         assert [(row["epoch"], row["kept"]) for row in rows] == [(0, False), (1, True)]
     losses = [row["loss"] for row in metrics(files[0].parent)["history"]["distill"]]
     assert losses[1] < losses[0]
-    with open(files[0].parent / "validation.csv", encoding="utf-8") as stream:
+    with open(files[0].parent / "validation.csv", encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
     found = dataset.scan_folder(str(tmp_path / "photos"), 0)
     data = check_photos(found, description.preprocessing, PhotoCache(str(cache)), workers=2).data

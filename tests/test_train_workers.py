@@ -109,7 +109,7 @@ def two(place):
 
 
 def logits(output):
-    with open(output / "validation.csv", encoding="utf-8") as stream:
+    with open(output / "validation.csv", encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
     return np.array([[float(row[f"logit {class_}"]) for class_ in ("croissants", "dog")] for row in rows])
 

@@ -1,6 +1,7 @@
 """What the page says to an upload, without a server."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from page import Page, plain
@@ -73,5 +74,16 @@ def test_it_says_which_checkpoint_answers_and_how_long_uploads_are_kept(classifi
     assert f"deleted from this server {kept} after the upload" in said
 
 
-def test_names_are_no_markdown():
+def test_names_are_no_markdown_and_hide_nothing():
     assert plain("a_b*[c](d)<e>") == r"a\_b\*\[c\]\(d\)\<e\>"
+    assert plain("\u202egpj.exe") == r"\\u202egpj\.exe" and plain("a\n# b") == r"a\\n\# b"
+
+
+def test_class_names_hide_nothing(classifier, drawings, upload, monkeypatch):
+    classes = ("\u202ecat", "狗\u2067\n")
+    monkeypatch.setattr(classifier, "description", replace(classifier.description, classes=classes))
+    page, sent = Page(classifier, 600), upload("a.jpg", dog(drawings))
+    assert list(page.show(sent, True, "en")[1]) == ["\\u202ecat", "狗\\u2067\\n"]
+    assert page.show(sent, True, "en")[0].startswith(r"## 狗\\u2067\\n · ")
+    assert r"(\\u202ecat, 狗\\u2067\\n)" in page.status("en")
+    assert list(page.predict(sent)["confidences"]) == list(classes)  # exact for programs

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from records import record, write_csv, write_jsonl
 
 from mobilenetv2.classifier import Answer
@@ -33,3 +35,23 @@ def test_an_answer_and_an_error_as_lines_and_as_rows():
     assert first["file"] == "'=1+1.jpg"  # no formula
     assert (first["confidence dog"], first["neither"], first["error"]) == ("0.750000", "-0.5000", "")
     assert second["label"] == second["confidence dog"] == "" and "empty" in second["error"]
+
+
+@pytest.mark.parametrize(
+    "letter", ["\u202e", "\u200e", "\u061c", "\u2028", "\ufeff", "\udcff", "\r", "\x7f"], ids=ascii
+)
+def test_names_hide_nothing_and_lines_say_them_exactly(letter):
+    name, shown = f"=狗{letter}b", f"'=狗{letter.encode('unicode_escape').decode()}b"
+    said = replace(ANSWER, label=name, confidences={name: 0.75, "c": 0.25})
+    error = {"error": f"{name} cannot be read"}
+    records = [{"file": name, **record(said)}, {"file": name, **error}]
+    lines, rows = io.StringIO(), io.StringIO()
+    write_jsonl(records, lines)
+    assert [json.loads(line) for line in lines.getvalue().split("\n")[:-1]] == records
+    assert "狗" in lines.getvalue() and letter not in lines.getvalue()
+    write_csv(records, [name, "c"], rows)
+    text = rows.getvalue()
+    first, second = csv.DictReader(io.StringIO(text, newline=""))
+    assert (first["file"], first["label"], first[f"confidence {shown[1:]}"]) == (shown, shown, "0.750000")
+    assert (second["file"], second["error"]) == (shown, f"{shown} cannot be read")
+    assert letter not in text.replace("\r\n", "") and text.count("\n") == text.count("\r\n") == 3

@@ -183,13 +183,27 @@ def test_names_are_only_text(language):
     assert not {"script", "iframe", "u"} & set(page.tags)
     assert page.tags.count("b") == 4 and page.tags.count("i") == 4  # of the page itself: tiles and legends
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in source.replace("/<wbr>", "/").replace("<wbr>", "")
-    assert "\u0000" not in source and "val/0\ufffd.jpg" in page.text
+    assert "\u0000" not in source and "val/0\\x00.jpg" in page.text
+    assert "\u202e" not in source and "onerror='alert(2)\\u202e" in page.text
     assert "{{ 7 * 7 }}" in page.text
     names = {name for _, name, _ in page.attributes}
     assert not [name for name in names if name.startswith("on")]
     addresses = [value for _, name, value in page.attributes if name in ("src", "href")]
     assert addresses and all(address.startswith("data:") for address in addresses)
     assert not re.search(r"url\(|@import|https?:", source)
+
+
+@pytest.mark.parametrize("letter", ["\u200f", "\u2067", "\u061c", "\u2028", "\u3164", "\ufeff", "\x9b"], ids=ascii)
+def test_hidden_characters_are_shown(letter):
+    name, shown = f"a{letter}b", f"a{letter.encode('unicode_escape').decode()}b"
+    findings = (Remark("copy", (f"train/{name}.jpg",), f"about {name}"),)
+    report = replace(content((name, "c")), findings=findings, command=name, settings={name: name})
+    for language in LANGUAGES:
+        source = render_page(report, language)
+        text = Page(source).text
+        assert (
+            letter not in source and f"train/{shown}.jpg" in text and f"about {shown}" in text and text.count(shown) > 8
+        )
 
 
 def test_what_is_missing_is_left_out():
@@ -248,7 +262,7 @@ def test_file_is_small_and_always_the_same(tmp_path):
 def test_names_that_are_not_utf8_and_folders_that_are_not_there(tmp_path):
     odd = "not \udcff UTF-8"
     write_page(tmp_path / "report.html", replace(content(), command=odd, settings={odd: odd}), "en")
-    assert "not \ufffd UTF-8" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "not \\udcff UTF-8" in (tmp_path / "report.html").read_text(encoding="utf-8")
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError):
         write_page(tmp_path / "file" / "report.html", content(), "en")

@@ -128,13 +128,15 @@ def _write_json(file: Path, content: Any) -> None:
 def _write_table(
     file: Path, description: Description, photos: Sequence[Photo], answers: np.ndarray, scores: Optional[np.ndarray]
 ) -> None:
-    """validation.csv: a row per photo with its class, answer, outlier score, logits and confidences."""
+    """validation.csv: a row per photo with its class, answer, outlier score, logits and confidences.
+
+    The byte order mark at its start tells spreadsheets that it is in UTF-8."""
     classes = description.classes
     confidences = np.exp(log_softmax(answers / np.float32(description.temperature)))
-    with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+    with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8-sig") as stream:
         table = csv.writer(stream)
         columns = [f"{what} {name}" for what in ("logit", "confidence") for name in classes]
-        table.writerow(["photo", "class", "answer", "neither score", *columns])
+        table.writerow(["photo", "class", "answer", "neither score", *map(spreadsheet_cell, columns)])
         written = [""] * len(photos) if scores is None else [repr(float(score)) for score in scores]
         for photo, score, logits, shares in zip(photos, written, answers, confidences):
             numbers = [repr(float(value)) for value in (*logits, *shares)]

@@ -3,7 +3,6 @@
 The page is for people; metrics.json has the same numbers for programs. Equal content gives equal bytes.
 """
 
-import unicodedata
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..checks.issues import ISSUES
 from ..data.inline import jpeg_url
 from ..evaluation.intervals import count_with_interval, exact_interval, interval_percent
 from ..runtime.files import atomic
+from ..runtime.text import printable
 from .charts import curves, dials, histograms
 from .content import Report
 from .texts import LANGUAGES, load_texts
@@ -85,13 +85,8 @@ def _name(value: str) -> Markup:
 
 
 def _clean(value: Any) -> Any:
-    """Replace control characters, which HTML does not allow, by a visible character."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return "".join(
-        "\ufffd" if unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" else letter
-        for letter in value
-    )
+    """Text with its hidden characters escaped: HTML does not allow all of them, and some make a name look like another."""
+    return printable(value, keep="\n\t") if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _picture(image: Image.Image, side: int) -> Markup:

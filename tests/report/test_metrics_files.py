@@ -1,0 +1,46 @@
+"""validation.csv, as a spreadsheet reads it."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mobilenetv2.data.dataset import Photo
+from mobilenetv2.model import checkpoint
+from mobilenetv2.report.metrics_files import _write_table
+
+
+@pytest.fixture(scope="module")
+def description():
+    return checkpoint.load(str(checkpoint.EMBEDDED))[1]
+
+
+def table(folder, description, classes, name):
+    """The bytes of validation.csv for two photos of this name, one of each class, both answered with the second."""
+    photos = [Photo(Path(name), f"val/{classes[label]}/{name}", label, "val") for label in (0, 1)]
+    answers = np.array([[-1, 1], [-2, 2]], np.float32)
+    described = replace(description, classes=classes, temperature=1.0)
+    _write_table(folder / "validation.csv", described, photos, answers, np.array([-0.5, 0.25], np.float32))
+    return (folder / "validation.csv").read_bytes()
+
+
+def test_it_opens_right_in_a_spreadsheet(description, tmp_path):
+    data = table(tmp_path, description, ("牛角包", "狗"), "照片.jpg")
+    assert data.startswith(b"\xef\xbb\xbfphoto,class,answer,") and data.count(b"\n") == data.count(b"\r\n") == 3
+    rows = list(csv.reader(data.decode("utf-8-sig").splitlines()))
+    columns = ["logit 牛角包", "logit 狗", "confidence 牛角包", "confidence 狗"]
+    assert rows[0] == ["photo", "class", "answer", "neither score", *columns]
+    assert rows[1][:6] == ["val/牛角包/照片.jpg", "牛角包", "狗", "-0.5", "-1.0", "1.0"]
+    assert rows[2][:6] == ["val/狗/照片.jpg", "狗", "狗", "0.25", "-2.0", "2.0"]
+
+
+@pytest.mark.parametrize("letter", ["\u202e", "\u2067", "\u200f", "\u3164", "\ufeff", "\u2028"], ids=ascii)
+def test_names_hide_nothing(description, tmp_path, letter):
+    class_, shown = f"{letter}=1+1", f"{letter.encode('unicode_escape').decode()}=1+1"
+    text = table(tmp_path, description, (class_, "b"), f"{letter}.jpg").decode("utf-8-sig")
+    rows = list(csv.reader(text.splitlines()))
+    assert letter not in text and len(rows) == 3
+    assert rows[0][4:] == [f"logit {shown}", "logit b", f"confidence {shown}", "confidence b"]
+    assert rows[1][:3] == [f"val/{shown}/{shown[:-4]}.jpg", f"'{shown}", "b"]  # that class is no formula
