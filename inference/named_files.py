@@ -4,6 +4,7 @@ import codecs
 import glob
 import os
 from io import BufferedReader
+from itertools import chain
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
 
@@ -75,8 +76,8 @@ def read_list(stream: BufferedReader, null: bool) -> Iterator[str]:
 
 def _split(stream: BufferedReader, start: bytes, end: bytes) -> Iterator[bytes]:
     """start and what the stream has, in pieces between the byte `end`."""
-    pieces = [start]  # of the one that has not ended
-    for chunk in iter(lambda: stream.read1(2**16), b""):
+    pieces: List[bytes] = []  # of the one that has not ended
+    for chunk in chain([start], iter(lambda: stream.read1(2**16), b"")):
         first, *others = chunk.split(end)
         pieces.append(first)
         for other in others:
