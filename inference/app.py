@@ -24,8 +24,8 @@ from starlette.middleware import Middleware
 
 from mobilenetv2.classifier import Classifier
 from mobilenetv2.data import sample
-from mobilenetv2.data.dataset import NEITHER
 from mobilenetv2.data.image import MAX_BYTES
+from mobilenetv2.data.layout import NEITHER
 from mobilenetv2.runtime import logs
 from mobilenetv2.runtime.errors import UserError, os_error_words
 

@@ -13,10 +13,10 @@ from page_texts import TEXTS
 from records import record, write_csv
 
 from mobilenetv2.classifier import Answer
-from mobilenetv2.data.dataset import NEITHER
 from mobilenetv2.data.image import Preprocessing
 from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.data.inline import data_url, jpeg_url
+from mobilenetv2.data.layout import NEITHER
 from mobilenetv2.evaluation.class_activation import overlay
 from mobilenetv2.runtime.i18n import in_language
 from mobilenetv2.runtime.text import printable

@@ -8,22 +8,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
 
-from mobilenetv2.data.dataset import SUFFIXES
 from mobilenetv2.data.image_errors import ImageError
-from mobilenetv2.data.picture_files import kind_of_file
+from mobilenetv2.data.picture_files import SUFFIXES, kind_of_file
+from mobilenetv2.data.system_files import is_system_name
 from mobilenetv2.runtime.files import TEMPORARY
 from mobilenetv2.runtime.text import printable
 
 Named = Tuple[str, Union[Path, ImageError]]  # a name, and the file to read or why there is none
-SYSTEM = {
-    "desktop.ini",
-    "thumbs.db",
-    "ehthumbs.db",
-    "@eadir",
-    "$recycle.bin",
-    "system volume information",
-    "lost+found",
-}
 FIRST = 3  # names of each kind that are shown of what was left out
 _Key = Union[Tuple[int, int], str]
 
@@ -186,7 +177,7 @@ def _folders(
             continue
         usable = []
         for name, is_folder in found:
-            if not (name.startswith((".", "__")) if is_folder else name.startswith(".")) and name.lower() not in SYSTEM:
+            if not is_system_name(name):
                 usable.append((name, is_folder))
             elif left_out and not TEMPORARY.match(name):  # that is a file which this program is writing
                 left_out.add("hidden", os.path.join(folder, name))

@@ -13,9 +13,9 @@ from page_texts import LANGUAGES, TEXTS, preferred
 from records import record
 
 from mobilenetv2.classifier import Answer, Classifier
-from mobilenetv2.data.dataset import NEITHER
 from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.data.image_file import read_image_file
+from mobilenetv2.data.layout import NEITHER
 from mobilenetv2.evaluation.class_activation import overlay
 from mobilenetv2.model.checkpoint import EMBEDDED
 from mobilenetv2.runtime.i18n import in_language

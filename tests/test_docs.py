@@ -13,7 +13,7 @@ from make_arguments import pages
 from mobilenetv2.stages import MODES
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], key=lambda file: file.relative_to(ROOT).as_posix())
-BOTH = ("training", "trust", "serving", "platform", "distributed", "troubleshooting", "arguments")
+BOTH = ("data", "training", "trust", "serving", "platform", "distributed", "troubleshooting", "arguments")
 
 
 def anchors(file: Path) -> set:
@@ -60,7 +60,7 @@ def test_readme_is_one_look():
 def test_architecture_names_files_and_modes_as_they_are():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([\w/]+\.py)` \| (\d+) \|", page, re.MULTILINE)
-    assert len(rows) == 12
+    assert len(rows) == 13
     for name, about in rows:
         file = ROOT / "train" / "train_dir" / name if name.startswith("mobilenetv2/") else ROOT / name
         lines = len(file.read_text(encoding="utf-8").splitlines())

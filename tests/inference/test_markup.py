@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from mobilenetv2.classifier import Answer
-from mobilenetv2.data.dataset import NEITHER
 from mobilenetv2.data.image import Preprocessing
 from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.data.layout import NEITHER
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

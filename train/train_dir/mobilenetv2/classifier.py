@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from .data import thumbnails
-from .data.dataset import NEITHER
 from .data.image import preprocess, read_header
 from .data.image_errors import ImageError
 from .data.image_file import read_image_file
+from .data.layout import NEITHER
 from .engine import feature_maps
 from .evaluation.class_activation import class_activation_map
 from .evaluation.metrics import log_softmax

@@ -22,7 +22,7 @@ from .data.decoded import DecodedPhotos
 from .data.features import FeatureSets
 from .data.findings import Finding
 from .data.image import Preprocessing
-from .data.layout_search import NEITHER
+from .data.layout import NEITHER
 from .engine import feature_maps
 from .evaluation.benchmark import benchmark_network
 from .evaluation.calibration import fit_temperature

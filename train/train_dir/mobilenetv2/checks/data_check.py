@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from ..data.cache import PhotoCache
-from ..data.dataset import Finding, Photo, PhotoSet
+from ..data.dataset import Photo, PhotoSet
 from ..data.decoded import DecodedPhotos
+from ..data.findings import Finding
 from ..data.image import Preprocessing
 from ..data.image_errors import ImageError
 from ..data.image_file import read_image_file

@@ -2,7 +2,8 @@
 
 from typing import List, Sequence
 
-from ..data.dataset import Finding, Photo
+from ..data.dataset import Photo
+from ..data.findings import Finding
 from ..runtime.i18n import Bilingual
 from .copy_search import Pair
 from .inspection import Inspection

@@ -2,7 +2,7 @@
 
 from typing import List
 
-from ..data.dataset import Finding
+from ..data.findings import Finding
 from ..runtime.i18n import Bilingual
 from .inspection import Inspection
 

@@ -4,7 +4,8 @@ from typing import List, Sequence
 
 import numpy as np
 
-from ..data.dataset import Finding, Photo
+from ..data.dataset import Photo
+from ..data.findings import Finding
 from ..evaluation.metrics import log_softmax, row_blocks, unit_rows
 from ..runtime.i18n import Bilingual
 

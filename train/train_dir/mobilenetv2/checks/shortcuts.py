@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from ..data.dataset import Finding
+from ..data.findings import Finding
 from ..data.image_stats import ImageStats
 from ..runtime.i18n import Bilingual
 from .inspection import Inspection

@@ -14,8 +14,8 @@ from ..runtime.i18n import Bilingual
 from ..runtime.text import printable
 from .findings import Finding
 from .image import MAX_BYTES
-from .layout import Layout
-from .layout_search import NEITHER, find_layout
+from .layout import NEITHER, Layout
+from .layout_search import find_layout
 from .unused import bad_name, is_bad_name, unused_findings
 
 VALIDATION_SHARE = 0.2  # of each class, where there is no validation folder

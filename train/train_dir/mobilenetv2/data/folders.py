@@ -6,16 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
-from PIL import Image
-
 from ..runtime.environment import usable_cpus
 from ..runtime.errors import UserError
 from ..runtime.own_files import LOG, MARKS, SAMPLE, is_own_file
 from ..runtime.progress import parallel_map
-from .picture_files import FORMATS, kind_of_file
+from .picture_files import SUFFIXES, kind_of_file
 from .system_files import is_system_name
-
-SUFFIXES = {suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS}
 
 
 class Entries(NamedTuple):

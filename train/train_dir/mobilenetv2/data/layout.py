@@ -8,6 +8,7 @@ from ..runtime.i18n import Bilingual
 from ..runtime.text import printable
 from .folders import Folder
 
+NEITHER = "neither"  # the folder of outliers (images of no class), beside the class folders
 SPLITS = ("train", "val", "test")
 
 

@@ -12,9 +12,8 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 from ..runtime.errors import UserError
 from . import label_table
 from .folders import Folder, Tree, merge_names
-from .layout import SPLITS, Layout, count_of, some_names
+from .layout import NEITHER, SPLITS, Layout, count_of, some_names
 
-NEITHER = "neither"  # the folder of outliers (images of no class), beside the class folders
 DEPTH = 5  # levels of folders that hold nothing but one folder, from the top
 SHOWN = 8  # lines of an error that say what was found
 BEFORE, AFTER = r"(?:seg|data|dataset|images?|photos?)?", r"(?:set|data|dataset|images?|imgs?|photos?|pictures?)?"

@@ -21,6 +21,7 @@ Image.init()
 FORMATS = tuple(
     name for name in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "HEIF") if name in Image.OPEN
 )
+SUFFIXES = {suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS}
 # What is left out and why, or what to do about it, in English and Chinese. Fits one file and many.
 LEFT_OUT: Dict[str, Tuple[str, str]] = {
     "heic": (

@@ -2,15 +2,16 @@
 
 import unicodedata
 
-# Everything that begins with these: hidden files, macOS (._x.jpg, __MACOSX), Jupyter, Git, Kaggle (__results___files), open
-# documents of Office (~$x).
-PREFIXES = (".", "__", "~$")
+# Everything that begins with these: hidden files, as of macOS (._x.jpg), Jupyter and Git; open documents of Office; Kaggle.
+PREFIXES = (".", "~$", "__notebook__", "__results__", "__output__")
 NAMES = {
     # Windows
     *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "$recycle.bin", "recycler", "recycled"),
     *("system volume information", "$windows.~bt", "found.000", "config.msi"),
     # macOS; the name of a folder's icon ends in a carriage return
-    *("icon\r", "network trash folder", "temporary items", "thevolumesettingsfolder"),
+    *("__macosx", "icon\r", "network trash folder", "temporary items", "thevolumesettingsfolder"),
+    # Python
+    "__pycache__",
     # Linux disks
     *("lost+found", "aquota.user", "aquota.group"),
     # NAS of Synology and QNAP

@@ -13,8 +13,8 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 import numpy as np
 
 from ..data import thumbnails
-from ..data.dataset import NEITHER
 from ..data.image import Preprocessing
+from ..data.layout import NEITHER
 from ..evaluation.calibration import HIGHEST, LOWEST
 from ..evaluation.ood import PREFIX, OutlierDetector
 from ..runtime.errors import UserError

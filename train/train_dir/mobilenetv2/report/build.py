@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from ..checks.issues import sort_findings
-from ..data.dataset import Finding, Photo, PhotoSet
+from ..data.dataset import Photo, PhotoSet
+from ..data.findings import Finding
 from ..data.image import decode, preprocess
 from ..data.layout import SPLITS
 from ..engine import feature_maps
