@@ -84,10 +84,44 @@ def main(folder: Path, photos: Path) -> Dict[str, Dict[str, Any]]:
 
     faults.run("vanished", faults.whole, faults.when_training("vanished", lambda: shutil.rmtree(folder / "vanished")))
 
+    output = folder / "refusing"
+
+    def refuse() -> None:
+        """As disks do that are mounted from a bucket."""
+        for name, number in (("chmod", errno.EPERM), ("replace", errno.ENOSYS), ("fsync", errno.EINVAL)):
+            setattr(os, name, partial(refused, getattr(os, name), number))
+        os.rename = os.replace
+
+    def refused(call: Callable[..., Any], number: int, *places: Any) -> Any:
+        below = (os.readlink(f"/proc/self/fd/{place}") if isinstance(place, int) else str(place) for place in places)
+        if any(place.startswith(f"{output}/") for place in below):
+            raise OSError(number, os.strerror(number))
+        return call(*places)
+
+    faults.run("refusing", faults.whole, refuse)
+    faults.run("refusing check", ["--check", "--pretrain_url=random"], refuse, output="refusing")
+
     aside = folder / "aside.jpg"
     faults.run("gone", faults.whole, faults.when_training("gone", lambda: os.rename(faults.victim, aside)))
     os.rename(aside, faults.victim)
     faults.run("back", faults.whole, output="gone")
+
+    away = photos.with_name("away")
+    faults.run("unmounted", faults.whole, faults.when_training("unmounted", lambda: os.rename(photos, away)))
+    os.rename(away, photos)
+
+    def stale() -> None:
+        """As a network drive whose server is gone."""
+        status = os.stat
+
+        def fail(path: Any, *others: Any, **named: Any) -> os.stat_result:
+            if str(path).startswith(str(photos)):
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), path)
+            return status(path, *others, **named)
+
+        os.stat = fail
+
+    faults.run("stale", faults.whole, faults.when_training("stale", stale))
 
     faults.run("frozen", faults.frozen, like="frozen")
     original = faults.victim.read_bytes()

@@ -1,5 +1,6 @@
 """Disks, photos, caches, memory, consoles fail: a sentence and exit code 2, or a run that goes on; never a broken checkpoint."""
 
+import errno
 import json
 import os
 import shlex
@@ -11,6 +12,7 @@ import pytest
 from conftest import POWERLESS, ROOT, TRAIN
 from PIL import Image
 
+import train
 from mobilenetv2.model import checkpoint
 
 
@@ -59,6 +61,38 @@ def test_full_disk(runs, photos):
 
 def test_output_folder_that_vanishes(runs):
     assert runs["vanished"]["code"] == 0 and runs["vanished"]["equal"] and "report.html" in runs["vanished"]["files"]
+
+
+def test_disk_that_refuses_chmod_rename_and_fsync(runs):
+    run, check = runs["refusing"], runs["refusing check"]
+    assert run["code"] == check["code"] == 0 and run["equal"], run["said"] + check["said"]
+    files = {"mobilenetv2.ckpt", "report.html", "metrics.json", "validation.csv", "check.json", "train.log"}
+    assert set(run["files"]) == set(runs["whole"]["files"]) == files | {"mobilenetv2.thumbnails.jpg"}
+    assert set(check["files"]) == files | {"mobilenetv2.thumbnails.jpg"}
+    for said in (run["said"], check["said"]):
+        assert "not written" not in said and "cannot be written" not in said
+
+
+def test_photos_that_are_unmounted_during_the_training(runs):
+    for name, words in (("unmounted", "No such file or directory"), ("stale", os.strerror(errno.ESTALE))):
+        run = runs[name]
+        assert run["code"] == 2 and f".jpg: cannot be read any more ({words})" in run["said"]
+        assert "mobilenetv2.ckpt" not in run["files"] and ".training.state" in run["files"]
+
+
+def test_error_of_a_path_that_nothing_expected(monkeypatch, caplog):
+    """A sentence and exit code 2. One of no path is a bug, which keeps its stack."""
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(train, "run_stages", fail)
+    error = OSError(errno.EIO, "Input/output error", "/mnt/drive/x")
+    assert train.main([]) == 2
+    assert "/mnt/drive/x: cannot be used (Input/output error)" in caplog.text
+    error = OSError("cannot identify")
+    with pytest.raises(OSError, match="cannot identify"):
+        train.main([])
 
 
 def test_photo_that_vanishes_between_two_epochs_and_comes_back(runs):
