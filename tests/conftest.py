@@ -50,6 +50,7 @@ SLOW = (
     "engine/test_forward.py::test_it_computes_what_mindspore_computes",
     "engine/test_forward.py::test_memory_",
     "engine/test_training.py",
+    "inference/test_app.py::test_a_folder_that_cannot_be_made",
     "inference/test_browser.py",
     "inference/test_http.py",
     "inference/test_predict.py::test_a_fresh_clone",

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -12,7 +13,7 @@ import app
 import httpx
 import pytest
 import server
-from conftest import free_port
+from conftest import ROOT, free_port
 from gradio import http_server
 from gradio_client import Client
 from pages import predict
@@ -92,6 +93,15 @@ def test_examples_are_of_the_checkpoints_classes_only(tmp_path):
     assert app.examples(None, tmp_path) == []
     files = app.examples(Classifier(str(EMBEDDED)), tmp_path)
     assert len(files) == 2 * app.EXAMPLES and sorted(files) == sorted(map(str, tmp_path.iterdir()))
+
+
+def test_a_folder_that_cannot_be_made_ends_the_program_in_words(tmp_path):
+    (tmp_path / "file").touch()
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path / "file" / "uploads")}
+    command = [sys.executable, str(ROOT / "inference" / "app.py"), "--checkpoint", str(EMBEDDED)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert f"{tmp_path / 'file' / 'uploads'}" in done.stderr and "cannot be used (Not a directory)" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "ten", "1.5", ""])

@@ -87,15 +87,17 @@ def test_what_cannot_be_read_is_said(built_in, tmp_path):
     with open(tmp_path / "sparse.ckpt", "wb") as stream:
         stream.truncate(9 * 2**30)
     (tmp_path / "damaged.Ckpt").write_bytes((tmp_path / "FINE.CKPT").read_bytes()[:-100])
-    for name in ("pipe", "endless", "loop"):
+    for name in ("pipe", "endless", "loop", "nothing"):
         (tmp_path / name).mkdir()
     os.mkfifo(tmp_path / "pipe" / "x.ckpt")
     os.symlink("/dev/zero", tmp_path / "endless" / "x.ckpt")
     os.symlink("x.ckpt", tmp_path / "loop" / "x.ckpt")
+    os.symlink("gone", tmp_path / "nothing" / "x.ckpt")  # as one that vanishes when it has been found
     expected = {
         "pipe": "pipe/x.ckpt: cannot be read (a named pipe, not a file)",
         "endless": "endless/x.ckpt: cannot be read (a device, not a file)",
         "loop": "loop/x.ckpt: cannot be read (Too many levels of symbolic links)",
+        "nothing": "nothing/x.ckpt: cannot be read (No such file or directory); copy it to another place, or name another",
         "sparse.ckpt": "sparse.ckpt: 9216 MiB are more than any MobileNetV2 has; this is another file",
         "damaged.Ckpt": "damaged.Ckpt: not a complete .ckpt file",
     }

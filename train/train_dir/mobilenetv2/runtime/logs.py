@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from . import own_files
 from .errors import UserError, reason
-from .files import file_size, make_folder, unless_refused
+from .files import NotRegular, file_size, make_folder, unless_refused
 from .text import printable
 
 NAME = __package__.split(".")[0]  # of the parent of all loggers in this package
@@ -81,6 +81,8 @@ def _open_log(folder: Path, anew: bool) -> logging.Handler:
         if not os.fstat(stream.fileno()).st_size:
             stream.write(f"{own_files.LOG_START}\n")
             stream.flush()
+    except NotRegular as error:
+        raise UserError(f"--output_path={folder}: train.log in it is {reason(error)}; remove it") from None
     except OSError as error:
         raise UserError(
             f"--output_path={folder}: cannot be written to ({reason(error)}); choose another folder"
