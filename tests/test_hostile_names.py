@@ -28,10 +28,18 @@ NAMES = (
     "\u202egpj.exe.jpg",
     "{{ 7 * 7 }}.jpg",
     "n" * 251 + ".jpg",
+    "\ufeff\u200bzero\u2028\u2067.jpg",
 )
+SHOWN = {name: name for name in NAMES}  # in a table, a log and on a page
+SHOWN["\u202egpj.exe.jpg"], SHOWN[NAMES[-1]] = r"\u202egpj.exe.jpg", r"\ufeff\u200bzero\u2028\u2067.jpg"
 
 
 BAD_NAMES = ("\x1b]0;owned\x07\x1b[2J.jpg", "line\nERROR: forged.jpg", "back\rspace\b.jpg")
+
+
+def hidden(text):
+    """The characters of a text that are not seen."""
+    return {letter for letter in text if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +50,7 @@ def named(drawings, tmp_path_factory, cache):
         for split in ("train", "val"):
             files = sorted((drawings / split / drawn_class).iterdir())
             (place / "data" / split / class_).mkdir(parents=True)
-            for number, file in enumerate(files[:12]):
+            for number, file in enumerate(files[:13]):
                 name = [*NAMES, *BAD_NAMES, "=1+1.jpg", os.fsdecode(b"\xff\xfe.jpg")][number]
                 shutil.copy(file, place / "data" / split / class_ / name)
     arguments = ["--data_url", place / "data", "--epochs=2", "--bad_files=skip", f"--cache_dir={cache}", "--\x1b[31m=x"]
@@ -55,33 +63,45 @@ def test_names_write_nothing_to_the_terminal_and_nowhere_else(named):
     output, run = named
     log = (output / "train.log").read_text(encoding="utf-8")
     for text in (run.out, log):
-        assert {letter for letter in text if unicodedata.category(letter) == "Cc"} == {"\n"}
+        assert hidden(text) == {"\n"}
         assert not any(line.startswith("ERROR") for line in text.splitlines())
         assert r"\x1b]0;owned\x07\x1b[2J.jpg: its name is not valid UTF-8, or has control characters" in text
         assert r"line\nERROR: forged.jpg" in text and r"Ignored arguments: --\x1b[31m=x" in text
     assert {file.name for file in output.parent.iterdir()} == {"data", "out"}
     with open(output / "validation.csv", encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
-    assert len(rows) == 16
-    assert {row["class"] for row in rows} == {CLASSES[0], "'" + CLASSES[1]}  # that one is no formula
-    assert {row["photo"].split("/")[-1] for row in rows} == {*NAMES, "=1+1.jpg"}
+    assert len(rows) == 18
+    class_ = CLASSES[1].replace("\u202e", r"\u202e")
+    assert {row["class"] for row in rows} == {CLASSES[0], f"'{class_}"}  # that one is no formula
+    assert {*rows[0]} > {f"logit {class_}", f"confidence {class_}"}
+    assert {row["photo"].split("/")[-1] for row in rows} == {*SHOWN.values(), "=1+1.jpg"}
+    assert hidden((output / "validation.csv").read_text(encoding="utf-8-sig")) == {"\n"}
+    report = (output / "report.html").read_text(encoding="utf-8")
+    assert hidden(report) == {"\n"} and r"\u202e" in report
     found = json.loads((output / "check.json").read_text(encoding="utf-8"))
     assert sum(finding["kind"] == "bad" for finding in found["findings"]) == 16
 
 
 def test_predict_takes_such_names(named, tmp_path):
     output, _ = named
-    for name in ("=1+1.jpg", os.fsdecode(b"\xff.jpg"), BAD_NAMES[1]):
+    names = ["=1+1.jpg", BAD_NAMES[1], NAMES[-1], os.fsdecode(b"\xff.jpg")]
+    for name in names:
         shutil.copy(output.parent / "data" / "val" / CLASSES[0] / "=1+1.jpg", tmp_path / name)
     predict = ROOT / "inference" / "predict.py"
-    command = [sys.executable, str(predict), "--checkpoint", str(output), "=1+1.jpg", "*.jpg"]
+    command = [sys.executable, str(predict), "--checkpoint", str(output), "=1+1.jpg", "*.jpg", "\u202e gone \udcff"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True)
-    assert done.returncode == 0, done.stderr
-    rows = list(csv.DictReader(done.stdout.decode("utf-8", "surrogateescape").splitlines(keepends=True)))
-    names = ["'=1+1.jpg", "'=1+1.jpg", BAD_NAMES[1], os.fsdecode(b"\xff.jpg")]
-    assert [row["file"] for row in rows] == names and {row["label"][0] for row in rows} <= {"<", "'", "n"}
+    assert done.returncode == 1 and hidden(done.stderr.decode()) == {"\n"}, done.stderr
+    text = done.stdout.decode()
+    rows = list(csv.DictReader(text.splitlines(keepends=True)))
+    shown = {"=1+1.jpg": "'=1+1.jpg", BAD_NAMES[1]: r"line\nERROR: forged.jpg", NAMES[-1]: SHOWN[NAMES[-1]]}
+    shown[os.fsdecode(b"\xff.jpg")] = r"\udcff.jpg"
+    expected = ["'=1+1.jpg", *(shown[name] for name in sorted(names)), r"\u202e gone \udcff"]
+    assert [row["file"] for row in rows] == expected
+    assert {row["label"][0] for row in rows[:-1]} <= {"<", "'", "n"} and hidden(text) == {"\r", "\n"}
     done = subprocess.run([*command, "--format=jsonl"], cwd=tmp_path, capture_output=True)
-    assert json.loads(done.stdout.splitlines()[0])["file"] == "=1+1.jpg"  # as it is
+    text = done.stdout.decode()
+    found = [json.loads(line)["file"] for line in text.splitlines()]
+    assert found == ["=1+1.jpg", *sorted(names), "\u202e gone \udcff"] and hidden(text) == {"\n"}  # as they are
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="needs chromium")
@@ -97,10 +117,12 @@ def test_no_name_is_run_in_report_and_page(named, tmp_path):
         page.on("request", lambda request: run.append(request.url) if request.url.endswith("/x") else None)
         page.goto((output / "report.html").as_uri())
         assert page.locator("script").count() == 0 and page.locator("img[src=x], svg[onload]").count() == 0
-        assert CLASSES[0] in page.locator("body").inner_text()
+        said = page.locator("body").inner_text()
+        assert CLASSES[0] in said and CLASSES[1].replace("\u202e", r"\u202e") in said and "\u202e" not in said
         page.goto(server.url)
         expect(page.get_by_role("tab")).to_have_count(2, timeout=20_000)
         expect(page.get_by_text("photos right")).to_contain_text(CLASSES[0], timeout=20_000)
+        expect(page.get_by_text("photos right")).to_contain_text(r"\u202e")
         page.locator("input[type=file]").first.set_input_files(upload)
         expect(page.get_by_text("answered in")).to_be_visible(timeout=20_000)
         page.get_by_role("tab", name="Many pictures").click()
@@ -108,6 +130,7 @@ def test_no_name_is_run_in_report_and_page(named, tmp_path):
         page.get_by_role("button", name="Answer all").click()
         expect(page.locator("table.answers tbody tr")).to_have_count(2, timeout=20_000)
         assert page.locator("img[src=x], svg[onload]").count() == 0
+        assert "\u202e" not in page.locator("body").inner_text()
         browser.close()
     assert run == []
 
