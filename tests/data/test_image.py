@@ -103,7 +103,7 @@ def test_errors_name_the_problem():
         bomb: "too many pixels",
         b"\0\0\0\x18ftypheic" + b"\0" * 20: "HEIC",
         b"version https://git-lfs.github.com/spec/v1\n": "Git LFS pointer",
-        b"%!PS-Adobe-3.0 EPSF-3.0\n": "not a picture",  # EPS would start Ghostscript
+        b"%!PS-Adobe-3.0 EPSF-3.0\n": "that this program does not read",  # EPS would start Ghostscript
     }.items():
         with pytest.raises(UserError, match=words):
             preprocess(data, PLAIN)

@@ -7,10 +7,13 @@ from io import BytesIO
 from typing import NamedTuple, Optional, Tuple, Union
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from ..runtime.errors import UserError
 from .image_errors import ImageError
+from .jpeg_end import DECODINGS, decode_without_end, without_end
+from .picture_files import FORMATS, kind_of_bytes
+from .png_chunks import SIGNATURE, needed_chunks
 
 MAX_BYTES = 64 * 2**20  # of the file
 MAX_PIXELS = 128 * 10**6  # as stored in the file; a 108-megapixel phone photo passes
@@ -22,12 +25,11 @@ IN_PYTHON, MAX_IN_PYTHON = {"bmp_rle", "ppm"}, 4 * 10**6  # decoders that Pillow
 MAX_EXIF = 2**16  # bytes, the limit in a JPEG; beyond, each of thousands of entries could be a copy of the whole
 MAX_JPEG_HEADER = 2**24  # bytes before the image data: previews, color profile, depth map
 READS, PIECES = 10_000, 10**6  # read calls on the file while it is opened, and while it is decoded
-Image.init()
-# No EPS, which would start another program. Pillow has AVIF from 11.3 on.
-FORMATS = tuple(
-    name for name in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM") if name in Image.OPEN
-)
 CROP = 0.875  # side of the center crop / shorter side of the image: 224 of 256, as in ImageNet evaluation
+
+# Grey of more than 8 bits, by the largest value of the picture: white is 2**bits - 1 with the fewest of these bits that hold it.
+# Sensors of 10, 12 and 14 bits store their values in 16. Of floats, white is 1 where no value reaches FLOAT_WHITE.
+WHITE_BITS, FLOAT_WHITE = (8, 10, 12, 14, 16, 24, 32), 16
 
 _BAND = 2**22  # pixels that are converted to RGB at a time
 _TRANSPOSES = {  # by EXIF orientation; all other values mean upright
@@ -89,15 +91,19 @@ def decode(data: bytes, size: int) -> Image.Image:
         raise ImageError("empty")
     if len(data) > MAX_BYTES:
         raise ImageError("big", size=len(data) / 2**20, limit=MAX_BYTES // 2**20)
+    kind = kind_of_bytes(data)
+    if kind not in ("picture", "other"):
+        raise ImageError(kind)
+    shorter = round(2 * size / CROP)
     try:
-        source = _LimitedReader(data)
-        image = Image.open(source, formats=FORMATS)
-        shorter = round(2 * size / CROP)
-        _check_limits(image, data, shorter)
-        source.reads = PIECES
-        # Decoders read beyond the end of each strip.
-        source.bytes = 2 * len(data) + min(len(image.tile) + 16, 2**14) * ImageFile.MAXBLOCK
-        image.load()
+        pixels = without_end(data) if _is_jpeg(data) else None
+        if pixels is None:
+            image = _load(data, shorter)
+        else:
+            whole = decode_without_end(pixels, lambda ended: _load(ended, shorter, DECODINGS))
+            if whole is None:
+                raise OSError("image file is truncated")
+            image = whole
         return _rgb(_upright(image))
     except UserError:
         raise
@@ -105,7 +111,7 @@ def decode(data: bytes, size: int) -> Image.Image:
         limits = {"jpeg": MAX_PIXELS // 10**6, "others": MAX_DECODED // 10**6, "side": MAX_SIDE}
         raise ImageError("pixels", reason=error, **limits) from None
     except UnidentifiedImageError:
-        raise _unidentified(data) from None
+        raise ImageError("unknown") from None
     except Exception as error:
         # Besides OSError, Pillow's decoders raise RuntimeError, TypeError, struct.error and more.
         raise ImageError("broken", reason=error) from None
@@ -121,12 +127,48 @@ class Header(NamedTuple):
 
 def read_header(data: bytes) -> Header:
     """The header of an image file that `decode` accepts."""
-    image = Image.open(_LimitedReader(data), formats=FORMATS)
+    image = _open(data)[0]
     # MPO: a JPEG followed by a second one, as phones write.
     name = "JPEG" if image.format == "MPO" else str(image.format)
     swapped = _orientation(image) in (5, 6, 7, 8)  # width and height
-    width, height = reversed(image.size) if swapped else image.size
+    width, height = reversed(_stored_size(image)) if swapped else _stored_size(image)
     return Header(name, width, height)
+
+
+def _is_jpeg(data: bytes) -> bool:
+    return data.startswith(b"\xff\xd8")
+
+
+def _open(data: bytes) -> Tuple[ImageFile.ImageFile, "_LimitedReader"]:
+    """The image, with its header read, and what it reads from."""
+    if data.startswith(SIGNATURE):
+        try:
+            data = needed_chunks(data)
+        except ValueError:
+            raise _slow("the file consists of too many pieces") from None
+    source = _LimitedReader(data)
+    return Image.open(source, formats=FORMATS), source
+
+
+def _load(data: bytes, shorter: int, times: int = 1) -> Image.Image:
+    """The decoded image, in the mode of the file. times: that this file will be decoded. Raises as Pillow does, and as
+    `_check_limits`."""
+    image, source = _open(data)
+    _check_limits(image, data, shorter, times)
+    source.reads = PIECES
+    # Decoders read beyond the end of each strip.
+    source.bytes = 2 * len(data) + min(len(image.tile) + 16, 2**14) * ImageFile.MAXBLOCK
+    image.load()
+    if image.mode == "CMYK" and _is_jpeg(data) and "adobe" not in image.info:
+        return ImageChops.invert(image)  # Pillow takes all for inverted, as Adobe's are
+    return image
+
+
+def _stored_size(image: Image.Image) -> Tuple[int, int]:
+    """Width and height as stored. Of a TIFF, some versions of Pillow give those of the upright image."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return int(image.tag_v2[256]), int(image.tag_v2[257])
+    return image.size
 
 
 class _LimitedReader(BytesIO):
@@ -138,7 +180,7 @@ class _LimitedReader(BytesIO):
     def __init__(self, data: bytes):
         super().__init__(data)
         self.reads, self.bytes = READS, 2 * len(data) + 2**20
-        if data.startswith(b"\xff\xd8"):  # Pillow joins EXIF data of several segments anew for each one
+        if _is_jpeg(data):  # Pillow joins EXIF data of several segments anew for each one
             self.bytes = MAX_JPEG_HEADER
 
     def read(self, size: Optional[int] = -1) -> bytes:
@@ -154,22 +196,25 @@ def _slow(reason: str) -> ImageError:
     return ImageError("slow", reason=reason)
 
 
-def _check_limits(image: ImageFile.ImageFile, data: bytes, shorter: int) -> None:
+def _check_limits(image: ImageFile.ImageFile, data: bytes, shorter: int, times: int) -> None:
     """Raise ImageError or DecompressionBombError if decoding an opened image would take too much time or memory.
 
-    Sets up a reduced resolution, of no less than `shorter` pixels on the shorter side, where the format supports it (JPEG)."""
+    times: that it will be decoded. Sets up a reduced resolution, of no less than `shorter` pixels on the shorter side, where the
+    format supports it (JPEG)."""
     area = image.width * image.height
     if area > MAX_PIXELS or max(image.size) > MAX_SIDE:
         raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
     if image.format in ("JPEG", "MPO"):
         scans = len(re.findall(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)", data))
-        if scans * max(area, 10**7) > MAX_SCANNED:
+        if scans * max(times * area, 10**7) > MAX_SCANNED:
             raise _slow(f"a JPEG of {scans} scans")
-    image.draft(image.mode, (shorter, shorter))
+        image.draft(image.mode, (shorter, shorter))
     width, height = image.size
     if isinstance(image, TiffImagePlugin.TiffImageFile) and {322, 323} <= image.tag_v2.keys():
         # Tiles are decoded whole: round both sides up to full tiles.
-        width, height = (-(-side // image.tag_v2[tag]) * image.tag_v2[tag] for side, tag in zip(image.size, (322, 323)))
+        width, height = (
+            -(-side // image.tag_v2[tag]) * image.tag_v2[tag] for side, tag in zip(_stored_size(image), (322, 323))
+        )
     if width * height > MAX_DECODED:
         raise Image.DecompressionBombError(f"{width} x {height} pixels of {image.format}")
     decoders = {tile[0] for tile in image.tile}
@@ -177,21 +222,13 @@ def _check_limits(image: ImageFile.ImageFile, data: bytes, shorter: int) -> None
         raise _slow(f"a {image.format} of a kind that is hardly used")
 
 
-def _unidentified(data: bytes) -> ImageError:
-    """The error for a file in which Pillow recognizes no format."""
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"):
-        return ImageError("heic")
-    if data.startswith(b"version https://git-lfs"):
-        return ImageError("lfs")
-    return ImageError("unknown")
-
-
 def _orientation(image: Image.Image) -> int:
     """The EXIF orientation; 1 (upright) if EXIF data is missing, too large, or cannot be parsed."""
     if len(image.info.get("exif", b"")) > MAX_EXIF:
         return 1
     try:
-        return image.getexif().get(ExifTags.Base.Orientation, 1)
+        # That of a PNG would decode the image, to see all chunks. `needed_chunks` has put those in front.
+        return Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
     except Exception:  # Pillow's EXIF parser raises struct.error, KeyError, TypeError and more on broken data
         return 1
 
@@ -206,21 +243,39 @@ def _rgb(image: Image.Image) -> Image.Image:
     """Convert any mode to RGB, in bands of rows, so that intermediate results need little memory."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    out, rows = Image.new("RGB", image.size), max(1, _BAND // image.width)
-    for top in range(0, image.height, rows):
-        band = image.crop((0, top, image.width, min(top + rows, image.height)))
-        out.paste(_band_to_rgb(band), (0, top))
+    tops = range(0, image.height, max(1, _BAND // image.width))
+    boxes = [(0, top, image.width, min(top + tops.step, image.height)) for top in tops]
+    white = _white(image, max(_largest(image.crop(box)) for box in boxes)) if _is_deep(image.mode) else 255
+    out = Image.new("RGB", image.size)
+    for box in boxes:
+        out.paste(_band_to_rgb(image.crop(box), white), box[:2])
     return out
 
 
-def _band_to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB: 16-bit values / 257, floats * 255, alpha and transparent palette entries over white.
+def _is_deep(mode: str) -> bool:
+    """Whether it is grey of more than 8 bits."""
+    return mode in ("I", "F") or mode.startswith("I;16")
+
+
+def _largest(band: Image.Image) -> float:
+    values = np.asarray(band)
+    return float(values.max(initial=0, where=np.isfinite(values)))
+
+
+def _white(image: Image.Image, largest: float) -> int:
+    """The value that stands for white in grey of more than 8 bits, whose largest value is given."""
+    if image.mode == "F" and largest < FLOAT_WHITE:
+        return 1
+    return next((2**bits - 1 for bits in WHITE_BITS if largest < 2**bits), 2 ** WHITE_BITS[-1] - 1)
+
+
+def _band_to_rgb(image: Image.Image, white: int) -> Image.Image:
+    """Any mode to RGB: grey of more than 8 bits scaled to `white`, alpha and transparent palette entries over white.
 
     Raises ImageError for CIE LAB."""
     mode = image.mode
-    if mode in ("I", "F") or mode.startswith("I;16"):
-        scale = 255.0 if mode == "F" else 1 / 257
-        grey = np.nan_to_num(np.asarray(image, np.float32) * scale)
+    if _is_deep(mode):
+        grey = np.nan_to_num(np.asarray(image, np.float32) * (255 / white))
         return Image.fromarray(np.clip(grey + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
     if mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")

@@ -4,8 +4,10 @@ from typing import Any, Dict, Tuple
 
 from ..runtime.errors import UserError
 from ..runtime.i18n import Bilingual
+from .picture_files import LEFT_OUT
 
 IMAGE_ERRORS: Dict[str, Tuple[str, str]] = {
+    **LEFT_OUT,  # what `decode` leaves out, too
     "empty": ("the file is empty", "文件是空的，请重新选择"),
     "big": (
         "the file has {size:.0f} MiB, more than the limit of {limit} MiB; make it smaller",
@@ -21,14 +23,6 @@ IMAGE_ERRORS: Dict[str, Tuple[str, str]] = {
         "读取这张图片会花太长时间，请另存为 JPEG 或 PNG",
     ),
     "broken": ("the picture is broken or cut off ({reason}); replace it", "图片已损坏或不完整，请换一份"),
-    "heic": (
-        "a HEIC/HEIF picture, which this program does not read; save it as JPEG",
-        "这是 HEIC/HEIF 图片，本程序不支持，请另存为 JPEG",
-    ),
-    "lfs": (
-        "a Git LFS pointer, not the picture itself; fetch it with 'git lfs pull'",
-        "这是 Git LFS 指针，不是图片本身，请先运行 git lfs pull",
-    ),
     "unknown": (
         "not a picture, or a broken one (readable: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)",
         "这不是图片，或者已损坏（支持 JPEG、PNG、WebP、GIF、BMP、TIFF、AVIF）",
