@@ -156,7 +156,7 @@ def metrics(output: Path) -> Dict[str, Any]:
 def assert_own_logits(output: Path, root: Path) -> None:
     """The checkpoint of a run, loaded again, says of the photos what the run said of them in validation.csv."""
     network, description, _ = checkpoint.load(str(output / "mobilenetv2.ckpt"))
-    store, found = PhotoCache(str(output / "none")), dataset.scan_folder(str(root), 0)
+    store, found = PhotoCache(str(output / "none")), dataset.scan_folder(str(root))
     found = check_photos(found, description.preprocessing, store, workers=2).data.split("val")
     with open(output / "validation.csv", encoding="utf-8-sig") as stream:
         rows = {row["photo"]: row for row in csv.DictReader(stream)}
@@ -266,7 +266,7 @@ def real(photos: Path, cache: Path) -> RealFeatures:
     network = MobileNetV2(start.architecture, 2)
     pretrained.load_pretrained(network, start, description.classes)
     preprocessing = description.preprocessing
-    checked = check_photos(dataset.scan_folder(str(SHARED / "photos"), 0), preprocessing, store, workers=2)
+    checked = check_photos(dataset.scan_folder(str(SHARED / "photos")), preprocessing, store, workers=2)
     data, decoded = checked.data, checked.decoded
     outliers = [
         dataset.Photo(file, file.name, 0, "train", hashlib.sha256(file.read_bytes()).hexdigest())

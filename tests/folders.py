@@ -1,7 +1,7 @@
 """Data sets of small pictures."""
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageOps
 
 
 def fill(root, *names, colour=0):
@@ -19,3 +19,34 @@ def clean(root):
         *(f"{split}/{class_}/{n}.png" for split in ("train", "val") for class_ in ("cat", "dog") for n in range(3)),
     )
     return root
+
+
+def write_letters(root, letters, count, seed=0, mirrored=()):
+    """`count` pictures of each letter of "bdpq" on scenes of their own, as class folders letter_b and so on. mirrored: pairs of
+    letters; the pictures of the second are the mirror images of those of the first."""
+    for letter in letters:
+        (root / f"letter_{letter}").mkdir(parents=True)
+        for number in range(count):
+            _letter(letter, [seed, ord(letter), number]).save(root / f"letter_{letter}" / f"{number:03d}.png")
+    for first, second in mirrored:
+        for number in range(count):
+            image = Image.open(root / f"letter_{first}" / f"{number:03d}.png")
+            ImageOps.mirror(image).save(root / f"letter_{second}" / f"{number:03d}.png")
+
+
+def _letter(letter, seed):
+    """A round bowl beside a stem that reaches up (b, d) or down (p, q), at a random place and in random colours."""
+    random = np.random.default_rng(seed)
+    patches = Image.fromarray(random.integers(90, 256, (24, 24, 3)).astype(np.uint8))
+    image = patches.resize((128, 128), Image.Resampling.BICUBIC)
+    layer, ink = Image.new("L", (64, 96)), tuple(random.integers(0, 70, 3).tolist())
+    pen = ImageDraw.Draw(layer)
+    pen.ellipse((10, 40, 54, 84), outline=255, width=11)
+    pen.rectangle((8, 4, 19, 84), fill=255)  # b
+    if letter in "pq":
+        layer = ImageOps.flip(layer)
+    if letter in "dq":
+        layer = ImageOps.mirror(layer)
+    layer = layer.rotate(random.uniform(-8, 8), Image.Resampling.BILINEAR)
+    image.paste(ink, tuple(random.integers(0, (64, 32)).tolist()), layer)
+    return image

@@ -67,7 +67,7 @@ def test_distillation_stopped_and_resumed_writes_the_same_bytes(drawn, cache, tm
     assert losses[1] < losses[0]
     with open(files[0].parent / "validation.csv", encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
-    found = dataset.scan_folder(str(tmp_path / "photos"), 0)
+    found = dataset.scan_folder(str(tmp_path / "photos"))
     data = check_photos(found, description.preprocessing, PhotoCache(str(cache)), workers=2).data
     logits = predict_logits(network, data.split("val"), description.preprocessing, 2)
     expected = [[float(row[f"logit {name}"]) for name in description.classes] for row in rows]

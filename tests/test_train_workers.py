@@ -55,7 +55,7 @@ try:
 except UserError as error:
     print("disagree", error, sep="|")
 network, description, _ = checkpoint.load(str(checkpoint.EMBEDDED))
-photos, seen, pixels = dataset.scan_folder(sys.argv[2], 0).split("val"), [], prediction.preprocess
+photos, seen, pixels = dataset.scan_folder(sys.argv[2]).split("val"), [], prediction.preprocess
 pictures = [pixels(photo.file.read_bytes(), description.preprocessing) for photo in photos]
 alone = prediction.feature_pooler(network)(np.stack(pictures))
 dataset.Photo.read = lambda photo: photo.file.read_bytes()  # not checked before

@@ -37,7 +37,7 @@ class Inspected(NamedTuple):
 
 def inspect_folder(root, cache, size=224):
     store = PhotoCache(str(cache))
-    data = check_photos(dataset.scan_folder(str(root), 0), Preprocessing(size), store, workers=2).data
+    data = check_photos(dataset.scan_folder(str(root)), Preprocessing(size), store, workers=2).data
     none = DecodedPhotos(Preprocessing(size))
     return Inspected(data, [image_stats.cached_stats(photo.read(), photo.sha256, none, store) for photo in data.photos])
 

@@ -16,7 +16,7 @@ from mobilenetv2.runtime.errors import UserError
 
 def checked(root, bad_files="stop", tmp=None):
     found = check_photos(
-        dataset.scan_folder(str(root), 0), Preprocessing(32), PhotoCache(str(tmp or root.parent / "cache")), 2
+        dataset.scan_folder(str(root)), Preprocessing(32), PhotoCache(str(tmp or root.parent / "cache")), 2
     )
     act_on_findings(found.data.findings, bad_files=bad_files, leaks="stop")
     return found.data
@@ -52,7 +52,7 @@ def test_every_defect_in_one_report(tmp_path):
     (root / "train/bird").mkdir()
     (root / "val/bird").mkdir()
     before = snapshot(root)
-    data = dataset.scan_folder(str(root), 0)
+    data = dataset.scan_folder(str(root))
     with pytest.raises(UserError) as caught:
         checked(root)
     lines = str(caught.value).split("\n  ")

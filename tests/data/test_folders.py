@@ -49,7 +49,7 @@ def test_what_systems_leave_is_neither_class_nor_error(tmp_path):
     fill(tmp_path, "__MACOSX/cat/._0.png", ".ipynb_checkpoints/0-checkpoint.png")
     for name in ("cat/Thumbs.db", "cat/Icon\r", "dog/desktop.ini", "kaggle.json", "cat/0.png:Zone.Identifier"):
         (tmp_path / name).write_bytes(b"x")
-    data = dataset.scan_folder(str(tmp_path), 0)
+    data = dataset.scan_folder(str(tmp_path))
     assert data.classes == ("cat", "dog") and len(data.photos) == 6
     (note,) = data.findings
     assert note.kind == "note" and note.name == "$RECYCLE.BIN"

@@ -43,7 +43,7 @@ def build(root, layout):
 def understood(root):
     """In the words of the table."""
     try:
-        data = dataset.scan_folder(str(root), 0)
+        data = dataset.scan_folder(str(root))
     except UserError as error:
         return f"error: {error}"
     folders = [f"{split} in `{folder.name or '.'}/`" for split, folder in data.layout.folders.items()]
@@ -84,7 +84,7 @@ def test_the_chinese_table_is_the_same():
 )
 def test_case(tmp_path, case, below, classes, counts):
     subprocess.run([sys.executable, str(SHARED / "cases" / case / "make.py"), str(tmp_path / "x")], check=True)
-    data = dataset.scan_folder(str(tmp_path / "x" / below), 0)
+    data = dataset.scan_folder(str(tmp_path / "x" / below))
     assert data.classes == classes and not data.findings
     assert {split: len(data.split(split)) for split in ("train", "val")} == counts
 
@@ -92,7 +92,7 @@ def test_case(tmp_path, case, below, classes, counts):
 def test_forms_of_a_name_in_one_split_are_one_class(tmp_path):
     for form, number in (("NFC", 1), ("NFD", 2), ("NFD", 3)):
         fill(tmp_path, f"{unicodedata.normalize(form, 'Übung é')}/{number}.png", f"b/{number}.png", colour=number)
-    data = dataset.scan_folder(str(tmp_path), 0)
+    data = dataset.scan_folder(str(tmp_path))
     assert data.classes == (unicodedata.normalize("NFC", "Übung é"), "b")[::-1] and len(data.photos) == 6
 
 
@@ -106,7 +106,7 @@ def test_unreadable_folders_are_all_named(tmp_path):
         f"import os, sys; sys.path.insert(0, {str(ROOT / 'train/train_dir')!r})\n"
         "from mobilenetv2.data import dataset\n"
         "os.getuid() or (os.setgid(65534), os.setuid(65534))\n"
-        f"try: dataset.scan_folder({str(tmp_path)!r}, 0)\n"
+        f"try: dataset.scan_folder({str(tmp_path)!r})\n"
         "except dataset.UserError as error: print(error)"
     )
     for folder in [*tmp_path.parents][:3]:
@@ -127,7 +127,7 @@ def test_links_are_followed_once(tmp_path):
     os.symlink("..", tmp_path / "data" / "a" / "up")
     os.symlink("nowhere", tmp_path / "data" / "b" / "gone.png")
     os.symlink("loop", tmp_path / "data" / "b" / "loop")
-    data = dataset.scan_folder(str(tmp_path / "data"), 0)
+    data = dataset.scan_folder(str(tmp_path / "data"))
     assert data.classes == ("a", "b", "c") and len(data.photos) == 9  # the link to nowhere is found when it is read
     assert {finding.name: str(finding.text) for finding in data.findings} == {
         "b/loop": "left out. 1: it cannot be read; look at its permissions (b/loop)",
@@ -155,7 +155,7 @@ def test_tables(tmp_path, content, classes, encoding):
     (tmp_path / "labels.csv").write_bytes(content.encode(encoding))
     said = understood(tmp_path)
     if isinstance(classes, int):
-        data = dataset.scan_folder(str(tmp_path), 0)
+        data = dataset.scan_folder(str(tmp_path))
         assert len(data.classes) == classes and len(data.photos) == 4 and not data.findings, said
     else:
         assert said.startswith("error") and classes in said

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("on_cpu")
 @pytest.mark.parametrize("room, reads", [(2**29, 24 + 1), (1000, 2 * 24 + 1)])
 def test_photos_are_read_once_where_the_maps_of_the_frozen_blocks_are_kept(room, reads, few, built_in, monkeypatch):
     network, description, _ = checkpoint.load(str(built_in))
-    photos = [photo for photo in dataset.scan_folder(str(few), 0).photos if photo.split == "train"]
+    photos = [photo for photo in dataset.scan_folder(str(few)).photos if photo.split == "train"]
     read = []
     monkeypatch.setattr(dataset.Photo, "read", lambda photo: read.append(photo) or photo.file.read_bytes())
     monkeypatch.setattr(prediction, "MAX_HELD", room)

@@ -136,7 +136,7 @@ def test_numbers_are_there():
         "150 of 150 right out of fold above 97 %",
         "17 of 20 strangers refused 62 % to 97 %",
         "57 findings to look at",
-        "14 pictures in train and in val",
+        "14 pictures in two splits",
         f"{HOSTILE[0]} is said to be {HOSTILE[1]} (2 times)",
         "Epoch 1: 36 of 40 right, validation loss 0.310.",
         "12 of 14 57–99 %",  # recall and precision of the first two classes

@@ -21,7 +21,7 @@ def test_photos_that_were_decoded_for_the_check_are_not_decoded_again(room, few,
     network, description, _ = checkpoint.load(str(built_in))
     cache, read = PhotoCache(str(tmp_path)), []
     monkeypatch.setattr(decoded, "MAX_BYTES", room * 3 * 128**2)
-    checked = check_photos(dataset.scan_folder(str(few), 0), description.preprocessing, cache, 2)
+    checked = check_photos(dataset.scan_folder(str(few)), description.preprocessing, cache, 2)
     photos = checked.data.split("train")
     plain = pool_features(network, photos, description.preprocessing, 2)
     monkeypatch.setattr(dataset.Photo, "read", lambda photo: read.append(photo) or photo.file.read_bytes())
@@ -39,7 +39,7 @@ def test_cache_recomputes_just_what_changed(few, built_in, drawings, tmp_path):
     cache = PhotoCache(str(tmp_path / "cache"))
 
     def run(model, seed=0):
-        checked = check_photos(dataset.scan_folder(str(root), 0), description.preprocessing, cache, 2)
+        checked = check_photos(dataset.scan_folder(str(root)), description.preprocessing, cache, 2)
         known = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*") if file.is_file()}
         known_of_it = compute_features(model, checked.data.split("train"), checked.decoded, cache, 2, seed, 2)
         out = np.concatenate((known_of_it.pooled, known_of_it.center[:, None]), 1)

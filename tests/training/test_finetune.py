@@ -19,7 +19,7 @@ def test_unfreeze_trains_the_last_blocks_only(few, built_in, tmp_path):
     )  # so that every epoch is better than the start
     before = {parameter.name: parameter.asnumpy().copy() for parameter in network.get_parameters()}
     plan = resolve(Settings(unfreeze=2, epochs=6, lr=0.003, batch_size=8), None).network_plan
-    found, store, states = dataset.scan_folder(str(few), 0), PhotoCache(str(tmp_path)), CheckpointManager(tmp_path, {})
+    found, store, states = dataset.scan_folder(str(few)), PhotoCache(str(tmp_path)), CheckpointManager(tmp_path, {})
     data = check_photos(found, description.preprocessing, store, workers=2).data
     rows = finetune_network(
         network,

@@ -44,7 +44,7 @@ def _read_photos(settings: Settings, output: Path) -> PhotoSet:
         return _first_photos(listed_paths(settings.data_url), settings)
     log.info("No --data_url: training on drawings of dogs and croissants, which are put into %s.", output / "sample")
     sample.write_sample(output / "sample")
-    return dataset.scan_folder(str(output / "sample"), settings.seed)
+    return dataset.scan_folder(str(output / "sample"))
 
 
 def _first_photos(paths: List[str], settings: Settings) -> PhotoSet:
@@ -52,7 +52,7 @@ def _first_photos(paths: List[str], settings: Settings) -> PhotoSet:
     problems = []
     for path in paths:
         try:
-            found = dataset.scan_folder(path, settings.seed, skipped=(user_path(settings.cache_dir),))
+            found = dataset.scan_folder(path, skipped=(user_path(settings.cache_dir),))
         except UserError as error:
             problems.append(str(error))
             continue

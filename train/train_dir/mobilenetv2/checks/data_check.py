@@ -9,40 +9,52 @@ import numpy as np
 from PIL import Image
 
 from ..data.cache import PhotoCache
-from ..data.dataset import Photo, PhotoSet
+from ..data.dataset import Photo, PhotoSet, photo_order
 from ..data.decoded import DecodedPhotos
 from ..data.findings import Finding
 from ..data.image import Preprocessing
 from ..data.image_errors import ImageError
 from ..data.image_file import read_image_file
 from ..data.image_stats import ImageStats, cached_stats
+from ..data.split import split_photos
 from ..runtime import distributed
 from ..runtime.errors import UserError
 from ..runtime.i18n import Bilingual
 from ..runtime.progress import parallel_map, show_progress
-from . import copy_search
+from .copy_search import Pair, copy_groups, find_pairs
+from .duplicates import is_mirrored, without_leaks
 from .inspection import Inspection
 from .issues import ISSUES, OPTIONS, find_issues
+from .mirrored_classes import describe_copies, find_mirrored_classes
 
 log = logging.getLogger(__name__)
 
 
 class Checked(NamedTuple):
-    """data: the usable photos, with their SHA-256, and all findings. groups: i64 [N] of the training photos, the same for
-    copies (`copy_search.copy_groups`); all different if all photos are copies of one. decoded: as many photos as fit."""
+    """data: the usable photos, split, with their SHA-256, and all findings. groups: i64 [N] of the training photos, the same
+    for copies (`copy_search.copy_groups`); all different if all photos are copies of one. decoded: as many photos as fit.
+    mirror: whether a mirrored copy is a copy."""
 
     data: PhotoSet
     groups: np.ndarray
     decoded: DecodedPhotos
+    mirror: bool
 
 
 def check_photos(
-    data: PhotoSet, preprocessing: Preprocessing, cache: PhotoCache, workers: int, drop_leaks: bool = False
+    data: PhotoSet,
+    preprocessing: Preprocessing,
+    cache: PhotoCache,
+    workers: int,
+    drop_leaks: bool = False,
+    mirror: str = "auto",
+    seed: int = 0,
 ) -> Checked:
-    """Read and decode all photos, and search for issues.
+    """Read and decode all photos, search for issues, and split a data set that came without validation photos.
 
-    workers: number of threads. drop_leaks: leave out images that are in two classes, and training photos with a copy in the
-    validation set. Raises UserError if worker processes found different photos.
+    workers: number of threads. drop_leaks: leave out images that are in two classes, and photos with a copy in a later one of
+    train, val and test. mirror: whether a mirrored copy is a copy, "yes" or "no"; "auto": unless mirror images of one class
+    are, as a rule, in another. seed: of the split. Raises UserError if worker processes found different photos.
     """
     decoded = DecodedPhotos(preprocessing)
     # The last part is all photos. With several workers, the one before is this worker's, and only fills the cache.
@@ -52,10 +64,12 @@ def check_photos(
     readable = [(photo, stats) for photo, stats, _ in results if stats]
     photos, all_stats = [photo for photo, _ in readable], [stats for _, stats in readable]
     findings = [*data.findings, *(finding for *_, finding in results if finding)]
-    pairs = copy_search.find_pairs(photos, [stats.thumbnail for stats in all_stats])
-    groups, kept = copy_search.copy_groups(len(photos), pairs), list(range(len(photos)))
-    if drop_leaks:
-        kept = _without_leaks(photos, groups)
+    pairs, mirrored, mirror_findings = _find_copies(data.classes, photos, all_stats, mirror)
+    findings += mirror_findings
+    if not data.presplit:
+        photos, all_stats, pairs = _split(photos, all_stats, pairs, drop_leaks, seed)
+    groups = copy_groups(len(photos), pairs)
+    kept = without_leaks(photos, groups) if drop_leaks else list(range(len(photos)))
     used = replace(data, photos=tuple(photos[index] for index in kept))
     findings += find_issues(Inspection(used, [all_stats[index] for index in kept], tuple(photos), pairs))
     distributed.require_equal(
@@ -65,40 +79,59 @@ def check_photos(
     trained = groups[kept][[photo.split == "train" for photo in used.photos]]
     if len(np.unique(trained)) == 1:  # a single group cannot be split into folds
         trained = np.arange(len(trained))
-    return Checked(replace(used, findings=tuple(findings)), trained, decoded)
+    return Checked(replace(used, findings=tuple(findings)), trained, decoded, mirrored)
 
 
-def act_on_findings(findings: Sequence[Finding], **options: str) -> None:
+def _find_copies(
+    classes: Sequence[str], photos: Sequence[Photo], all_stats: Sequence[ImageStats], mirror: str
+) -> Tuple[List[Pair], bool, List[Finding]]:
+    """The pairs of copies, whether mirrored ones are among them, and findings about this. mirror: as in `check_photos`."""
+    thumbnails = [stats.thumbnail for stats in all_stats]
+    pairs = find_pairs(photos, thumbnails, mirrored=mirror != "no")
+    found = find_mirrored_classes(photos, pairs) if mirror == "auto" else []
+    if found:
+        pairs = find_pairs(photos, thumbnails, mirrored=False)
+    return pairs, mirror != "no" and not found, describe_copies(classes, found)
+
+
+def _split(
+    photos: Sequence[Photo], all_stats: Sequence[ImageStats], pairs: Sequence[Pair], drop_leaks: bool, seed: int
+) -> Tuple[List[Photo], List[ImageStats], List[Pair]]:
+    """The photos with a validation set of their own, sorted anew; statistics and pairs in the same order.
+
+    What --leaks drop leaves out does not count."""
+    groups = copy_groups(len(photos), pairs)
+    kept = without_leaks(photos, groups) if drop_leaks else list(range(len(photos)))
+    chosen = list(photos)
+    for index, photo in zip(kept, split_photos([photos[index] for index in kept], groups[kept], seed)):
+        chosen[index] = photo
+    order = sorted(range(len(chosen)), key=lambda index: photo_order(chosen[index]))
+    place = np.argsort(order)
+    moved = [sorted((int(place[pair.first]), int(place[pair.second]))) for pair in pairs]
+    pairs = sorted(pair._replace(first=first, second=second) for pair, (first, second) in zip(pairs, moved))
+    return [chosen[index] for index in order], [all_stats[index] for index in order], pairs
+
+
+def act_on_findings(findings: Sequence[Finding], wait: bool = False, **options: str) -> None:
     """Log the findings that do not stop the run. Raises a UserError that lists all those that do.
 
+    wait: if all that stop it are about mirrored copies, do not raise yet: the network will say whether these are copies.
     options: values of the settings in issues.OPTIONS, which decide whether a finding stops the run."""
-    stops, advices = [], set()
+    stops: List[Finding] = []
     for finding in findings:
         issue = ISSUES[finding.kind]
-        setting = options.get(issue.option, "stop")
-        if issue.severity == "error" and setting == "stop":
-            stops.append(f"{finding.name}: {finding.text}")
-            advices |= {OPTIONS[issue.option].advice} if issue.option else set()
+        if issue.severity == "error" and options.get(issue.option, "stop") == "stop":
+            stops.append(finding)
         else:
             level = logging.INFO if issue.severity == "note" else logging.WARNING
-            handled = OPTIONS[issue.option].handled.get(setting, "") if issue.option else ""
-            log.log(level, "%s: %s%s", finding.name, finding.text, handled)
-    if stops:
-        advice = f"; or leave out {' and '.join(sorted(advices, reverse=True))}" if advices else ""
+            log.log(level, "%s: %s", finding.name, finding.text)
+    mirrored = [is_mirrored(finding) for finding in stops]
+    if stops and not (wait and all(mirrored)):
+        known = {ISSUES[finding.kind].option for finding in stops} | ({"mirror"} if any(mirrored) else set())
+        advice = "; or ".join(["mend them", *(option.advice for name, option in OPTIONS.items() if name in known)])
         problems = f"{len(stops)} problem{'s' * (len(stops) > 1)}"
-        raise UserError("\n  ".join([f"the data set has {problems}; mend them{advice}:", *stops]))
-
-
-def _without_leaks(photos: List[Photo], groups: np.ndarray) -> List[int]:
-    """Sorted indices of the photos to keep: all but images that are in two classes, and training photos with a copy in the
-    validation set."""
-    members = [np.flatnonzero(groups == group).tolist() for group in np.unique(groups)]
-    kept = []
-    for group in members:
-        in_validation = any(photos[index].split == "val" for index in group)
-        if len({photos[index].label for index in group}) == 1:
-            kept += [index for index in group if photos[index].split == "val" or not in_validation]
-    return sorted(kept)
+        lines = (f"{finding.name}: {finding.text}" for finding in stops)
+        raise UserError("\n  ".join([f"the data set has {problems}; {advice}:", *lines]))
 
 
 def _read(

@@ -1,7 +1,7 @@
 """The input of the `find_...` functions in `issues`."""
 
 from dataclasses import dataclass
-from typing import Sequence, Tuple
+from typing import List, Sequence, Tuple
 
 from ..data.dataset import Photo, PhotoSet
 from ..data.image_stats import ImageStats
@@ -17,3 +17,8 @@ class Inspection:
     stats: Sequence[ImageStats]
     photos: Tuple[Photo, ...]
     pairs: Sequence[Pair]
+
+    def dropped(self) -> List[Photo]:
+        """The photos that --leaks drop leaves out."""
+        used = {photo.name for photo in self.data.photos}
+        return [photo for photo in self.photos if photo.name not in used]

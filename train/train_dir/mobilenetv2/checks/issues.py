@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..data.findings import Finding
-from .duplicates import find_conflicts, find_copies, find_leaks
+from ..runtime.i18n import Bilingual, in_language
+from .duplicates import find_conflicts, find_copies, find_dropped, find_leaks
 from .empty import find_empty
 from .imbalance import find_imbalance
 from .inspection import Inspection
@@ -18,8 +19,8 @@ class Issue:
 
     severity: "error" stops the run, unless the setting named by `option` says otherwise; "warning" should be examined; "note"
     is harmless. order: place in the report, unique, the most harmful first. label: for the report, in English and Chinese.
-    find: returns the findings; None if they come from the folder scan, from reading the files, or from the network. option: a
-    key of OPTIONS, or empty. whole: call `find` only if no finding of kind "error" has been made."""
+    find: returns the findings; None if they come from the folder scan, from reading the files, from the search for copies, or
+    from the network. option: a key of OPTIONS, or empty. whole: call `find` only if no finding of kind "error" has been made."""
 
     severity: str
     order: int
@@ -35,28 +36,46 @@ ISSUES: Dict[str, Issue] = {
     "unused": Issue("warning", 85, ("not used", "未使用")),
     "bad": Issue("error", 10, ("unreadable", "无法读取"), option="bad_files"),
     "conflict": Issue("error", 20, ("two classes claim it", "两个类别都有"), find_conflicts, option="leaks"),
-    "leak": Issue("error", 30, ("in train and in val", "训练和验证都有"), find_leaks, option="leaks"),
+    "leak": Issue("error", 30, ("in two splits", "同时在两个部分"), find_leaks, option="leaks"),
+    "dropped": Issue("note", 85, ("left out", "已排除"), find_dropped),
     "copy": Issue("warning", 70, ("copy", "重复"), find_copies),
     "error": Issue("error", 0, ("error", "错误"), find_too_few),
     "empty": Issue("warning", 80, ("nothing to see", "没有内容"), find_empty),
     "imbalance": Issue("warning", 60, ("few photos", "照片偏少"), find_imbalance, whole=True),
     "giveaway": Issue("warning", 50, ("gives the class away", "泄露类别"), find_shortcuts, whole=True),
     "label": Issue("warning", 40, ("label doubtful", "标签存疑")),
+    "mirror": Issue("warning", 45, ("left and right matter", "左右有别")),
 }
 
 
 class Option(NamedTuple):
     """A setting that lets a run continue in spite of findings. advice: how to use it, for the error. handled: what has been
-    done about a finding, for the log, by value of the setting."""
+    done about a finding that does not stop the run, by value of the setting."""
 
     advice: str
-    handled: Dict[str, str]
+    handled: Dict[str, Bilingual]
 
 
 OPTIONS = {
-    "bad_files": Option("what cannot be read with --bad_files skip", {"skip": "; left out"}),
-    "leaks": Option("copies with --leaks drop", {"drop": "; left out of training"}),
+    "bad_files": Option(
+        "leave out what cannot be read with --bad_files skip", {"skip": Bilingual("; left out", "；已排除")}
+    ),
+    "leaks": Option("leave out copies with --leaks drop; or use them all the same with --leaks allow", {}),
+    "mirror": Option("use --mirror no, if left and right tell the classes apart", {}),
 }
+
+
+def mark_handled(findings: Sequence[Finding], **options: str) -> List[Finding]:
+    """The findings, those that the settings in OPTIONS take care of with what has been done. options: their values."""
+    marked = []
+    for finding in findings:
+        option = ISSUES[finding.kind].option
+        done = OPTIONS[option].handled.get(options[option]) if option in options else None
+        if done:
+            text = in_language(finding.text, "en") + done, in_language(finding.text, "zh") + done.zh
+            finding = finding._replace(text=Bilingual(*text))
+        marked.append(finding)
+    return marked
 
 
 def find_issues(inspection: Inspection) -> List[Finding]:

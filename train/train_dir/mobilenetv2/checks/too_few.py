@@ -20,14 +20,21 @@ def find_too_few(inspection: Inspection) -> List[Finding]:
         )
         findings.append(Finding("error", "class folders", text))
     reported = {finding.name for finding in data.findings}
-    # Whether the data set came split into train/ and val/.
-    presplit = all(photo.name.startswith("train/") == (photo.split != "val") for photo in data.photos)
+    dropped = inspection.dropped()
     for split, least in LEAST.items():
         for class_, count in data.counts(split).items():
-            name = f"{split}/{class_}" if presplit else class_
+            name = data.layout.place(split, class_)
             if count < least and name not in reported:
                 reported.add(name)
-                photos = f"{count or 'no'} readable photo{'s' * (count != 1)}" + ("" if presplit else f" for {split}")
-                chinese = f"{'' if presplit else split + ' '}只有 {count} 张可读的照片，至少需要 {least} 张"
-                findings.append(Finding("error", name, Bilingual(f"{photos}, at least {least} needed", chinese)))
+                place, place_zh = ("", "") if data.presplit else (f" for {split}", f"{split} ")
+                english = f"{count or 'no'} readable photo{'s' * (count != 1)}{place}, at least {least} needed"
+                chinese = f"{place_zh}只有 {count} 张可读的照片，至少需要 {least} 张"
+                gone = sum(photo.split == split and data.classes[photo.label] == class_ for photo in dropped)
+                if gone:  # else the folder, full of photos, would seem to prove it wrong
+                    english += f"; {gone} more {'was' if gone == 1 else 'were'} left out as copies"
+                    chinese += f"；另有 {gone} 张作为副本被排除"
+                elif split == "val" and not data.presplit and data.counts("train")[class_] > 1:
+                    english += "; all that there are show the same picture"
+                    chinese += "；现有的都是同一张图片"
+                findings.append(Finding("error", name, Bilingual(english, chinese)))
     return findings

@@ -18,8 +18,6 @@ from .layout import NEITHER, Layout
 from .layout_search import find_layout
 from .unused import bad_name, is_bad_name, unused_findings
 
-VALIDATION_SHARE = 0.2  # of each class, where there is no validation folder
-
 
 @dataclass(frozen=True)
 class Photo:
@@ -54,6 +52,12 @@ class PhotoSet:
     findings: Tuple[Finding, ...]
     layout: Layout
 
+    @property
+    def presplit(self) -> bool:
+        """Whether the data set came with a validation folder. Without one, all photos are in "train" until `check_photos` splits
+        them."""
+        return "val" in self.layout.folders
+
     def split(self, name: str) -> List[Photo]:
         """The photos of "train", "val", "test" or "neither"."""
         return [photo for photo in self.photos if photo.split == name]
@@ -74,11 +78,10 @@ class PhotoSet:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def scan_folder(path: str, seed: int, skipped: Tuple[Path, ...] = ()) -> PhotoSet:
+def scan_folder(path: str, skipped: Tuple[Path, ...] = ()) -> PhotoSet:
     """Find the photos in a folder, in any of the layouts of `find_layout`. skipped: folders that are no part of it.
 
-    Without a validation folder, VALIDATION_SHARE of each class, chosen by file name and seed, becomes the validation set.
-    Raises UserError if `path` is no folder, cannot be listed, or holds no photos in a layout that is understood."""
+    Without a validation folder, all photos are in "train", and `presplit` says so. Raises UserError if `path` is no folder, cannot be listed, or holds no photos in a layout that is understood."""
     layout = find_layout(_folder(path), skipped)
     named = {class_ for split in ("train", "val") for class_ in layout.files.get(split, ())}
     classes = tuple(sorted(class_ for class_ in named if not is_bad_name(class_)))
@@ -89,13 +92,16 @@ def scan_folder(path: str, seed: int, skipped: Tuple[Path, ...] = ()) -> PhotoSe
     photos = [Photo(file, layout.names[file], -1, NEITHER) for file in layout.outliers]
     for split, files in layout.files.items():
         for label, class_ in enumerate(classes):
-            found = files.get(class_, [])
-            validation = _validation_files(found, seed) if "val" not in layout.files else set()
-            photos += [Photo(file, layout.names[file], label, "val" if file in validation else split) for file in found]
+            photos += [Photo(file, layout.names[file], label, split) for file in files.get(class_, [])]
     findings += [Finding("bad", printable(photo.name), bad_name()) for photo in photos if is_bad_name(photo.name)]
     photos = [photo for photo in photos if not is_bad_name(photo.name)]
-    photos.sort(key=lambda photo: (photo.split, photo.label, photo.name))
+    photos.sort(key=photo_order)
     return PhotoSet(classes, tuple(photos), (*findings, *unused_findings(layout)), layout)
+
+
+def photo_order(photo: Photo) -> Tuple[str, int, str]:
+    """Sorts the photos of a data set: by split, label and name."""
+    return photo.split, photo.label, photo.name
 
 
 def _folder(path: str) -> Path:
@@ -127,11 +133,3 @@ def _missing_classes(layout: Layout, classes: Tuple[str, ...]) -> List[Finding]:
                 )
                 findings.append(Finding("error", layout.place(split, class_), text))
     return findings
-
-
-def _validation_files(files: List[Path], seed: int) -> set:
-    """VALIDATION_SHARE of the files, at least one; none of a single file. Depends on their names, not on the folder."""
-    order = sorted(
-        files, key=lambda file: hashlib.sha256(f"{seed}/{file.name}".encode("utf-8", "surrogateescape")).digest()
-    )
-    return set(order[: max(1, round(VALIDATION_SHARE * len(files)))]) if len(files) > 1 else set()

@@ -85,7 +85,8 @@ def make_remarks(data: PhotoSet, findings: Sequence[Finding], language: str) -> 
     made = []
     for number, finding in enumerate(sort_findings(findings)):
         names = tuple(name for name in (finding.name, finding.other) if name)
-        pictured = [photos[name] for name in names if name in photos] if number < FINDINGS else []
+        known = number < FINDINGS and all(name in photos for name in names)  # not what was left out
+        pictured = [photos[name] for name in names] if known else []
         text = in_language(finding.text, language)
         made.append(Remark(finding.kind, names, text, tuple(_thumbnail(photo) for photo in pictured)))
     return tuple(made)

@@ -164,6 +164,9 @@ def _verdict(content: Report, texts: Dict[str, str]) -> List[Tuple[Markup, bool]
     leaks = sum(remark.kind == "leak" for remark in content.findings or ())
     if leaks:
         sentences.append((say("verdict.leak", count=leaks), True))
+    dropped = sum(remark.kind == "dropped" for remark in content.findings or ())
+    if dropped:
+        sentences.append((say("verdict.dropped", count=dropped), False))
     if content.findings is not None:
         count = sum(remark.kind != "note" for remark in content.findings)
         sentences.append((say("verdict.findings" if count else "verdict.nothing", count=count), False))

@@ -66,8 +66,12 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "{count} 张不属于任何类别的图片中，{refused} 张被拒绝，没有被当成某个类别。",
     ),
     "verdict.leak": (
-        "{count} picture{s} in train and in val: the validation result promises more than it should.",
-        "有 {count} 张图片既在训练集又在验证集中：验证结果偏高。",
+        "{count} picture{s} in two splits: the results promise more than they should.",
+        "有 {count} 张图片同时在两个部分中：结果偏高。",
+    ),
+    "verdict.dropped": (
+        "{count} photo{s} left out because of copies in another split or class (--leaks drop); check.json names all of them.",
+        "{count} 张照片因副本在另一部分或另一类别中而被排除（--leaks drop）；check.json 列出了全部名称。",
     ),
     "verdict.findings": (
         "{count} finding{s} about the data set to look at, listed below.",
