@@ -191,7 +191,7 @@ class Pictures:
         if number % 4 == 0:
             stats = image_stats.measure_image(data, decode(data, 32))
             assert np.isfinite(stats[4:]).all() and image_stats.ImageStats.from_bytes(stats.to_bytes())[1:] == stats[1:]
-            assert np.isfinite(augmented_views(data, SMALL, 0, [0, 1])).all()
+            assert np.isfinite(augmented_views(data, SMALL, 0, [0, 1], True)).all()
             assert ImageOps.fit(decode(data, 64), (64, 64)).size == (64, 64)
             self._stats.append(stats)
             copy_search.find_near_duplicates([stats.thumbnail for stats in self._stats])

@@ -28,6 +28,7 @@ def test_unfreeze_trains_the_last_blocks_only(few, built_in, tmp_path):
         plan,
         2,
         True,
+        mirror=True,
         seed=0,
         workers=2,
         states=states,

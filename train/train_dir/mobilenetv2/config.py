@@ -187,6 +187,14 @@ class Settings:
         "the latter from train/; or allow them, and with them results that promise too much",
         choices=("stop", "drop", "allow"),
     )
+    mirror: str = setting(
+        "auto",
+        "whether a picture and its mirror image are of one class: views to train on are then mirrored or not, and a mirrored "
+        "copy is a copy; auto: no where mirror images of one class lie in another as a rule, or where mirroring costs accuracy "
+        "on held-out photos (asked of the classifier on fixed features, with a teacher of the teacher's, and not from random "
+        "numbers), yes elsewhere",
+        choices=("auto", "yes", "no"),
+    )
     check: bool = setting(False, "only look at the photos and report what is wrong with them, without training")
     refused: float = setting(
         0.02,
@@ -249,7 +257,7 @@ class Config:
     leaves, another one in mode "distill" only. classifier_plan, network_plan: hyper-parameters of the classifier's training,
     and of the network's, which a mode in CLASSIFIER_ONLY does not use. unfreeze: number of blocks to train, from the last.
     views: of each photo for the classifier, at most; total_views: of all photos. recorded: what the checkpoint says of the
-    settings; Run.recorded adds the number of views. The rest is as in `Settings` and `DEFAULTS`."""
+    settings; Run.recorded adds the number of views and what --mirror comes to. The rest is as in `Settings` and `DEFAULTS`."""
 
     mode: str
     architecture: Architecture
@@ -267,6 +275,7 @@ class Config:
     teaching: Teaching
     bad_files: str
     leaks: str
+    mirror: str
     rejection_rate: float
     min_accuracy: float
     thumbnails: int
@@ -332,6 +341,7 @@ def resolve(settings: Settings, weights: "Optional[PretrainedWeights]") -> Confi
         teaching=Teaching(**{one.name: DEFAULTS["distill"][one.name] for one in fields(Teaching)}),
         bad_files=settings.bad_files,
         leaks=settings.leaks,
+        mirror=settings.mirror,
         rejection_rate=settings.refused,
         min_accuracy=settings.min_accuracy,
         thumbnails=settings.thumbnails,

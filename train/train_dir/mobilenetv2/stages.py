@@ -8,11 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .checks.data_check import act_on_findings, check_photos
+from .checks.data_check import Checked, act_on_findings, check_photos
+from .checks.duplicates import is_mirrored
+from .checks.issues import mark_handled
+from .checks.mirrored_classes import describe_answers
 from .checks.mislabelled import find_mislabelled, other_class_share
 from .config import Config, Settings, resolve
 from .data import thumbnails
@@ -29,6 +32,7 @@ from .evaluation.calibration import fit_temperature
 from .evaluation.cross_validation import CrossValidation, Head, cross_validate_features
 from .evaluation.evaluate import Evaluation, evaluate_answers
 from .evaluation.metrics import score_answers
+from .evaluation.mirroring import compare_mirrored, held_out_sample
 from .evaluation.ood import reference_indices
 from .inputs import BUILT_IN, read_inputs
 from .model import checkpoint, pretrained, quantization
@@ -44,33 +48,37 @@ from .runtime.progress import Stopwatch
 from .training import resume
 from .training.distill import distill_network
 from .training.distill_targets import Teacher
-from .training.extraction import compute_features
+from .training.extraction import compute_features, mirrored_features
 from .training.finetune import finetune_network
 from .training.head import train_classifier
 from .training.tracking import Tracker
 
 log = logging.getLogger(__name__)
+SETS = ("train", "val", NEITHER)  # in the order of FeatureSets
 
 
 @dataclass
 class Run:
     """What is known so far. Fields without a note are set by `prepare`.
 
-    output: folder of the results. data: the photos that can be used. groups: i64 [N] of the training photos; copies have the
-    same number. decoded: pixels of some photos. given_classifier: the one that came with the weights. independent: the weights
-    are not of this program, so they have not seen these photos. network, preprocessing: as trained so far. origin: where the
-    weights come from. views: of each photo for the classifier; 0 until the photos are counted."""
+    output: folder of the results. found: the photos as they lie in the folder. data: those that can be used. groups: i64 [N] of
+    the training photos; copies have the same number. decoded: pixels of some photos. given_classifier: the one that came with
+    the weights. independent: the weights are not of this program, so they have not seen these photos. mirror: whether a picture
+    and its mirror image are of one class; extract_features has the last word. network, preprocessing: as trained so far.
+    origin: where the weights come from. views: of each photo for the classifier; 0 until the photos are counted."""
 
     config: Config
     output: Path
     watch: Stopwatch
     cache: PhotoCache
+    found: PhotoSet
     data: PhotoSet
     groups: np.ndarray
     decoded: DecodedPhotos
     findings: List[Finding]
     given_classifier: Optional[Head]
     independent: bool
+    mirror: bool
     views: int = 0
     tracker: Tracker = field(init=False)
     network: MobileNetV2 = field(init=False)
@@ -94,7 +102,8 @@ class Run:
 
     def recorded(self) -> Dict[str, Any]:
         """The settings, as the checkpoint records them."""
-        return {**self.config.recorded, **({"views": self.views} if self.views else {})}
+        mirror = {"mirror": "yes" if self.mirror else "no"}
+        return {**self.config.recorded, **mirror, **({"views": self.views} if self.views else {})}
 
     def accuracy(self) -> float:
         """Validation accuracy, 0-1; 1 where nothing was trained."""
@@ -114,12 +123,14 @@ def prepare(settings: Settings, output: Path) -> Run:
         log.info("Mode: %s.", config.mode)
         cache = PhotoCache(config.cache_dir)
         log.info("Data folder: %s.", found.layout)
-        checked = check_photos(found, config.preprocessing, cache, config.workers, config.leaks == "drop")
+        checked = _checked(found, config, cache, config.mirror)
         data, findings = checked.data, list(checked.data.findings)
         independent = start is not None and start.naming not in (pretrained.OWN, BUILT_IN)
         given = start.head if start else None
-        run = Run(config, output, watch, cache, data, checked.groups, checked.decoded, findings, given, independent)
-        _write_findings(run, findings)
+        groups, decoded = checked.groups, checked.decoded
+        known = (config, output, watch, cache, found, data, groups, decoded, findings, given, independent)
+        run = Run(*known, checked.mirror)
+        _write_findings(run, findings, wait=config.mirror == "auto" and start is not None)
         run.views = config.views_of_each(len(data.split("train")))
     log.info("Photos to train: %s; to validate: %s.", data.counts("train"), data.counts("val"))
     aim = config.aim_repo if distributed.is_main() and not settings.check else ""
@@ -137,14 +148,19 @@ def prepare(settings: Settings, output: Path) -> Run:
 
 
 def extract_features(run: Run) -> None:
-    """Needs the network and the photos. Leaves the features of all photos, several views of each training photo."""
+    """Needs the network and the photos. Leaves the features of all photos, several views of each training photo, and the
+    decision whether these are mirrored."""
     with run.watch("features"):
         compute = partial(
             compute_features, run.network, decoded=run.decoded, cache=run.cache, workers=run.config.workers
         )
-        val, outliers = (compute(run.data.split(split)) for split in ("val", NEITHER))
-        train = compute(run.data.split("train"), count=run.views, seed=run.config.seed)
-        run.features = FeatureSets(train, val, outliers)
+        plain = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
+        if run.mirror and _judge_mirroring(run, plain.train.pooled[:, 0]):
+            plain = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
+        train = plain.train
+        if run.views > 1:
+            train = compute(run.data.split("train"), count=run.views, seed=run.config.seed, mirror=run.mirror)
+        run.features = plain._replace(train=train)
     run.decoded.clear()
 
 
@@ -195,6 +211,7 @@ def finetune(run: Run) -> None:
             config.network_plan,
             blocks=config.unfreeze,
             pretrained=config.mode != "scratch",
+            mirror=run.mirror,
             seed=config.seed,
             workers=config.workers,
             states=states,
@@ -221,6 +238,7 @@ def distill(run: Run) -> None:
             run.preprocessing,
             config.network_plan,
             config.teaching,
+            mirror=run.mirror,
             seed=config.seed,
             workers=config.workers,
             cache=run.cache,
@@ -254,7 +272,7 @@ def evaluate(run: Run) -> None:
     compute = partial(pool_features, run.network, preprocessing=run.preprocessing, workers=run.config.workers)
     if run.changed:
         with run.watch("evidence"):
-            run.features = FeatureSets(*(compute(run.data.split(split)) for split in ("train", "val", NEITHER)))
+            run.features = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
             run.held_out = _held_out(run, None, False)
     if run.packed:  # a compact file has no room for the detector
         run.held_out = replace(run.held_out, detector=None, scores={})
@@ -321,8 +339,17 @@ MODES: Dict[str, Tuple[Callable[[Run], None], ...]] = {
 }
 
 
-def _write_findings(run: Run, new: List[Finding]) -> None:
-    """Write all findings so far, in files and the new ones in the log. Raises UserError if one of these stops the run."""
+def _checked(found: PhotoSet, config: Config, cache: PhotoCache, mirror: str) -> Checked:
+    """The photos, read and checked, with what the settings do about the findings."""
+    drop_leaks = config.leaks == "drop"
+    checked = check_photos(found, config.preprocessing, cache, config.workers, drop_leaks, mirror, config.seed)
+    findings = tuple(mark_handled(checked.data.findings, bad_files=config.bad_files))
+    return checked._replace(data=replace(checked.data, findings=findings))
+
+
+def _write_findings(run: Run, new: Sequence[Finding], wait: bool = False) -> None:
+    """Write all findings so far, in files and the new ones in the log. Raises UserError if one of these stops the run; wait: as
+    in `act_on_findings`."""
     if distributed.is_main():
         with suppress(OSError):
             (run.output / "report.html").unlink()  # of an earlier run
@@ -330,7 +357,41 @@ def _write_findings(run: Run, new: List[Finding]) -> None:
         if run.findings or run.config.mode in ("check", "check_files"):
             known = (run.data, run.findings, run.recorded(), run.config.language)
             metrics_files.write_optional("report.html", write_check_report, run.output / "report.html", *known)
-    act_on_findings(new, bad_files=run.config.bad_files, leaks=run.config.leaks)
+    act_on_findings(new, wait, bad_files=run.config.bad_files, leaks=run.config.leaks)
+
+
+def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
+    """Whether mirrored held-out photos are answered worse than as they are, and --mirror auto has therefore become "no": the
+    photos are then checked again, without mirrored copies. With --mirror yes, there is only a finding.
+
+    plain: f32 [N, channels], features of the training photos. Raises UserError for mirrored copies that stop the run."""
+    config, labels, photos = run.config, run.data.labels("train"), run.data.split("train")
+    fold, rows = held_out_sample(labels, run.groups, config.seed, config.folds)
+    sample = [photos[row] for row in rows]
+    mirrored = mirrored_features(run.network, sample, run.decoded, run.cache, config.workers)
+    # Other machines may have other rounding errors: all workers decide by the main worker's features.
+    plain, mirrored = distributed.broadcast(plain), distributed.broadcast(mirrored)
+    smoothing = config.classifier_plan.label_smoothing
+    test = compare_mirrored(plain, mirrored, labels, fold, rows, config.fold_penalty, smoothing)
+    figures = test.plain, test.count, test.mirrored, test.p
+    log.info("Mirroring: %d of %d held-out photos are answered right, %d if mirrored (p = %.1g).", *figures)
+    off = test.harmful and config.mirror == "auto"
+    new: List[Finding] = []
+    if off:
+        known, checked = run.findings, _checked(run.found, config, run.cache, "no")
+        run.data, run.groups, run.decoded, run.mirror = checked
+        run.findings = list(run.data.findings)
+        run.views = config.views_of_each(len(run.data.split("train")))
+        new = [finding for finding in run.findings if finding not in known]
+        log.info("Photos to train: %s; to validate: %s.", run.data.counts("train"), run.data.counts("val"))
+    elif config.leaks == "stop":
+        new = [finding for finding in run.findings if is_mirrored(finding) and finding.kind != "copy"]
+    if test.harmful:
+        new.insert(0, describe_answers(run.data.classes, test, off))
+        run.findings.append(new[0])
+    if new:
+        _write_findings(run, new)
+    return off
 
 
 def _states(run: Run) -> resume.CheckpointManager:

@@ -14,33 +14,35 @@ ASPECT = (3 / 4, 4 / 3)  # width / height of a random crop
 COLOR = (0.7, 1.3)  # brightness, contrast and saturation are each multiplied by a factor from this range
 # The crop is first resized to this share of the input's side, so that sharpness cannot become a shortcut.
 SHRINK = (0.25, 1.0)
+MIRRORED = -1  # the number of the view that is view 0 mirrored
 
 
-def augmented_views(data: bytes, preprocessing: Preprocessing, seed: int, numbers: Sequence[int]) -> np.ndarray:
+def augmented_views(
+    data: bytes, preprocessing: Preprocessing, seed: int, numbers: Sequence[int], mirror: bool
+) -> np.ndarray:
     """Image file -> f32 [len(numbers), 3, size, size]; the image is decoded once.
 
-    View 0 is `image.preprocess`, the input for validation and inference. Every other number is a random crop, flip, color
-    jitter and blur, seeded with (bytes, seed, number). Raises ImageError as `image.decode`.
+    View 0 is `image.preprocess`, the input for validation and inference; view MIRRORED is the same, mirrored. Every other
+    number is a random crop, flip, color jitter and blur, seeded with (bytes, seed, number). mirror: whether there are flips;
+    everything else is the same with and without. Raises ImageError as `image.decode`.
     """
     image = decode(data, preprocessing.size)
     photo = int.from_bytes(hashlib.sha256(data).digest()[:16], "big")
-    return np.stack(
-        [
-            normalize(
-                _random_view(image, preprocessing.size, np.random.default_rng([photo, seed, number]))
-                if number
-                else center_crop(image, preprocessing.size),
-                preprocessing,
-            )
-            for number in numbers
-        ]
-    )
+
+    def view(number: int) -> Image.Image:
+        if number > 0:
+            return _random_view(image, preprocessing.size, np.random.default_rng([photo, seed, number]), mirror)
+        plain = center_crop(image, preprocessing.size)
+        return ImageOps.mirror(plain) if number == MIRRORED else plain
+
+    return np.stack([normalize(view(number), preprocessing) for number in numbers])
 
 
-def _random_view(image: Image.Image, size: int, random: np.random.Generator) -> Image.Image:
+def _random_view(image: Image.Image, size: int, random: np.random.Generator, mirror: bool) -> Image.Image:
     """RGB image -> augmented RGB image of size x size pixels."""
     view = blur(image, crop(image, AREA, random), size, random)
-    if random.random() < 0.5:
+    flip = random.random() < 0.5  # drawn in any case: the numbers that follow stay the same
+    if flip and mirror:
         view = ImageOps.mirror(view)
     return color_jitter(view, random)
 

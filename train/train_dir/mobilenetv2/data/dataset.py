@@ -81,7 +81,8 @@ class PhotoSet:
 def scan_folder(path: str, skipped: Tuple[Path, ...] = ()) -> PhotoSet:
     """Find the photos in a folder, in any of the layouts of `find_layout`. skipped: folders that are no part of it.
 
-    Without a validation folder, all photos are in "train", and `presplit` says so. Raises UserError if `path` is no folder, cannot be listed, or holds no photos in a layout that is understood."""
+    Without a validation folder, all photos are in "train", and `presplit` says so. Raises UserError if `path` is no folder,
+    cannot be listed, or holds no photos in a layout that is understood."""
     layout = find_layout(_folder(path), skipped)
     named = {class_ for split in ("train", "val") for class_ in layout.files.get(split, ())}
     classes = tuple(sorted(class_ for class_ in named if not is_bad_name(class_)))

@@ -43,6 +43,7 @@ def distill_network(
     preprocessing: Preprocessing,
     plan: Plan,
     teaching: Teaching,
+    mirror: bool,
     seed: int,
     workers: int,
     cache: PhotoCache,
@@ -51,8 +52,9 @@ def distill_network(
 ) -> List[Dict[str, Any]]:
     """Train `network`, the student, in place. Returns the rows of `train_epochs`.
 
-    The last epoch is kept: the validation photos select nothing. states: for an interrupted training to resume from. record: as
-    in `train_epochs`. Raises UserError for a photo that cannot be read, and where the loss diverges.
+    The last epoch is kept: the validation photos select nothing. mirror: whether views may be mirrored. states: for an
+    interrupted training to resume from. record: as in `train_epochs`. Raises UserError for a photo that cannot be read, and
+    where the loss diverges.
     """
     photos, side = data.split("train"), preprocessing.size * 5 // 4
     targets = make_targets(teacher, photos, side, teaching.teacher_views, teaching.view_bytes, seed, workers, cache)
@@ -68,7 +70,7 @@ def distill_network(
         early = epoch < teaching.early_epochs * plan.epochs
         size = round(preprocessing.size * teaching.early_size / 32) * 32 if early else preprocessing.size
         order = distributed.shard_batches(shuffled_batches(len(targets.pictures), plan.batch_size, seed, epoch)[first:])
-        return parallel_map(partial(_batch, targets, preprocessing, size, seed, epoch), order, workers)
+        return parallel_map(partial(_batch, targets, preprocessing, size, mirror, seed, epoch), order, workers)
 
     def validate() -> np.ndarray:
         return predict_logits(network, data.split("val"), preprocessing, workers)
@@ -91,7 +93,13 @@ def distill_network(
 
 
 def _batch(
-    targets: DistillTargets, preprocessing: Preprocessing, size: int, seed: int, epoch: int, rows: np.ndarray
+    targets: DistillTargets,
+    preprocessing: Preprocessing,
+    size: int,
+    mirror: bool,
+    seed: int,
+    epoch: int,
+    rows: np.ndarray,
 ) -> Tuple[np.ndarray, ...]:
     """Pictures f32 [N, 3, size, size], features f32 [N, 5, channels], confidences f32 [N, classes]. rows: i64 [N]."""
 
@@ -99,7 +107,8 @@ def _batch(
         random = np.random.default_rng([seed, epoch, index])
         view, features = Image.fromarray(targets.pictures[index]), targets.features[index]
         view = augment.blur(view, augment.crop(view, WINDOW, random), size, random, SHRINK)
-        if random.random() < 0.5:
+        flip = random.random() < 0.5  # drawn in any case: the numbers that follow stay the same
+        if flip and mirror:
             view, features = ImageOps.mirror(view), features[MIRRORED]
         view = ImageEnhance.Sharpness(augment.color_jitter(view, random)).enhance(random.uniform(*SHARPNESS))
         return normalize(_relight(view, random), preprocessing), features.astype(np.float32), targets.confidences[index]

@@ -27,6 +27,7 @@ def finetune_network(
     plan: Plan,
     blocks: int,
     pretrained: bool,
+    mirror: bool,
     seed: int,
     workers: int,
     states: CheckpointManager,
@@ -34,9 +35,10 @@ def finetune_network(
 ) -> List[Dict[str, Any]]:
     """Train the last `blocks` blocks of the network and its classifier, in place. Returns the rows of `train_epochs`.
 
-    Every epoch uses another augmented view of each photo. pretrained: keep the moving means and variances of batch
-    normalisation, and use them in training, too; those of a batch of 16 are too rough. states: for an interrupted training to
-    resume from. record: as in `train_epochs`. Raises UserError for a photo that cannot be read.
+    Every epoch uses another augmented view of each photo. mirror: whether views may be mirrored. pretrained: keep the
+    moving means and variances of batch normalisation, and use them in training, too; those of a batch of 16 are too rough.
+    states: for an interrupted training to resume from. record: as in `train_epochs`. Raises UserError for a photo that cannot
+    be read.
     """
     if pretrained:
         for _, cell in network.cells_and_names():
@@ -48,7 +50,7 @@ def finetune_network(
     batch = min(plan.batch_size, len(photos))
 
     def view(index: int, number: int) -> np.ndarray:
-        return augmented_views(photos[index].read(), preprocessing, seed, [number])[0]
+        return augmented_views(photos[index].read(), preprocessing, seed, [number], mirror)[0]
 
     def batches(epoch: int, first: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
         order = distributed.shard_batches(shuffled_batches(len(photos), batch, seed, epoch)[first:])
