@@ -1,9 +1,7 @@
 """Search for copies: photos with the same bytes, or the same image re-encoded, resized, mirrored or cropped.
 
 Works on thumbnails, without a network. A coarse search compares every photo with a few windows of every other, also mirrored,
-by 8 x 8 grey values. The most similar pairs are aligned (Lucas and Kanade, "An iterative image registration technique", IJCAI
-1981; here with a scale and a shift for each axis). Those whose fine detail correlates are copies: photos of similar objects
-agree in their coarse shapes, but not in detail.
+by 8 x 8 grey values. The most similar pairs are aligned and compared in detail and colour (copy_comparison.py).
 """
 
 from itertools import product
@@ -14,24 +12,18 @@ import numpy as np
 from ..data.dataset import Photo
 from ..data.image_stats import SIDE
 from ..evaluation.metrics import row_blocks, unit_rows
+from .copy_comparison import confirm, luminance
 
 COARSE = 8  # side of the coarse thumbnails, in cells
 ALIKE = 0.5  # least cosine of two whitened coarse thumbnails for an alignment; copies have 0.55 and more
 CANDIDATES = 3  # most similar photos of each photo that are examined
 RIDGE = 0.02  # regularization of the whitening / largest variance
-# Least correlation of fine detail of copies. Copies have 0.97-1, different photos up to 0.5, and different drawings of the
-# sample set, which all consist of the same ellipses, up to 0.83.
-COPY = 0.9
-SHAPE = 0.7  # least correlation after the rough alignment for the fine one
 FLAT = 4.0  # least standard deviation of the grey values, 0-255, of a thumbnail that is compared
-ROUGH, FINE = (16, 5), (32, 8)  # side in pixels, and steps, of the two alignments
-DETAIL = 48  # side in pixels at which the detail is compared
-WHOLE = np.array([[1, 0, 1, 0]], np.float32)  # the window of the whole image: width, left, height, top
 
 
 class Pair(NamedTuple):
     """Two copies, as indices into the photos, first < second. exact: the same bytes. mirrored: horizontally. score: correlation
-    of the fine detail, COPY to 1."""
+    of the fine detail, copy_comparison.COPY to 1."""
 
     first: int
     second: int
@@ -53,28 +45,32 @@ def crop_boxes() -> np.ndarray:
     return np.array(found)
 
 
-def find_near_duplicates(thumbnails: Sequence[np.ndarray]) -> List[Pair]:
-    """thumbnails u8 [SIDE, SIDE] each -> pairs of copies, sorted, each once. Images of one color have no copies."""
-    usable = [index for index, thumbnail in enumerate(thumbnails) if thumbnail.std(dtype=np.float32) >= FLAT]
+def find_near_duplicates(thumbnails: Sequence[np.ndarray], mirrored: bool = True) -> List[Pair]:
+    """thumbnails u8 [SIDE, SIDE, 3] each -> pairs of copies, sorted, each once. Images of one brightness have no copies.
+
+    mirrored: whether mirror images count as copies."""
+    usable = [index for index, thumbnail in enumerate(thumbnails) if luminance(thumbnail).std() >= FLAT]
     if len(usable) < 2:
         return []
     pictures = [thumbnails[index] for index in usable]
-    queries, others, boxes, mirrored = _candidates(pictures)
+    queries, others, boxes, flipped = _candidates(pictures, mirrored)
     found: Dict[Tuple[int, int], Pair] = {}
     for rows in row_blocks(len(queries)):
-        whole, part = (_stack([pictures[index] for index in indices[rows]]) for indices in (others, queries))
-        whole = np.where(mirrored[rows, None, None], whole[:, :, ::-1], whole)
-        for row, score in _confirm(whole, part, boxes[rows]):
+        whole, part = (np.stack([pictures[index] for index in indices[rows]]) for indices in (others, queries))
+        whole = np.where(flipped[rows, None, None, None], whole[:, :, ::-1], whole)
+        for row, score in confirm(whole, part, boxes[rows]):
             index = rows.start + row
             first, second = sorted((usable[queries[index]], usable[others[index]]))
-            pair = Pair(first, second, False, bool(mirrored[index]), score)
+            pair = Pair(first, second, False, bool(flipped[index]), score)
             if (first, second) not in found or found[first, second].score < score:
                 found[first, second] = pair
     return [found[key] for key in sorted(found)]
 
 
-def find_pairs(photos: Sequence[Photo], thumbnails: Sequence[np.ndarray]) -> List[Pair]:
-    """Photos with SHA-256, and their thumbnails u8 [SIDE, SIDE] -> exact and near copies, sorted.
+def find_pairs(photos: Sequence[Photo], thumbnails: Sequence[np.ndarray], mirrored: bool = True) -> List[Pair]:
+    """Photos with SHA-256, and their thumbnails u8 [SIDE, SIDE, 3] -> exact and near copies, sorted.
+
+    mirrored: whether mirror images count as copies.
 
     Of identical files, each is paired with the first one only, and only the first one is searched for near copies.
     """
@@ -86,7 +82,7 @@ def find_pairs(photos: Sequence[Photo], thumbnails: Sequence[np.ndarray]) -> Lis
     unique = list(first.values())
     pairs += [
         pair._replace(first=unique[pair.first], second=unique[pair.second])
-        for pair in find_near_duplicates([thumbnails[index] for index in unique])
+        for pair in find_near_duplicates([thumbnails[index] for index in unique], mirrored)
     ]
     return sorted(pairs)
 
@@ -106,8 +102,10 @@ def copy_groups(count: int, pairs: Sequence[Pair]) -> np.ndarray:
     return np.array([root(index) for index in range(count)], int)
 
 
-def _candidates(pictures: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Thumbnails u8 [SIDE, SIDE] each -> P candidates: indices i64 [P] of a photo, and i64 [P] of the other photo of which it
+def _candidates(
+    pictures: Sequence[np.ndarray], mirrored: bool
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Thumbnails u8 [SIDE, SIDE, 3] each -> P candidates: indices i64 [P] of a photo, and i64 [P] of the other photo of which it
     may be a window; the window f64 [P, 4], as in `crop_boxes`; bool [P], whether it is mirrored."""
     boxes, ranges = crop_boxes(), row_blocks(len(pictures))
     plain = np.concatenate([unit_rows(_coarse_cells(_stack(pictures[part]), boxes[0])) for part in ranges])
@@ -119,8 +117,8 @@ def _candidates(pictures: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray,
     others, chosen = (np.zeros(similarity.shape, int) for _ in range(2))
     for wholes in ranges:
         grey = _stack(pictures[wholes])
-        both_ways = grey, np.ascontiguousarray(grey[:, :, ::-1])
-        seen = [unit_rows(unit_rows(_coarse_cells(whole, box)) @ whiten) for whole in both_ways for box in boxes]
+        ways = [grey, np.ascontiguousarray(grey[:, :, ::-1])][: 1 + mirrored]
+        seen = [unit_rows(unit_rows(_coarse_cells(whole, box)) @ whiten) for whole in ways for box in boxes]
         for parts in ranges:
             best = _best_similarity(queries[parts], seen)
             if parts == wholes:
@@ -149,8 +147,8 @@ def _best_similarity(queries: np.ndarray, seen: Sequence[np.ndarray]) -> np.ndar
 
 
 def _stack(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """u8 [SIDE, SIDE] each -> f32 [N, SIDE, SIDE]."""
-    return np.stack(pictures).astype(np.float32)
+    """u8 [SIDE, SIDE, 3] each -> f32 [N, SIDE, SIDE], grey values."""
+    return luminance(np.stack(pictures))
 
 
 def _coarse_cells(grey: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -167,87 +165,3 @@ def _cell_weights(low: float, high: float) -> np.ndarray:
     edges, pixel = np.linspace(low, high, COARSE + 1) * SIDE, np.arange(SIDE)
     share = np.clip(np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel), 0, 1)
     return (share / share.sum(1, keepdims=True)).astype(np.float32)
-
-
-def _confirm(whole: np.ndarray, part: np.ndarray, boxes: np.ndarray) -> List[Tuple[int, float]]:
-    """Rows where `part` is a window of `whole`, f32 [P, SIDE, SIDE] each, near boxes f64 [P, 4]; and the correlation of detail.
-
-    The rough alignment excludes most pairs.
-    """
-    left, right, top, bottom = boxes.astype(np.float32).T
-    window = _align(whole, part, np.stack([right - left, left, bottom - top, top], 1), *ROUGH)
-    rows = np.flatnonzero(_correlation(whole, part, window, ROUGH[0]) >= SHAPE)
-    if not len(rows):
-        return []
-    whole, part = whole[rows], part[rows]
-    window = _align(whole, part, window[rows], *FINE)
-    scores = _correlation(whole, part, window, DETAIL, detail=True)
-    return [(int(row), float(score)) for row, score in zip(rows, scores) if score >= COPY]
-
-
-def _align(whole: np.ndarray, part: np.ndarray, window: np.ndarray, side: int, steps: int) -> np.ndarray:
-    """The window of `whole` that shows `part`: width, left, height, top (0-1), f32 [P, 4]; from an initial one.
-
-    Gauss-Newton on the difference at side x side pixels, both with mean 0 and norm 1: brightness and contrast do not matter.
-    """
-    window = window.copy()
-    target = _standardize(_crop(part, WHOLE, side))  # f32 [P, side, side]
-    along = ((np.arange(side) + 0.5) / side).astype(np.float32)
-    for _ in range(steps):
-        seen = _standardize(_crop(whole, window, side))
-        down, right = np.gradient(seen, np.float32(1 / side), axis=(1, 2))
-        jacobian = np.stack([right * along, right, down * along[:, None], down], 1).reshape(len(seen), 4, -1)
-        jacobian -= jacobian.mean(2, keepdims=True)
-        normal_matrix = jacobian @ jacobian.transpose(0, 2, 1)
-        diagonal = normal_matrix[:, range(4), range(4)]
-        normal_matrix[:, range(4), range(4)] = 1.01 * diagonal + 1e-6  # Levenberg-Marquardt damping
-        right_side = jacobian @ (target - seen).reshape(len(seen), -1, 1)
-        step = np.clip(np.linalg.solve(normal_matrix, right_side)[:, :, 0], -0.1, 0.1)  # in sides of the window
-        scale = window[:, ::2].copy()
-        window[:, ::2] = np.clip(scale * (1 + step[:, ::2]), 0.5, 1.1)
-        window[:, 1::2] = np.clip(window[:, 1::2] + scale * step[:, 1::2], -0.05, 1.05 - window[:, ::2])
-    return window
-
-
-def _correlation(
-    whole: np.ndarray, part: np.ndarray, window: np.ndarray, side: int, detail: bool = False
-) -> np.ndarray:
-    """f32 [P]: correlation of a window of `whole` with `part` at side x side pixels. detail: of the high frequencies only."""
-    pictures = [_crop(whole, window, side), _crop(part, WHOLE, side)]
-    if detail:
-        pictures = [picture - _blur(picture) for picture in pictures]
-    first, second = map(_standardize, pictures)
-    return (first * second).sum((1, 2))
-
-
-def _crop(pictures: np.ndarray, window: np.ndarray, side: int) -> np.ndarray:
-    """pictures f32 [P, SIDE, SIDE], a window (width, left, height, top; 0-1) of each -> f32 [P, side, side]."""
-    rows, columns = _sample_weights(window[:, 2], window[:, 3], side), _sample_weights(window[:, 0], window[:, 1], side)
-    return rows @ pictures @ columns.transpose(0, 2, 1)
-
-
-def _sample_weights(scale: np.ndarray, start: np.ndarray, side: int) -> np.ndarray:
-    """f32 [P, side, SIDE]: weights of the pixels in each sample, for a triangle filter. scale, start: f32 [P], 0-1."""
-    samples = (start[:, None] + scale[:, None] * (np.arange(side, dtype=np.float32) + 0.5) / side) * SIDE - 0.5
-    samples = np.clip(samples, 0, SIDE - 1)
-    reach = np.maximum(1, scale * SIDE / side)[:, None, None]
-    weight = np.maximum(0, 1 - np.abs(samples[:, :, None] - np.arange(SIDE, dtype=np.float32)) / reach)
-    return weight / weight.sum(2, keepdims=True)
-
-
-def _standardize(pictures: np.ndarray) -> np.ndarray:
-    """f32 [P, side, side] -> each with mean 0 and norm 1."""
-    centered = pictures - pictures.mean((1, 2), keepdims=True)
-    return centered / np.maximum(np.sqrt((centered**2).sum((1, 2), keepdims=True)), 1e-6)
-
-
-def _blur(pictures: np.ndarray) -> np.ndarray:
-    """f32 [P, side, side] -> the same blurred: [1, 4, 6, 4, 1] / 16 along both axes."""
-    for axis in (1, 2):
-        for _ in range(2):
-            before, after = np.roll(pictures, 1, axis), np.roll(pictures, -1, axis)
-            for shifted, end in ((before, 0), (after, -1)):
-                edge = tuple(end if number == axis else slice(None) for number in range(3))
-                shifted[edge] = pictures[edge]
-            pictures = (before + 2 * pictures + after) / 4
-    return pictures

@@ -18,7 +18,7 @@ _NUMBERS = struct.Struct("<8sII4d")
 
 
 class ImageStats(NamedTuple):
-    """thumbnail: u8 [SIDE, SIDE], the whole image in grey, stretched to a square. format: such as "JPEG". width, height: of the
+    """thumbnail: u8 [SIDE, SIDE, 3], the whole image in RGB, stretched to a square. format: such as "JPEG". width, height: of the
     upright image, in pixels. sharpness: standard deviation of the Laplacian / of the grey values, at SEEN x SEEN pixels.
     border_brightness: mean grey value of the border, 0-255. border_contrast: standard deviation there, 0-255. color_contrast:
     largest standard deviation of an RGB channel, 0-255; 0 for an image of a single color."""
@@ -40,7 +40,7 @@ class ImageStats(NamedTuple):
     def from_bytes(cls, data: bytes) -> "ImageStats":
         """The inverse of `to_bytes`."""
         name, *numbers = _NUMBERS.unpack_from(data)
-        thumbnail = np.frombuffer(data, np.uint8, offset=_NUMBERS.size).reshape(SIDE, SIDE)
+        thumbnail = np.frombuffer(data, np.uint8, offset=_NUMBERS.size).reshape(SIDE, SIDE, 3)
         return cls(thumbnail, name.rstrip(b"\0").decode(), *numbers)
 
 
@@ -49,7 +49,7 @@ def measure_image(data: bytes, image: Image.Image) -> ImageStats:
     header = read_header(data)
     color = max(band.std() for band in np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32).T)
     grey = image.convert("L")
-    thumbnail = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    thumbnail = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
     seen = np.asarray(grey.resize((SEEN, SEEN), Image.Resampling.BICUBIC), np.float32)
     inner = seen[1:-1, 1:-1]
     laplacian = seen[:-2, 1:-1] + seen[2:, 1:-1] + seen[1:-1, :-2] + seen[1:-1, 2:] - 4 * inner
@@ -81,7 +81,7 @@ def cached_stats(data: bytes, digest: str, decoded: DecodedPhotos, cache: PhotoC
         "code": code_digest("data"),
     }
     cached = cache.get(key)
-    if cached is not None and len(cached) == _NUMBERS.size + SIDE * SIDE:
+    if cached is not None and len(cached) == _NUMBERS.size + 3 * SIDE**2:
         return ImageStats.from_bytes(cached)
     image = decode(data, size)
     decoded.keep(digest, image)
