@@ -15,6 +15,8 @@ from mobilenetv2.checks.duplicates import (
 )
 from mobilenetv2.checks.inspection import Inspection
 from mobilenetv2.data.dataset import Photo, PhotoSet
+from mobilenetv2.data.folders import Tree
+from mobilenetv2.data.layout import Layout
 from mobilenetv2.report.build import make_remarks
 
 CLASSES = ("cat", "dog")
@@ -32,7 +34,9 @@ def inspection(names, pairs, drop=False):
     photos = [photo(name) for name in names]
     pairs = [Pair(first, second, which == "exact", which == "mirrored", 1.0) for first, second, which in pairs]
     kept = without_leaks(photos, copy_groups(len(photos), pairs)) if drop else range(len(photos))
-    return Inspection(PhotoSet(CLASSES, tuple(photos[index] for index in kept), ()), (), tuple(photos), pairs)
+    layout = Layout(Tree(Path()).top, "split folders")
+    used = PhotoSet(CLASSES, tuple(photos[index] for index in kept), (), layout)
+    return Inspection(used, (), tuple(photos), pairs)
 
 
 def said(findings):

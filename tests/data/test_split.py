@@ -136,8 +136,8 @@ def test_too_few_for_a_split_whatever_the_folders_are_called(tmp_path):
     with pytest.raises(UserError) as caught:
         act_on_findings(checked(tmp_path / "p").findings)
     assert str(caught.value).split("\n  ")[1:] == [
-        "a: 1 readable photo for train, at least 2 needed",
-        "b: 1 readable photo for train, at least 2 needed",
+        "train/a: 1 readable photo for train, at least 2 needed",
+        "train/b: 1 readable photo for train, at least 2 needed",
     ]
 
 

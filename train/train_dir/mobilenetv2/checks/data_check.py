@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from dataclasses import replace
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
@@ -28,6 +28,7 @@ from .issues import ISSUES, OPTIONS, find_issues
 from .mirrored_classes import describe_copies, find_mirrored_classes
 
 log = logging.getLogger(__name__)
+LOGGED, LISTED = 3, 50  # findings of each kind that the log shows, and problems that the error shows
 
 
 class Checked(NamedTuple):
@@ -118,20 +119,31 @@ def act_on_findings(findings: Sequence[Finding], wait: bool = False, **options: 
     wait: if all that stop it are about mirrored copies, do not raise yet: the network will say whether these are copies.
     options: values of the settings in issues.OPTIONS, which decide whether a finding stops the run."""
     stops: List[Finding] = []
+    others: Dict[str, List[Finding]] = {}
     for finding in findings:
         issue = ISSUES[finding.kind]
         if issue.severity == "error" and options.get(issue.option, "stop") == "stop":
             stops.append(finding)
         else:
-            level = logging.INFO if issue.severity == "note" else logging.WARNING
-            log.log(level, "%s: %s", finding.name, finding.text)
+            others.setdefault(finding.kind, []).append(finding)
+    for kind, found in others.items():
+        level = logging.INFO if ISSUES[kind].severity == "note" else logging.WARNING
+        for line in _first_lines(found, LOGGED):
+            log.log(level, "%s", line)
     mirrored = [is_mirrored(finding) for finding in stops]
     if stops and not (wait and all(mirrored)):
         known = {ISSUES[finding.kind].option for finding in stops} | ({"mirror"} if any(mirrored) else set())
         advice = "; or ".join(["mend them", *(option.advice for name, option in OPTIONS.items() if name in known)])
         problems = f"{len(stops)} problem{'s' * (len(stops) > 1)}"
-        lines = (f"{finding.name}: {finding.text}" for finding in stops)
+        lines = _first_lines(stops, LISTED)
         raise UserError("\n  ".join([f"the data set has {problems}; {advice}:", *lines]))
+
+
+def _first_lines(findings: Sequence[Finding], most: int) -> List[str]:
+    """A line for each of the first findings, and one that counts the others."""
+    lines = [f"{finding.name}: {finding.text}" for finding in findings[:most]]
+    more = len(findings) - most
+    return lines + ([f"... and {more:,} more like these, listed in check.json"] if more > 0 else [])
 
 
 def _read(

@@ -33,7 +33,7 @@ class Issue:
 # In the order in which `find` is called. The keys are the kinds in check.json.
 ISSUES: Dict[str, Issue] = {
     "note": Issue("note", 90, ("note", "提示")),
-    "unused": Issue("warning", 85, ("not used", "未使用")),
+    "unused": Issue("warning", 87, ("not used", "未使用")),
     "bad": Issue("error", 10, ("unreadable", "无法读取"), option="bad_files"),
     "conflict": Issue("error", 20, ("two classes claim it", "两个类别都有"), find_conflicts, option="leaks"),
     "leak": Issue("error", 30, ("in two splits", "同时在两个部分"), find_leaks, option="leaks"),
