@@ -224,7 +224,7 @@ def _check_limits(image: ImageFile.ImageFile, data: bytes, shorter: int, times: 
 
 def _orientation(image: Image.Image) -> int:
     """The EXIF orientation; 1 (upright) if EXIF data is missing, too large, or cannot be parsed."""
-    if len(image.info.get("exif", b"")) > MAX_EXIF:
+    if len(image.info.get("exif") or b"") > MAX_EXIF:
         return 1
     try:
         # That of a PNG would decode the image, to see all chunks. `needed_chunks` has put those in front.
