@@ -1,14 +1,18 @@
 """Every mode of train.py on a few drawings, as a whole, in this process: what fast tests see of the recipe."""
 
+import json
+
 import numpy as np
 import pytest
 from conftest import assert_own_logits, metrics
 
 import train
-from mobilenetv2.data import sample
+from mobilenetv2.data import augment, sample
+from mobilenetv2.model import checkpoint
+from mobilenetv2.model.architecture import NUM_BLOCKS
 from mobilenetv2.model.checkpoint import EMBEDDED
 from mobilenetv2.stages import MODES
-from mobilenetv2.training import step
+from mobilenetv2.training import distill, step
 
 CHECKED = {"train.log", "check.json", "report.html"}
 TRAINED = {*CHECKED, "mobilenetv2.ckpt", "metrics.json", "validation.csv"}
@@ -22,6 +26,52 @@ RUNS = {
     "finetune": (["--unfreeze=1", "--epochs=1"], {*TRAINED, THUMBNAILS}, ("head", "finetune")),
     "scratch": (["--pretrain_url=random", "--epochs=1"], {*TRAINED, THUMBNAILS}, ("finetune",)),
     "distill": ([*STUDENT, "--epochs=1"], TRAINED, ("head", "distill")),
+}
+SHARED_BY_ALL = {"label_smoothing": 0.1, "warmup": 0.1, "patience": 10}
+HEAD = {
+    **SHARED_BY_ALL,
+    "epochs": 60,
+    "batch_size": 64,
+    "lr": 0.001,
+    "weight_decay": 0.006,
+    "views": 10,
+    "total_views": 1000,
+}
+NETWORK = {**SHARED_BY_ALL, "epochs": 1, "batch_size": 4}
+# What the checkpoint of each of RUNS says of its trainings; None: the mode has none of these.
+HYPERPARAMETERS = {
+    "head": {"head": {**HEAD, "epochs": 3}, "finetune": None, "distill": None, "views": augment.VIEWS},
+    "finetune": {
+        "head": HEAD,
+        "finetune": {**NETWORK, "lr": 0.0001, "weight_decay": 0.0001, "unfreeze": 1},
+        "distill": None,
+        "views": augment.VIEWS,
+    },
+    "scratch": {
+        "head": None,
+        "finetune": {**NETWORK, "lr": 0.01, "weight_decay": 0.0001, "unfreeze": NUM_BLOCKS},
+        "distill": None,
+        "views": augment.VIEWS,
+    },
+    "distill": {
+        "head": HEAD,
+        "finetune": None,
+        "distill": {
+            **{
+                "epochs": 1,
+                "batch_size": 64,
+                "lr": 0.003,
+                "weight_decay": 0.02,
+                "warmup": 0.05,
+                "label_smoothing": 0.0,
+            },
+            **{"patience": 10, "teacher_views": 30, "view_bytes": 1_550_000_000, "soft_weight": 1.0},
+            **{"early_epochs": 0.8, "early_size": 0.75},
+            "teacher_view": {"mosaic": 0.5, "area": (0.15, 1.0)},
+            "student_view": distill.STUDENT_VIEWS,
+        },
+        "views": augment.VIEWS,
+    },
 }
 
 
@@ -75,5 +125,11 @@ def test_a_whole_run(mode, drawn_photos, logging_as_before, tmp_path):
     log = (output / "train.log").read_text(encoding="utf-8")
     assert f"Mode: {mode}." in log and "Photos to train: {'croissants': 6, 'dog': 6}" in log
     if trainings:
+        recorded = checkpoint.load(str(output))[1].hyperparameters
+        expected = json.loads(json.dumps(HYPERPARAMETERS[mode]))  # lists for tuples
+        assert {name: recorded.get(name) for name in expected} == expected
+        assert recorded["mode"] == mode and set(trainings) <= set(expected)
+        assert recorded["cross_validation"] == {"folds": 5, "fold_penalty": 0.02, "label_smoothing": 0.1}
+        assert recorded["refused"] == 0.02
         assert set(metrics(output)["history"]) == set(trainings)
         assert_own_logits(output, drawn_photos)

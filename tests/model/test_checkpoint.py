@@ -1,12 +1,18 @@
 """Checkpoints: the one that comes with the program, and those that are refused."""
 
+import json
 import os
 import shutil
+from dataclasses import replace
 
 import mindspore as ms
 import numpy as np
 import pytest
+from hostile import encoded
+from PIL import Image
 
+from mobilenetv2.data import sample
+from mobilenetv2.data.image import RULES, Preprocessing, preprocess
 from mobilenetv2.model import checkpoint
 from mobilenetv2.model.tensor_files import ckpt_bytes
 from mobilenetv2.runtime.errors import UserError
@@ -32,7 +38,14 @@ def test_damaged_or_foreign_checkpoints_are_refused(built_in, tmp_path):
     ms.save_checkpoint(network, str(tmp_path / "foreign.ckpt"))
     text = description.to_json()
     for name, change in {
-        "newer": ('"version": 3', '"version": 4'),
+        "first": ('"version": 4', '"version": 1'),
+        "second": ('"version": 4', '"version": 2'),
+        "newer": ('"version": 4', '"version": 5'),
+        "crop": ('"crop": 0.875', '"crop": 1.0'),
+        "filter": ('"bicubic"', '"bilinear"'),
+        "steps": ("alpha over white", "alpha over black"),
+        "no rules": ('"crop": 0.875,', ""),
+        "no hyper-parameters": ('"hyperparameters"', '"hyper"'),
         "program": ("mobilenetv2-photos", "something-else"),
         "classes": ('"dog"', '"croissants"'),
         "size": ('"size": 128', '"size": 100000'),
@@ -48,7 +61,14 @@ def test_damaged_or_foreign_checkpoints_are_refused(built_in, tmp_path):
         "damaged": r"not a complete \.ckpt file",
         "cut": r"not a complete \.ckpt file",
         "foreign": "not one that this program wrote",
-        "newer": "format version 4, this program reads version 3",
+        "first": "format version 1, this program reads 3 and 4; update the program or train again",
+        "second": "format version 2, this program reads 3 and 4",
+        "newer": "format version 5, this program reads 3 and 4",
+        "crop": "its preprocessing says crop 1.0, and this program has 0.875; use the program that it came with",
+        "filter": "says interpolation bilinear, and this program has bicubic",
+        "steps": "its preprocessing says steps",
+        "no rules": "its preprocessing says crop None",
+        "no hyper-parameters": "'hyperparameters'",
         "program": "of another program",
         "classes": "expected two or more different names",
         "size": "its preprocessing is",
@@ -105,3 +125,47 @@ def test_what_cannot_be_read_is_said(built_in, tmp_path):
         with pytest.raises(UserError) as caught:
             checkpoint.load(str(tmp_path / name))
         assert str(caught.value).startswith(f"{tmp_path}/{words}")
+
+
+def logits(file) -> np.ndarray:
+    """Of the examples of the page."""
+    network, description, _ = checkpoint.load(str(file))
+    pictures = [sample.draw(class_, [False, number]) for class_ in sample.CLASSES for number in range(3)]
+    inputs = np.stack([preprocess(encoded(picture, "PNG"), description.preprocessing) for picture in pictures])
+    return network(ms.Tensor(inputs)).asnumpy()
+
+
+def test_version_3_is_read_and_version_4_says_more(tmp_path, on_cpu):
+    """The built-in checkpoint is of version 3: saved anew, it is of version 4 and answers alike."""
+    old = json.loads(ms.load_checkpoint(str(checkpoint.EMBEDDED))["description"])
+    assert old["version"] == 3 and set(old["preprocessing"]) == {"size", "mean", "std"}
+    network, description, detector = checkpoint.load(str(checkpoint.EMBEDDED))
+    assert description.hyperparameters == {} and description.preprocessing == Preprocessing(
+        old["preprocessing"]["size"], tuple(old["preprocessing"]["mean"]), tuple(old["preprocessing"]["std"])
+    )
+    described = replace(description, hyperparameters={"mode": "distill", "distill": {"lr": 0.003, "area": (0.15, 1.0)}})
+    file = tmp_path / "new.ckpt"
+    checkpoint.save(file, network, described, detector)
+    new = json.loads(ms.load_checkpoint(str(file))["description"])
+    assert new["version"] == 4 and new["preprocessing"] == {**old["preprocessing"], **RULES}
+    assert new["hyperparameters"] == {"mode": "distill", "distill": {"lr": 0.003, "area": [0.15, 1.0]}}
+    assert {**new, "version": 3, "preprocessing": old["preprocessing"]} == {
+        **old,
+        "hyperparameters": new["hyperparameters"],
+    }
+    loaded = checkpoint.load(str(file))[1]
+    assert loaded == replace(described, hyperparameters=new["hyperparameters"])
+    np.testing.assert_array_equal(logits(file), logits(checkpoint.EMBEDDED))
+
+
+def test_the_rules_are_enough_to_rebuild_the_preprocessing():
+    """Done here by what RULES says, on a picture that needs all of it."""
+    grey = np.random.default_rng(0).integers(0, 4096, (90, 130)).astype(np.uint16)  # 12 bits
+    preprocessing, crop = Preprocessing(size=32), RULES["crop"]
+    side = crop * 90
+    box = ((130 - side) / 2, (90 - side) / 2, (130 + side) / 2, (90 + side) / 2)
+    picture = Image.fromarray((grey.astype(float) * 255 / 4095 + 0.5).astype(np.uint8)).convert("RGB")
+    picture = picture.resize((32, 32), getattr(Image.Resampling, RULES["interpolation"].upper()), box=box)
+    expected = (np.asarray(picture) / 255 - preprocessing.mean) / preprocessing.std
+    found = preprocess(encoded(Image.fromarray(grey), "PNG"), preprocessing)
+    np.testing.assert_allclose(found, expected.transpose(2, 0, 1), atol=1e-5)

@@ -4,8 +4,9 @@ A stage reads and writes `Run`. Its docstring says what it needs and what it lea
 """
 
 import logging
+import sys
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -19,6 +20,7 @@ from .checks.mirrored_classes import describe_answers
 from .checks.mislabelled import find_mislabelled, other_class_share
 from .config import Config, Settings, resolve
 from .data import thumbnails
+from .data.augment import VIEWS
 from .data.cache import PhotoCache
 from .data.dataset import PhotoSet
 from .data.decoded import DecodedPhotos
@@ -46,8 +48,8 @@ from .runtime.environment import package_versions
 from .runtime.errors import UserError
 from .runtime.progress import Stopwatch
 from .training import resume
-from .training.distill import distill_network
-from .training.distill_targets import Teacher
+from .training.distill import STUDENT_VIEWS, distill_network
+from .training.distill_targets import TEACHER_VIEWS, Teacher
 from .training.extraction import compute_features, mirrored_features
 from .training.finetune import finetune_network
 from .training.head import train_classifier
@@ -104,6 +106,33 @@ class Run:
         """The settings, as the checkpoint records them."""
         mirror = {"mirror": "yes" if self.mirror else "no"}
         return {**self.config.recorded, **mirror, **({"views": self.views} if self.views else {})}
+
+    def hyperparameters(self) -> Dict[str, Any]:
+        """Those of each training of the run, as resolved, and of its cross-validation and detector; for the checkpoint."""
+        config, trained = self.config, self.history
+        found: Dict[str, Any] = {"mode": config.mode}
+        if "head" in trained:
+            # total_views: None where the number of views was typed.
+            total = None if config.total_views == sys.maxsize else config.total_views
+            found["head"] = {**asdict(config.classifier_plan), "views": self.views, "total_views": total}
+        if "finetune" in trained:
+            found["finetune"] = {**asdict(config.network_plan), "unfreeze": config.unfreeze}
+        if "distill" in trained:
+            found["distill"] = {
+                **asdict(config.network_plan),
+                **asdict(config.teaching),
+                "teacher_view": TEACHER_VIEWS,
+                "student_view": STUDENT_VIEWS,
+            }
+        if "head" in trained or "finetune" in trained:
+            found["views"] = VIEWS
+        found["cross_validation"] = {
+            "folds": config.folds,
+            "fold_penalty": config.fold_penalty,
+            "label_smoothing": config.classifier_plan.label_smoothing,
+        }
+        found["refused"] = config.rejection_rate
+        return found
 
     def accuracy(self) -> float:
         """Validation accuracy, 0-1; 1 where nothing was trained."""
@@ -313,6 +342,7 @@ def save(run: Run) -> None:
         origin=run.origin,
         settings=run.recorded(),
         versions=package_versions(),
+        hyperparameters=run.hyperparameters(),
     )
     checkpoint.save(file, run.network, description, detector, run.packed)
     resume.clear_states(run.output)

@@ -15,6 +15,7 @@ COLOR = (0.7, 1.3)  # brightness, contrast and saturation are each multiplied by
 # The crop is first resized to this share of the input's side, so that sharpness cannot become a shortcut.
 SHRINK = (0.25, 1.0)
 MIRRORED = -1  # the number of the view that is view 0 mirrored
+VIEWS = {"area": AREA, "aspect": ASPECT, "color": COLOR, "shrink": SHRINK}  # as a checkpoint records them
 
 
 def augmented_views(

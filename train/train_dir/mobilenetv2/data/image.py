@@ -4,7 +4,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
-from typing import NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageFile, TiffImagePlugin, UnidentifiedImageError
@@ -30,6 +30,24 @@ CROP = 0.875  # side of the center crop / shorter side of the image: 224 of 256,
 # Grey of more than 8 bits, by the largest value of the picture: white is 2**bits - 1 with the fewest of these bits that hold it.
 # Sensors of 10, 12 and 14 bits store their values in 16. Of floats, white is 1 where no value reaches FLOAT_WHITE.
 WHITE_BITS, FLOAT_WHITE = (8, 10, 12, 14, 16, 24, 32), 16
+# What is done to a picture, for whoever uses a checkpoint without this program. A checkpoint that says anything else is refused:
+# another word here is another format version.
+RULES: Dict[str, Any] = {
+    "crop": CROP,
+    "interpolation": "bicubic",
+    "steps": [
+        "Decode the first frame. Turn it upright by its EXIF orientation. Ignore colour profiles and gamma.",
+        "Grey of more than 8 bits: value * 255 / white, rounded. white is 2**bits - 1, with the fewest bits of "
+        f"{', '.join(map(str, WHITE_BITS))} that hold the largest value of the picture. Of floats below {FLOAT_WHITE}, white is 1."
+        " Other channels of 16 bits: the high byte.",
+        "Convert to RGB: grey to three equal channels; CMYK to R = (255 - C) * (255 - K) / 255, likewise G and B; alpha over "
+        "white.",
+        "A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, while its shorter side is at least 2 * size / crop.",
+        "Cut out the square in the middle with crop * the shorter side, and resize it to size * size pixels, with an antialiased "
+        "bicubic filter (a = -0.5).",
+        "Each channel of R, G, B: (value / 255 - mean) / std. The input is float32 [1, 3, size, size].",
+    ],
+}
 
 _BAND = 2**22  # pixels that are converted to RGB at a time
 _TRANSPOSES = {  # by EXIF orientation; all other values mean upright

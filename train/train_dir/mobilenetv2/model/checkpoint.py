@@ -6,14 +6,14 @@ It is in MindSpore's checkpoint format (protobuf, no pickle), with a checksum. T
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from ..data import thumbnails
-from ..data.image import Preprocessing
+from ..data.image import RULES, Preprocessing
 from ..data.layout import NEITHER
 from ..evaluation.calibration import HIGHEST, LOWEST
 from ..evaluation.ood import PREFIX, OutlierDetector
@@ -27,7 +27,8 @@ from .state import load_state_dict, state_dict
 from .tensor_files import ckpt_bytes, read_tensors
 
 KEY = "description"
-VERSION = 3
+VERSION = 4
+READABLE = (3, 4)  # version 3 has no rules of the preprocessing, which were the same, and no hyper-parameters
 MAX_TEXT = 2**22  # characters of a description; with thousands of classes it has fewer
 EMBEDDED = Path(__file__).with_name("pretrained.ckpt")  # the built-in network; docs/training.md says how it was made
 
@@ -39,6 +40,7 @@ class Description:
     classes: in the order of the logits. temperature: the logits are divided by it before the softmax
     (evaluation/calibration.py). metrics: of the training and validation photos. data: counts, fingerprint and thumbnails of the
     photos. origin: where the initial weights came from. settings: of the run, as resolved. versions: of the packages.
+    hyperparameters: by training and step, all that the run used; empty in version 3.
     """
 
     classes: Tuple[str, ...]
@@ -50,14 +52,18 @@ class Description:
     origin: Dict[str, Any]
     settings: Dict[str, Any]
     versions: Dict[str, Any]
+    hyperparameters: Dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The description as JSON, with PROGRAM and VERSION."""
-        return json.dumps({"format": PROGRAM, "version": VERSION, **asdict(self)}, ensure_ascii=False, indent=1)
+        """The description as JSON, with PROGRAM, VERSION and, in the preprocessing, RULES."""
+        entries = {"format": PROGRAM, "version": VERSION, **asdict(self)}
+        entries["preprocessing"].update(RULES)
+        return json.dumps(entries, ensure_ascii=False, indent=1)
 
     @classmethod
     def from_json(cls, file: Path, text: Any) -> "Description":
-        """The inverse of `to_json`. file: for messages. Raises UserError for anything that this version did not write."""
+        """The inverse of `to_json`. file: for messages. Raises UserError for anything that this program did not write, and for a
+        version that is not in READABLE."""
         try:
             if len(text) > MAX_TEXT:
                 raise ValueError(f"its description has {len(text)} characters")
@@ -65,11 +71,15 @@ class Description:
             if entries.pop("format") != PROGRAM:
                 raise ValueError("its description is of another program")
             version = entries.pop("version")
-            if version != VERSION:
+            if version not in READABLE:
                 raise ValueError(
-                    f"it has format version {version}, this program reads version {VERSION}; update the program or train again"
+                    f"it has format version {version}, this program reads {' and '.join(map(str, READABLE))}; update the program "
+                    "or train again"
                 )
             preprocessing = entries["preprocessing"]
+            if version == VERSION:
+                _take_rules(preprocessing)
+                entries["hyperparameters"] = dict(entries["hyperparameters"])
             preprocessing.update(
                 {name: tuple(preprocessing[name]) for name in ("mean", "std") if name in preprocessing}
             )
@@ -113,6 +123,17 @@ class Description:
         if not all(isinstance(count, int) for count in counts):
             raise ValueError("its counts are not numbers")
         thumbnails.check_description(self.data["thumbnails"])
+
+
+def _take_rules(preprocessing: Dict[str, Any]) -> None:
+    """Remove RULES from what a checkpoint says of its preprocessing. Raises ValueError where it has others."""
+    for name, rule in RULES.items():
+        stated = preprocessing.pop(name, None)
+        if stated != rule:
+            raise ValueError(
+                f"its preprocessing says {name} {str(stated)[:60]}, and this program has {str(rule)[:60]}; use the program that "
+                "it came with"
+            )
 
 
 class Loaded(NamedTuple):

@@ -34,6 +34,8 @@ GREY = 0.2
 LIGHT = (0.45, 1.25)  # brightness is multiplied by a factor from this range
 TINT = (0.75, 1.3)  # and each of R, G and B by another one from this range
 SHARPNESS = (0.0, 3.0)  # factor; above 1 it sharpens, so that resolution cannot give the class away
+# As a checkpoint records them.
+STUDENT_VIEWS = {"window": WINDOW, "shrink": SHRINK, "grey": GREY, "light": LIGHT, "tint": TINT, "sharpness": SHARPNESS}
 
 
 def distill_network(

@@ -29,6 +29,7 @@ LARGE = 4  # the shorter side of a photo in memory, at most, as a multiple of th
 # Share of the views that are made of two or four photos. In these, pictures of low resolution are sharp, too.
 MOSAIC = 0.5
 AREA = (0.15, 1.0)  # share of a picture's area that a crop keeps
+TEACHER_VIEWS = {"mosaic": MOSAIC, "area": AREA}  # as a checkpoint records them
 
 
 @dataclass(frozen=True)
