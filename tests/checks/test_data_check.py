@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from conftest import SHARED, needs_shared
+from conftest import SHARED, UNREADABLE, needs_shared
 from folders import clean, fill
 
 from mobilenetv2.checks.data_check import act_on_findings, check_photos
@@ -149,12 +149,12 @@ def test_odd_files_in_a_class_folder(tmp_path):
     for file in (SHARED / "odd").iterdir():
         shutil.copy(file, root / "train" / "cat")
     data = checked(root, "skip")
-    assert data.counts("train") == {"cat": 3 + 22, "dog": 3}
+    assert data.counts("train") == {"cat": 3 + 30 - len(UNREADABLE), "dog": 3}
     kinds = [finding.kind for finding in data.findings]
-    assert kinds.count("bad") == 7
-    assert [finding.name for finding in data.findings if finding.kind == "unused"] == [
-        "train/cat/python-pillow_avif_hopper.heif"
-    ]
+    left_out = {"python-pillow_avif_hopper.heif"} & UNREADABLE.keys()  # read where pillow-heif is installed
+    assert kinds.count("bad") == len(UNREADABLE) - len(left_out)
+    unused = [finding.name for finding in data.findings if finding.kind == "unused"]
+    assert unused == [f"train/cat/{name}" for name in left_out]
     named = {finding.name.split("/")[-1] for finding in data.findings if "in spite of its name" in finding.text}
     assert {"elvin4ik_croissant.jpg", "patrycjaoosthuizen_croissants.png", "bazza13320_dog2.jpg"} <= named
     assert "caltamura1_dog16.jpg" not in named  # MPO: a JPEG with a second one behind it

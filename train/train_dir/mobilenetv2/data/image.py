@@ -38,7 +38,7 @@ RULES: Dict[str, Any] = {
     "steps": [
         "Decode the first frame. Turn it upright by its EXIF orientation. Ignore colour profiles and gamma.",
         "Grey of more than 8 bits: value * 255 / white, rounded. white is 2**bits - 1, with the fewest bits of "
-        f"{', '.join(map(str, WHITE_BITS))} that hold the largest value of the picture. Of floats below {FLOAT_WHITE}, white is 1."
+        f"{', '.join(map(str, WHITE_BITS))} that hold the largest value of it. Of floats below {FLOAT_WHITE}, white is 1."
         " Other channels of 16 bits: the high byte.",
         "Convert to RGB: grey to three equal channels; CMYK to R = (255 - C) * (255 - K) / 255, likewise G and B; alpha over "
         "white.",
