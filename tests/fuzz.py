@@ -31,6 +31,7 @@ from mobilenetv2.data import image_stats, sample
 from mobilenetv2.data.augment import augmented_views
 from mobilenetv2.data.image import Preprocessing, decode, preprocess, read_header
 from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.data.picture_files import FORMATS
 from mobilenetv2.model import checkpoint, pretrained
 from mobilenetv2.runtime.errors import UserError
 
@@ -64,6 +65,8 @@ def picture_seeds() -> List[bytes]:
         b"P3 3 2 255\n" + b"1 2 3 " * 6,
         encoded(drawn, "MPO", **animated),
         *([encoded(drawn, "AVIF"), encoded(drawn, "AVIF", **animated)] if features.check("avif") else []),
+        *([encoded(drawn, "HEIF")] if "HEIF" in FORMATS else []),
+        *(encoded(drawn, "JPEG", progressive=late, restart_marker_rows=1)[:-2] for late in (False, True)),
     ]
     odd = (SHARED / "odd").glob("*.*") if SHARED.is_dir() else ()
     return made + [file.read_bytes() for file in sorted(odd) if file.stat().st_size < 60_000 and file.suffix != ".csv"]
