@@ -50,3 +50,21 @@ def _letter(letter, seed):
     layer = layer.rotate(random.uniform(-8, 8), Image.Resampling.BILINEAR)
     image.paste(ink, tuple(random.integers(0, (64, 32)).tolist()), layer)
     return image
+
+
+def write_arrows(root, count, seed=0):
+    """`count` signs each with an arrow, on scenes of their own, as class folders left and right."""
+    for right, side in enumerate(("left", "right")):
+        (root / side).mkdir(parents=True)
+        for number in range(count):
+            random = np.random.default_rng([seed, right, number])
+            patches = Image.fromarray(random.integers(60, 200, (16, 16, 3)).astype(np.uint8))
+            image = patches.resize((128, 128), Image.Resampling.BICUBIC)
+            sign = Image.new("RGB", (92, 64), tuple(random.integers(0, 70, 3).tolist()))
+            pen = ImageDraw.Draw(sign)
+            pen.polygon([(6, 32), (44, 4), (44, 60)], fill="white")
+            pen.rectangle((44, 24, 86, 40), fill="white")
+            width, height = random.integers((50, 40), (76, 60)).tolist()
+            sign = (ImageOps.mirror(sign) if right else sign).resize((width, height), Image.Resampling.BICUBIC)
+            image.paste(sign, tuple(random.integers(0, (128 - width, 128 - height)).tolist()))
+            image.save(root / side / f"{number:03d}.png")

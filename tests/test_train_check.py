@@ -76,7 +76,10 @@ def test_every_planted_defect_is_reported(drawings, tmp_path, cache):
     # What stops is said in one error, and all of it is in check.json.
     stopped = Run(common, tmp_path)
     assert stopped.code == 2 and "Traceback" not in stopped.err
-    assert "or leave out what cannot be read with --bad_files skip and copies with --leaks drop:" in stopped.out
+    assert (
+        "mend them; or leave out what cannot be read with --bad_files skip; or leave out copies with --leaks drop; or use them "
+        "all the same with --leaks allow:"
+    ) in stopped.out
     kinds = {finding["name"]: finding["kind"] for finding in findings(tmp_path / "out")}
     assert sum(kind == "bad" for kind in kinds.values()) == 10 and sum(kind == "leak" for kind in kinds.values()) == 2
     assert all(f"  {name}: " in stopped.out for name, kind in kinds.items() if kind in ("bad", "leak", "conflict"))
@@ -106,6 +109,69 @@ def test_all_copies_of_a_leak_are_dropped(drawings, tmp_path, cache):
     run = Run(arguments, tmp_path)
     assert run.code == 0, run.out + run.err
     assert "train: {'croissants': 79, 'dog': 80}; to validate: {'croissants': 20, 'dog': 20}" in run.out
+    found = findings(tmp_path / "output")
+    assert {finding["kind"] for finding in found} == {"dropped"}
+    source = "train/croissants/croissants_000.jpg"
+    assert {finding["name"]: finding["text"] for finding in found} == {
+        "train/dog/x.jpg": "left out of training: the same file as val/dog/dog_000.jpg",
+        "train/dog/y.jpg": "left out of training: the same file as val/dog/dog_000.jpg",
+        source: "left out of training: the same file as train/dog/z3.jpg, which is in another class",
+        "train/croissants/z10.jpg": "left out of training: the same file as train/dog/z3.jpg, which is in another class",
+        "train/dog/z3.jpg": f"left out of training: the same file as {source}, which is in another class",
+        "train/dog/z4.jpg": f"left out of training: the same file as {source}, which is in another class",
+    }
+    report = (tmp_path / "output" / "report.html").read_text(encoding="utf-8")
+    assert "6 photos left out because of copies in another split or class (--leaks drop)" in report
+    assert "in two splits" not in report and "two classes claim it" not in report and "Nothing suspicious" not in report
+
+
+def test_of_what_is_dropped_nothing_else_is_said(drawings, tmp_path, cache):
+    """Half of the dogs are copies of dogs to validate: with them the classes have equal sizes, without them they do not."""
+    for split in ("train", "val"):
+        shutil.copytree(drawings / split, tmp_path / "data" / split)
+    dogs = tmp_path / "data" / "train" / "dog"
+    for file in sorted(dogs.iterdir())[20:]:
+        file.unlink()
+    for file in sorted((tmp_path / "data" / "val" / "dog").iterdir())[:15]:
+        for copy in range(4):
+            shutil.copy(file, dogs / f"copy_{copy}_{file.name}")
+    common = ["--data_url=data", "--check", f"--cache_dir={cache}", "--output_path=out"]
+    assert Run([*common, "--leaks=drop"], tmp_path).code == 0
+    found = findings(tmp_path / "out")
+    assert sorted({finding["kind"] for finding in found}) == ["dropped", "imbalance"] and len(found) == 61
+    assert next(one["text"] for one in found if one["kind"] == "imbalance").startswith(
+        "20 training photos, croissants has 80"
+    )
+    assert all(one["name"].startswith("train/dog/copy_") for one in found if one["kind"] == "dropped")
+    for file in sorted(dogs.glob("dog_*"))[1:]:
+        file.unlink()
+    stopped = Run([*common, "--leaks=drop"], tmp_path)
+    assert stopped.code == 2
+    assert "train/dog: 1 readable photo, at least 2 needed; 60 more were left out as copies" in stopped.out
+
+
+def test_what_is_skipped_is_said_to_be(few, tmp_path, cache):
+    shutil.copytree(few, tmp_path / "data")
+    (tmp_path / "data/train/dog/text.jpg").write_text("I am a text file")
+    run = Run(["--data_url=data", "--check", f"--cache_dir={cache}", "--bad_files=skip", "--language=zh"], tmp_path)
+    assert run.code == 0 and "train/dog/text.jpg: not a picture" in run.out
+    (finding,) = findings(tmp_path / "output")
+    assert finding["kind"] == "bad" and finding["text"].endswith("; left out")
+    assert "；已排除" in (tmp_path / "output" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_folder_without_val_never_stops_on_its_own_split(drawings, tmp_path, cache):
+    """Copies within a class are no reason to stop, wherever the split puts them."""
+    for class_ in ("croissants", "dog"):
+        (tmp_path / "data" / class_).mkdir(parents=True)
+        for file in sorted((drawings / "train" / class_).iterdir())[:12]:
+            shutil.copy(file, tmp_path / "data" / class_)
+            Image.open(file).save(tmp_path / "data" / class_ / f"again_{file.name}", quality=60)
+    for seed in range(4):
+        run = Run(["--data_url=data", f"--seed={seed}", "--epochs=1", f"--cache_dir={cache}"], tmp_path)
+        assert run.code == 0, run.out + run.err
+        assert {finding["kind"] for finding in findings(tmp_path / "output")} == {"copy"}
+        assert "to validate: {'croissants': 4, 'dog': 4}" in run.out
 
 
 def test_of_a_clean_set_nothing_is_said(drawn):

@@ -59,7 +59,8 @@ def find_dropped(inspection: Inspection) -> List[Finding]:
         classes = [other for other in others if photos[other].label != photo.label]
         reasons = classes or [other for other in others if photos[other].name not in gone]
         other = min(reasons, key=lambda other: (_sorted(index, other) not in relations, other))
-        relation = relations.get(_sorted(index, other), COPY)
+        same = photo.sha256 and photo.sha256 == photos[other].sha256  # not every two of several equal files are a pair
+        relation = SAME_FILE if same else relations.get(_sorted(index, other), COPY)
         name, split = photos[other].name, photo.split
         english = f"left out of {USES[split]}: {relation} {name}" + (", which is in another class" if classes else "")
         chinese = f"已从{USES_ZH[split]}中排除：与 {name} {relation.zh}" + ("，而类别不同" if classes else "")

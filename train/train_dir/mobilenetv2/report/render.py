@@ -169,7 +169,8 @@ def _verdict(content: Report, texts: Dict[str, str]) -> List[Tuple[Markup, bool]
         sentences.append((say("verdict.dropped", count=dropped), False))
     if content.findings is not None:
         count = sum(remark.kind != "note" for remark in content.findings)
-        sentences.append((say("verdict.findings" if count else "verdict.nothing", count=count), False))
+        if count or not dropped:
+            sentences.append((say("verdict.findings" if count else "verdict.nothing", count=count), False))
     return sentences
 
 
