@@ -16,9 +16,9 @@ from .alignment import WHOLE, align, crop, smooth, standardize
 ROUGH, FINE = (16, 5), (32, 8)  # side in pixels, and steps, of the two alignments
 DETAIL = 48  # side in pixels at which pictures are compared
 SHAPE = 0.7  # least correlation after the rough alignment for the fine one
-# Least correlation of fine detail of copies. Copies have 0.97-1, different photos up to 0.5, and different drawings of the
-# sample set, which all consist of the same ellipses, up to 0.83.
-COPY = 0.9
+# Least correlation of fine detail of copies. Copies have 0.96-1 (99 %; crops of small photos 0.915), different photos up to 0.5,
+# and different drawings of the sample set, which all consist of the same ellipses, up to 0.83.
+COPY = 0.915
 FAINT = 2.0  # least standard deviation of fine detail, 0-255. Photos have 3.3 and more, gradients up to 0.3
 TINT = 4.0  # largest difference of the mean of a channel, 0-255. Copies have up to 2.5, most 0.2; other colours 5-150
 # Local difference / (NOISE + SLOPE * local gradient): noise of re-encoding, and what a shift of SLOPE pixels makes at edges.
@@ -29,18 +29,23 @@ LOCAL = (
 # The largest one / the root mean square over the picture, where both show the same window: re-encoding changes all of a picture,
 # a thing only its place. Copies have up to 3.2, a small thing that differs 5.5 and more.
 PEAK, QUIET = 4.0, 0.05  # QUIET is added to the root mean square
-# Two pictures of a thing on a plain ground are windows of each other, wherever it is: what is shown at another scale or place
-# must be full of things. And patterns match in many ways.
+# Two pictures of one letter on a plain ground are windows of each other, wherever it is and however large: what is shown at
+# another scale or place must have detail in most places, and more than two tones.
 IN_PLACE = (
     0.3 / SIDE
 )  # largest distance of the edges, 0-1, of pictures that show the same window. Copies have up to 0.08 / SIDE
-SMOOTH = 3.0  # standard deviation within a neighbourhood, 0-255, up to which it is plain
-FILLED = (
-    0.6  # least share of the picture that is not plain. Crops of photos have 0.65 and more (99 %), digits up to 0.49
+PLAIN = 4.0  # standard deviation within 3 x 3 pixels, 0-255, up to which a place has no detail
+FILLED = 0.45  # least share of places with detail. 99 % of the crops of photos have 0.46 and more, half of them 0.87; digits up
+# to 0.35, and up to 0.44 where they fill the picture
+SHADES = (
+    0.5  # least share of pixels of another grey value than the two most frequent ones, each with 4 more to both sides.
 )
+# 98 % of the crops of photos have 0.53 and more, half of them 0.8; letters that fill the picture 0.2, Chinese ones up to 0.47
+# Patterns match in many ways.
 REPEATING = (
-    0.85  # correlation of the detail with itself, shifted. Stripes and checkers have 0.92 and more, photos up to 0.54
+    0.85  # correlation of detail with itself, shifted. Stripes and checkers have 0.92 and more, photos up to 0.54
 )
+WAVY = 2.5  # kurtosis of detail up to which it is waves, such as rings, which have 1.5. Photos have 2.9 and more
 
 
 def luminance(thumbnails: np.ndarray) -> np.ndarray:
@@ -76,7 +81,8 @@ def _same(whole: np.ndarray, part: np.ndarray, window: np.ndarray, detail: np.nd
     first, second = _crop_colors(whole, window), _crop_colors(part, WHOLE)
     start, end = window[:, 1::2], window[:, 1::2] + window[:, ::2] - 1
     in_place = np.maximum(np.abs(start), np.abs(end)).max(1) <= IN_PLACE
-    filled = (np.minimum(_local_variance(first), _local_variance(second)) > SMOOTH**2).mean((1, 2)) >= FILLED
+    detailed = np.minimum(_local_variance(first), _local_variance(second)) > PLAIN**2
+    window_of = (detailed.mean((1, 2)) >= FILLED) & (_other_tones(luminance(second)) >= SHADES)
     tint = np.abs((first - second).mean((1, 2))).max(1)
     first, second = smooth(first, 1), smooth(second, 1)
     difference = np.sqrt(_local_mean(np.square(first - second).mean(3), 5))
@@ -85,8 +91,9 @@ def _same(whole: np.ndarray, part: np.ndarray, window: np.ndarray, detail: np.nd
     local = difference / (NOISE + SLOPE * gradient)
     largest = local.max((1, 2))
     peak = largest / (QUIET + np.sqrt(np.square(local).mean((1, 2))))
-    repeating = _self_similarity(detail) >= REPEATING
-    return (tint <= TINT) & (largest <= LOCAL) & ~repeating & np.where(in_place, peak <= PEAK, filled)
+    kurtosis = (detail**4).mean((1, 2)) / np.square((detail**2).mean((1, 2)))
+    pattern = (_self_similarity(detail) >= REPEATING) | (kurtosis <= WAVY)
+    return (tint <= TINT) & (largest <= LOCAL) & ~pattern & np.where(in_place, peak <= PEAK, window_of)
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -113,9 +120,22 @@ def _local_mean(pictures: np.ndarray, side: int) -> np.ndarray:
 
 
 def _local_variance(pictures: np.ndarray) -> np.ndarray:
-    """f32 [P, DETAIL, DETAIL, 3] -> f32 [P, DETAIL, DETAIL]: variance within 7 x 7 pixels, mean of the channels."""
+    """f32 [P, DETAIL, DETAIL, 3] -> f32 [P, DETAIL, DETAIL]: variance within 3 x 3 pixels, mean of the channels."""
     channels = [pictures[..., color] for color in range(3)]
-    return sum(_local_mean(channel**2, 7) - _local_mean(channel, 7) ** 2 for channel in channels) / 3
+    return sum(_local_mean(channel**2, 3) - _local_mean(channel, 3) ** 2 for channel in channels) / 3
+
+
+def _other_tones(grey: np.ndarray) -> np.ndarray:
+    """f32 [P, DETAIL, DETAIL], 0-255 -> f64 [P]: share of pixels, 0-1, that are of neither of the two most frequent tones, of 9
+    grey values each."""
+    shares = []
+    for picture in grey:
+        counts = np.bincount(np.clip(np.rint(picture), 0, 255).astype(int).ravel(), minlength=256)
+        tones = np.convolve(counts, np.ones(9), "same")
+        ground = int(tones.argmax())
+        ink = np.where(np.abs(np.arange(256) - ground) > 20, tones, 0).max()
+        shares.append(1 - (tones[ground] + ink) / picture.size)
+    return np.array(shares)
 
 
 def _squared_gradient(pictures: np.ndarray) -> np.ndarray:

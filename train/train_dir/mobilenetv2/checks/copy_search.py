@@ -12,11 +12,14 @@ import numpy as np
 from ..data.dataset import Photo
 from ..data.image_stats import SIDE
 from ..evaluation.metrics import row_blocks, unit_rows
+from ..runtime.environment import usable_cpus
+from ..runtime.progress import parallel_map
 from .copy_comparison import confirm, luminance
 
 COARSE = 8  # side of the coarse thumbnails, in cells
 ALIKE = 0.5  # least cosine of two whitened coarse thumbnails for an alignment; copies have 0.55 and more
 CANDIDATES = 3  # most similar photos of each photo that are examined
+BLOCK = 64  # photos, and others, that are compared at a time
 RIDGE = 0.02  # regularization of the whitening / largest variance
 FLAT = 4.0  # least standard deviation of the grey values, 0-255, of a thumbnail that is compared
 
@@ -53,17 +56,23 @@ def find_near_duplicates(thumbnails: Sequence[np.ndarray], mirrored: bool = True
     if len(usable) < 2:
         return []
     pictures = [thumbnails[index] for index in usable]
-    queries, others, boxes, flipped = _candidates(pictures, mirrored)
+    candidates = _candidates(pictures, mirrored)
+
+    def confirmed(rows: slice) -> List[Pair]:
+        part, whole = (np.stack([pictures[index] for index in indices[rows]]) for indices in candidates[:2])
+        flipped = candidates.flipped[rows]
+        whole[flipped] = whole[flipped, :, ::-1]
+        pairs = []
+        for row, score in confirm(whole, part, candidates.boxes[rows]):
+            first, second = sorted(usable[indices[rows][row]] for indices in candidates[:2])
+            pairs.append(Pair(first, second, False, bool(flipped[row]), score))
+        return pairs
+
     found: Dict[Tuple[int, int], Pair] = {}
-    for rows in row_blocks(len(queries)):
-        whole, part = (np.stack([pictures[index] for index in indices[rows]]) for indices in (others, queries))
-        whole = np.where(flipped[rows, None, None, None], whole[:, :, ::-1], whole)
-        for row, score in confirm(whole, part, boxes[rows]):
-            index = rows.start + row
-            first, second = sorted((usable[queries[index]], usable[others[index]]))
-            pair = Pair(first, second, False, bool(flipped[index]), score)
-            if (first, second) not in found or found[first, second].score < score:
-                found[first, second] = pair
+    for pairs in parallel_map(confirmed, row_blocks(len(candidates.queries)), usable_cpus()):
+        for pair in pairs:
+            if pair[:2] not in found or found[pair[:2]].score < pair.score:
+                found[pair[:2]] = pair
     return [found[key] for key in sorted(found)]
 
 
@@ -102,47 +111,81 @@ def copy_groups(count: int, pairs: Sequence[Pair]) -> np.ndarray:
     return np.array([root(index) for index in range(count)], int)
 
 
-def _candidates(
-    pictures: Sequence[np.ndarray], mirrored: bool
-) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Thumbnails u8 [SIDE, SIDE, 3] each -> P candidates: indices i64 [P] of a photo, and i64 [P] of the other photo of which it
-    may be a window; the window f64 [P, 4], as in `crop_boxes`; bool [P], whether it is mirrored."""
+class _Candidates(NamedTuple):
+    """P pairs. queries, others: i64 [P], indices of a photo, and of the other one of which it may be a window. boxes: f64 [P, 4],
+    the window, as in `crop_boxes`. flipped: bool [P], whether it is a window of the mirror image."""
+
+    queries: np.ndarray
+    others: np.ndarray
+    boxes: np.ndarray
+    flipped: np.ndarray
+
+
+def _candidates(pictures: Sequence[np.ndarray], mirrored: bool) -> _Candidates:
+    """Thumbnails u8 [SIDE, SIDE, 3] each -> the CANDIDATES most similar others of each, if they are more similar than ALIKE."""
     boxes, ranges = crop_boxes(), row_blocks(len(pictures))
-    plain = np.concatenate([unit_rows(_coarse_cells(_stack(pictures[part]), boxes[0])) for part in ranges])
-    values, vectors = np.linalg.eigh(plain.T @ plain / len(plain))
-    whiten = (vectors / np.sqrt(values + RIDGE * values[-1])).astype(np.float32)
-    queries = unit_rows(plain @ whiten)  # f32 [N, D]
-    # The most similar others of each photo so far: similarity, index, and index of the window.
-    similarity = np.full((len(queries), CANDIDATES), -1, np.float32)
-    others, chosen = (np.zeros(similarity.shape, int) for _ in range(2))
+    plain = np.concatenate([_even_odd(_coarse_cells(_stack(pictures[part]), boxes[0])) for part in ranges], 1)
+    values, vectors = np.linalg.eigh(plain.transpose(0, 2, 1) @ plain / len(pictures))
+    whiten = (vectors / np.sqrt(values + RIDGE * values.max())[:, None]).astype(np.float32)
+    queries = _unit(plain @ whiten)  # f32 [2, N, D]
+    similarity = np.full((len(pictures), CANDIDATES), ALIKE, np.float32)
+    others, chosen = np.full(similarity.shape, -1), np.zeros(similarity.shape, int)
+    flipped = np.zeros(similarity.shape, bool)
+
+    def search(parts: slice) -> None:
+        """Update the rows `parts` of the four arrays with the photos `wholes`."""
+        best = _best_similarity(queries[:, parts], seen, mirrored)
+        if parts == wholes:
+            np.fill_diagonal(best, -1)  # no photo is its own copy
+        rows = np.flatnonzero(best.max(1) > similarity[parts].min(1))
+        best, rows = best[rows], rows + parts.start
+        both = np.concatenate((similarity[rows], best), 1)
+        kept = np.argpartition(-both, CANDIDATES - 1, axis=1)[:, :CANDIDATES]
+        similarity[rows] = np.take_along_axis(both, kept, 1)
+        for known in (others, chosen, flipped):
+            known[rows] = np.take_along_axis(known[rows], np.minimum(kept, CANDIDATES - 1), 1)
+        row, column = np.nonzero(kept >= CANDIDATES)
+        other, row = kept[row, column] - CANDIDATES, rows[row]
+        even, odd = (queries[:, None, row] * seen[:, :, other]).sum(3)
+        box = np.argmax(even + (np.abs(odd) if mirrored else odd), 0)
+        others[row, column], chosen[row, column] = wholes.start + other, box
+        flipped[row, column] = mirrored & (odd[box, np.arange(len(box))] < 0)
+
     for wholes in ranges:
         grey = _stack(pictures[wholes])
-        ways = [grey, np.ascontiguousarray(grey[:, :, ::-1])][: 1 + mirrored]
-        seen = [unit_rows(unit_rows(_coarse_cells(whole, box)) @ whiten) for whole in ways for box in boxes]
-        for parts in ranges:
-            best = _best_similarity(queries[parts], seen)
-            if parts == wholes:
-                np.fill_diagonal(best, -1)  # no photo is its own copy
-            both = np.concatenate((similarity[parts], best), 1)
-            kept = np.argpartition(-both, CANDIDATES - 1, axis=1)[:, :CANDIDATES]
-            for known in (others, chosen):
-                known[parts] = np.take_along_axis(known[parts], np.minimum(kept, CANDIDATES - 1), 1)
-            similarity[parts] = np.take_along_axis(both, kept, 1)
-            row, column = np.nonzero((kept >= CANDIDATES) & (similarity[parts] >= ALIKE))
-            other = kept[row, column] - CANDIDATES
-            others[parts][row, column] = wholes.start + other
-            every = [(queries[parts][row] * whole[other]).sum(1) for whole in seen]
-            chosen[parts][row, column] = np.argmax(every, 0)
-    row, column = np.nonzero(similarity >= ALIKE)
-    chosen = chosen[row, column]
-    return row, others[row, column], boxes[chosen % len(boxes)], chosen >= len(boxes)
+        seen = np.stack([_unit(_even_odd(_coarse_cells(grey, box)) @ whiten) for box in boxes], 1)  # f32 [2, K, n, D]
+        for _ in parallel_map(search, ranges, usable_cpus()):
+            pass
+    row, column = np.nonzero(others >= 0)
+    windows, mirror = boxes[chosen[row, column]], flipped[row, column]
+    windows[mirror, :2] = 1 - windows[mirror, 1::-1]
+    return _Candidates(row, others[row, column], windows, mirror)
 
 
-def _best_similarity(queries: np.ndarray, seen: Sequence[np.ndarray]) -> np.ndarray:
-    """queries f32 [Q, D], and f32 [N, D] for each window -> f32 [Q, N]: cosine with the most similar window."""
-    best = queries @ seen[0].T
-    for whole in seen[1:]:
-        np.maximum(best, queries @ whole.T, out=best)
+def _even_odd(cells: np.ndarray) -> np.ndarray:
+    """f32 [N, COARSE ** 2] -> f32 [2, N, COARSE ** 2 / 2], scaled to length 1: their even and odd parts under mirroring.
+
+    With a mirror image, the product of the odd parts changes its sign: both similarities take one product of each."""
+    left, right = np.split(unit_rows(cells).reshape(-1, COARSE, COARSE), 2, axis=2)
+    right = right[:, :, ::-1]
+    return np.stack([left + right, left - right]).reshape(2, len(cells), -1) / np.float32(np.sqrt(2))
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Even and odd parts f32 [2, N, D] -> both together scaled to length 1."""
+    return rows / np.maximum(np.sqrt(np.square(rows).sum((0, 2))), 1e-6)[:, None]
+
+
+def _best_similarity(queries: np.ndarray, seen: np.ndarray, mirrored: bool) -> np.ndarray:
+    """Even and odd parts, f32 [2, Q, D], and f32 [2, K, N, D] of K windows -> f32 [Q, N]: cosine with the most similar window."""
+    best = np.empty((queries.shape[1], seen.shape[2]), np.float32)
+    # Small products, which fit into a core's cache, and of which OpenBLAS computes none with several threads: these wait for each
+    # other, where several threads search.
+    for row, column in product(range(0, best.shape[0], BLOCK), range(0, best.shape[1], BLOCK)):
+        rows, columns = slice(row, row + BLOCK), slice(column, column + BLOCK)
+        even, odd = (part[rows] @ whole[:, columns].transpose(0, 2, 1) for part, whole in zip(queries, seen))
+        even += np.abs(odd, out=odd) if mirrored else odd
+        even.max(0, out=best[rows, columns])
     return best
 
 
