@@ -10,9 +10,16 @@ COLOURS = {"red": (205, 45, 40), "green": (60, 120, 50), "amber": (225, 160, 30)
 
 
 def digits():
-    """0 to 9 on a plain ground, black on white and white on black, at three sizes and several places."""
+    """0 to 9 at several sizes and places: black on white and white on black, plain; and large, on a shaded or a noisy ground."""
     drawn = []
     random = np.random.default_rng(1)
+    row, column = np.mgrid[:SIDE, :SIDE] / SIDE
+    shaded = np.stack([120 + 100 * column, 140 + 80 * row, 200 - 60 * column], 2)
+    for digit, height, noise in product(range(10), (0.6, 0.8, 1.0, 1.3), (0, 0, 10)):
+        image = Image.fromarray((np.full(shaded.shape, 220.0) if noise else shaded).astype(np.uint8))
+        place = random.integers(-8, 20, 2).tolist()
+        ImageDraw.Draw(image).text(place, str(digit), fill="black", font=ImageFont.load_default(height * SIDE))
+        drawn.append(Image.fromarray(np.clip(image + random.normal(0, noise, shaded.shape), 0, 255).astype(np.uint8)))
     for side, dark in product((28, SIDE, 160), (False, True)):
         ground, ink = ((20, 20, 20), "white") if dark else ((245, 245, 240), "black")
         for height, digit in product((0.4, 0.55, 0.7), range(10)):
@@ -51,7 +58,7 @@ def colours():
 
 
 def textures():
-    """Stripes, checkers, waves, gradients and noise of several kinds, sizes and places."""
+    """Stripes, checkers, waves, rings, gradients and noise of several kinds, sizes and places."""
     row, column = np.mgrid[:SIDE, :SIDE] / SIDE
     waves = []
     for period, phase, angle in product((0.08, 0.11, 0.16, 0.3), (0, 0.3, 0.6), (0, 0.8, np.pi / 2)):
@@ -64,6 +71,7 @@ def textures():
         waves.append(low + (1 - low) * ((along - along.min()) / np.ptp(along)) ** power)
     for x, y, reach in product((0.3, 0.5), (0.4, 0.5), (0.6, 0.8, 1.1)):
         waves.append(np.clip(np.hypot(column - x, row - y) / reach, 0, 1))
+        waves += [0.5 + 0.5 * np.sin(2 * np.pi * np.hypot(column - x, row - y) / reach * count) for count in (4, 6, 8)]
     for cells, seed in product((3, 6, 12, 24, SIDE), range(6)):
         waves.append(_enlarged(np.random.default_rng([3, cells, seed]).uniform(0, 1, (cells, cells))))
     return [_tinted(np.asarray(wave, float), (215, 200, 180)) for wave in waves]

@@ -16,9 +16,9 @@ from .alignment import WHOLE, align, crop, smooth, standardize
 ROUGH, FINE = (16, 5), (32, 8)  # side in pixels, and steps, of the two alignments
 DETAIL = 48  # side in pixels at which pictures are compared
 SHAPE = 0.7  # least correlation after the rough alignment for the fine one
-# Least correlation of fine detail of copies. Copies have 0.96-1 (99 %; crops of small photos 0.915), different photos up to 0.5,
+# Least correlation of fine detail of copies. Copies have 0.96-1 (99 %; crops of small photos 0.91), different photos up to 0.5,
 # and different drawings of the sample set, which all consist of the same ellipses, up to 0.83.
-COPY = 0.915
+COPY = 0.91
 FAINT = 2.0  # least standard deviation of fine detail, 0-255. Photos have 3.3 and more, gradients up to 0.3
 TINT = 4.0  # largest difference of the mean of a channel, 0-255. Copies have up to 2.5, most 0.2; other colours 5-150
 # Local difference / (NOISE + SLOPE * local gradient): noise of re-encoding, and what a shift of SLOPE pixels makes at edges.
@@ -29,18 +29,19 @@ LOCAL = (
 # The largest one / the root mean square over the picture, where both show the same window: re-encoding changes all of a picture,
 # a thing only its place. Copies have up to 3.2, a small thing that differs 5.5 and more.
 PEAK, QUIET = 4.0, 0.05  # QUIET is added to the root mean square
-# Two pictures of one letter on a plain ground are windows of each other, wherever it is and however large: what is shown at
-# another scale or place must have detail in most places, and more than two tones.
+# Two pictures of one letter on a plain ground are windows of each other, wherever it is and however large. What is shown at
+# another scale or place must have more than two tones, and be the same on the whole, the more so the plainer it is.
 IN_PLACE = (
     0.3 / SIDE
-)  # largest distance of the edges, 0-1, of pictures that show the same window. Copies have up to 0.08 / SIDE
-PLAIN = 4.0  # standard deviation within 3 x 3 pixels, 0-255, up to which a place has no detail
-FILLED = 0.45  # least share of places with detail. 99 % of the crops of photos have 0.46 and more, half of them 0.87; digits up
-# to 0.35, and up to 0.44 where they fill the picture
-SHADES = (
-    0.5  # least share of pixels of another grey value than the two most frequent ones, each with 4 more to both sides.
-)
-# 98 % of the crops of photos have 0.53 and more, half of them 0.8; letters that fill the picture 0.2, Chinese ones up to 0.47
+)  # largest distance of the edges, 0-1, of pictures that show the same window. Copies: up to 0.08 / SIDE
+PLAIN = 5.0  # standard deviation within 7 x 7 pixels, 0-255, up to which a place is plain
+# Least share of pixels of other tones than the two most frequent ones: absolute, and / share of places that are not plain. Crops
+# of photos have 0.4 and 0.65 and more (99 %), half of them 0.8 and 0.84. Digits and Latin letters have up to 0.22 and, drawn at 28
+# pixels, 0.58; Chinese letters up to 0.47 and 0.57, half of them 0.35 and 0.47.
+TONES, SHADES = 0.25, 0.55
+# Largest root mean square of the differences of means of 9 x 9 pixels, 0-255 / share of places that are not plain. 98 % of the
+# crops of photos have up to 2.1, most 0.4; digits that moved on a shaded ground 2.8 and more.
+EVEN = 2.6
 # Patterns match in many ways.
 REPEATING = (
     0.85  # correlation of detail with itself, shifted. Stripes and checkers have 0.92 and more, photos up to 0.54
@@ -81,14 +82,18 @@ def _same(whole: np.ndarray, part: np.ndarray, window: np.ndarray, detail: np.nd
     first, second = _crop_colors(whole, window), _crop_colors(part, WHOLE)
     start, end = window[:, 1::2], window[:, 1::2] + window[:, ::2] - 1
     in_place = np.maximum(np.abs(start), np.abs(end)).max(1) <= IN_PLACE
-    detailed = np.minimum(_local_variance(first), _local_variance(second)) > PLAIN**2
-    window_of = (detailed.mean((1, 2)) >= FILLED) & (_other_tones(luminance(second)) >= SHADES)
-    tint = np.abs((first - second).mean((1, 2))).max(1)
+    difference = first - second
+    tint = np.abs(difference.mean((1, 2))).max(1)
+    channels = [np.square(_local_mean(difference[..., color], 9)) for color in range(3)]
+    uneven = np.sqrt(np.mean(channels, (0, 2, 3)))
+    filled = (np.minimum(_local_variance(first, 7), _local_variance(second, 7)) > PLAIN**2).mean((1, 2))
+    tones = _other_tones(luminance(second))
+    window_of = (uneven <= EVEN * filled) & (tones >= np.maximum(TONES, SHADES * filled))
     first, second = smooth(first, 1), smooth(second, 1)
-    difference = np.sqrt(_local_mean(np.square(first - second).mean(3), 5))
+    strength = np.sqrt(_local_mean(np.square(first - second).mean(3), 5))
     # Of both, the smaller gradient: the edges of a thing that only one of them shows explain nothing.
     gradient = np.sqrt(_local_mean(np.minimum(_squared_gradient(first), _squared_gradient(second)), 5))
-    local = difference / (NOISE + SLOPE * gradient)
+    local = strength / (NOISE + SLOPE * gradient)
     largest = local.max((1, 2))
     peak = largest / (QUIET + np.sqrt(np.square(local).mean((1, 2))))
     kurtosis = (detail**4).mean((1, 2)) / np.square((detail**2).mean((1, 2)))
@@ -119,10 +124,10 @@ def _local_mean(pictures: np.ndarray, side: int) -> np.ndarray:
     return near @ pictures @ near.T
 
 
-def _local_variance(pictures: np.ndarray) -> np.ndarray:
-    """f32 [P, DETAIL, DETAIL, 3] -> f32 [P, DETAIL, DETAIL]: variance within 3 x 3 pixels, mean of the channels."""
+def _local_variance(pictures: np.ndarray, side: int) -> np.ndarray:
+    """f32 [P, DETAIL, DETAIL, 3] -> f32 [P, DETAIL, DETAIL]: variance within side x side pixels, mean of the channels."""
     channels = [pictures[..., color] for color in range(3)]
-    return sum(_local_mean(channel**2, 3) - _local_mean(channel, 3) ** 2 for channel in channels) / 3
+    return sum(_local_mean(channel**2, side) - _local_mean(channel, side) ** 2 for channel in channels) / 3
 
 
 def _other_tones(grey: np.ndarray) -> np.ndarray:
