@@ -23,29 +23,25 @@ FAINT = 2.0  # least standard deviation of fine detail, 0-255. Photos have 3.3 a
 TINT = 4.0  # largest difference of the mean of a channel, 0-255. Copies have up to 2.5, most 0.2; other colours 5-150
 # Local difference / (NOISE + SLOPE * local gradient): noise of re-encoding, and what a shift of SLOPE pixels makes at edges.
 NOISE, SLOPE = 4.0, 0.15  # grey values 0-255, pixels
-LOCAL = (
-    3.0  # the largest one. 98 % of copies have up to 2.5; a small thing that differs 2.2-24, 95 % of them 4 and more
-)
+# The largest one: 98 % of copies have up to 2.5. A small thing that differs has 2.2-24, 95 % of them 4 and more.
+LOCAL = 3.0
 # The largest one / the root mean square over the picture, where both show the same window: re-encoding changes all of a picture,
 # a thing only its place. Copies have up to 3.2, a small thing that differs 5.5 and more.
 PEAK, QUIET = 4.0, 0.05  # QUIET is added to the root mean square
 # Two pictures of one letter on a plain ground are windows of each other, wherever it is and however large. What is shown at
 # another scale or place must have more than two tones, and be the same on the whole, the more so the plainer it is.
-IN_PLACE = (
-    0.3 / SIDE
-)  # largest distance of the edges, 0-1, of pictures that show the same window. Copies: up to 0.08 / SIDE
+# Largest distance of the edges, 0-1, of pictures that show the same window. Copies have up to 0.08 / SIDE.
+IN_PLACE = 0.3 / SIDE
 PLAIN = 5.0  # standard deviation within 7 x 7 pixels, 0-255, up to which a place is plain
 # Least share of pixels of other tones than the two most frequent ones: absolute, and / share of places that are not plain. Crops
-# of photos have 0.4 and 0.65 and more (99 %), half of them 0.8 and 0.84. Digits and Latin letters have up to 0.22 and, drawn at 28
-# pixels, 0.58; Chinese letters up to 0.47 and 0.57, half of them 0.35 and 0.47.
+# of photos have 0.4 and 0.65 and more (99 %), half of them 0.8 and 0.84. Digits and Latin letters have up to 0.22 and, drawn at
+# 28 pixels, 0.58; Chinese letters up to 0.47 and 0.57, half of them 0.35 and 0.47.
 TONES, SHADES = 0.25, 0.55
 # Largest root mean square of the differences of means of 9 x 9 pixels, 0-255 / share of places that are not plain. 98 % of the
 # crops of photos have up to 2.1, most 0.4; digits that moved on a shaded ground 2.8 and more.
 EVEN = 2.6
 # Patterns match in many ways.
-REPEATING = (
-    0.85  # correlation of detail with itself, shifted. Stripes and checkers have 0.92 and more, photos up to 0.54
-)
+REPEATING = 0.85  # correlation of detail with itself, shifted: stripes and checkers 0.92 and more, photos up to 0.54
 WAVY = 2.5  # kurtosis of detail up to which it is waves, such as rings, which have 1.5. Photos have 2.9 and more
 
 
