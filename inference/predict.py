@@ -25,7 +25,7 @@ from records import record, write_csv, write_jsonl
 from mobilenetv2.classifier import Answer, Classifier
 from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.runtime import logs
-from mobilenetv2.runtime.errors import UserError
+from mobilenetv2.runtime.errors import UserError, os_error_words
 from mobilenetv2.runtime.files import atomic, user_path
 from mobilenetv2.runtime.progress import show_progress
 from mobilenetv2.runtime.streams import open_standard_streams
@@ -150,6 +150,10 @@ def main(arguments: List[str]) -> int:
         logging.error("%s", error)
         return 2
     except OSError as error:
+        words = os_error_words(error)
+        if words:
+            logging.error("%s", words)
+            return 2
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer
         if not isinstance(error, BrokenPipeError):  # the reader has stopped, as in "| head"
             logging.error("standard output: cannot be written (%s); free some space", error.strerror)

@@ -123,7 +123,7 @@ def test_a_whole_run(mode, drawn_photos, logging_as_before, tmp_path):
     assert train.main([*common, *arguments, "--image_size=32", "--batch_size=4"]) == 0  # the first size counts
     assert {file.name for file in output.iterdir()} == files
     log = (output / "train.log").read_text(encoding="utf-8")
-    assert f"Mode: {mode}." in log and "Photos to train: {'croissants': 6, 'dog': 6}" in log
+    assert f"Mode: {mode}." in log and "Photos to train: croissants 6, dog 6" in log
     if trainings:
         recorded = checkpoint.load(str(output))[1].hyperparameters
         expected = json.loads(json.dumps(HYPERPARAMETERS[mode]))  # lists for tuples

@@ -86,7 +86,7 @@ def test_every_planted_defect_is_reported(drawings, tmp_path, cache):
     dropped = Run([*common, "--bad_files=skip", "--leaks=drop", "--language=zh"], tmp_path)
     assert (
         dropped.code == 0
-        and "Photos to train: {'croissants': 86, 'dog': 86}; to validate: {'croissants': 20, 'dog': 20}" in dropped.out
+        and "Photos to train: croissants 86, dog 86; to validate: croissants 20, dog 20" in dropped.out
     )
     assert {file: file.read_bytes() for file in before} == before
     # The report in Chinese says every finding in Chinese.
@@ -108,7 +108,7 @@ def test_all_copies_of_a_leak_are_dropped(drawings, tmp_path, cache):
     arguments = ["--data_url=data", "--leaks=drop", "--check", f"--cache_dir={cache}"]
     run = Run(arguments, tmp_path)
     assert run.code == 0, run.out + run.err
-    assert "train: {'croissants': 79, 'dog': 80}; to validate: {'croissants': 20, 'dog': 20}" in run.out
+    assert "train: croissants 79, dog 80; to validate: croissants 20, dog 20" in run.out
     found = findings(tmp_path / "output")
     assert {finding["kind"] for finding in found} == {"dropped"}
     source = "train/croissants/croissants_000.jpg"
@@ -171,7 +171,7 @@ def test_a_folder_without_val_never_stops_on_its_own_split(drawings, tmp_path, c
         run = Run(["--data_url=data", f"--seed={seed}", "--epochs=1", f"--cache_dir={cache}"], tmp_path)
         assert run.code == 0, run.out + run.err
         assert {finding["kind"] for finding in findings(tmp_path / "output")} == {"copy"}
-        assert "to validate: {'croissants': 4, 'dog': 4}" in run.out
+        assert "to validate: croissants 4, dog 4" in run.out
 
 
 def test_of_a_clean_set_nothing_is_said(drawn):

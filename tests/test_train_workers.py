@@ -133,7 +133,7 @@ def test_all_know_everything_and_one_writes(place, two):
     first, second = (said(place, "two", f"worker_{rank}") for rank in range(2))
     assert "Wrote" in first and "Wrote" not in second
     for text in (first, second):  # all of them know everything, and each tells it in its own log
-        assert "Photos to train: {'croissants': 9, 'dog': 8}; to validate: {'croissants': 5, 'dog': 4}." in text
+        assert "Photos to train: croissants 9, dog 8; to validate: croissants 5, dog 4." in text
         assert "Epoch: [  7 /   8]" in text
 
 

@@ -1,5 +1,7 @@
 """What lies in a folder: pictures by their bytes, files of systems, and what this program wrote."""
 
+import shutil
+
 import pytest
 from conftest import Run
 from folders import fill
@@ -78,24 +80,18 @@ PLACES = {
     "above": [".", "."],
 }
 
+CACHES = {**dict.fromkeys(PLACES, "photos/cache"), "equal": "photos", "above": "photos/cat/cache"}
+
 
 @pytest.mark.parametrize("place", PLACES)
-def test_its_own_output_is_no_data(tmp_path, place, cache):
+def test_its_own_output_is_no_data(tmp_path, place):
     """Wherever the output folder is, and however often the program runs."""
     fill(tmp_path, *(f"photos/{class_}/{n}.png" for class_ in ("cat", "dog") for n in range(6)))
     for output in PLACES[place]:
-        arguments = [
-            "--data_url",
-            "photos",
-            "--output_path",
-            output,
-            "--epochs=1",
-            "--check",
-            "--cache_dir=photos/cache",
-        ]
-        run = Run(arguments, tmp_path)
+        places = ["--output_path", output, "--cache_dir", CACHES[place]]
+        run = Run(["--data_url=photos", "--check", "--pretrain_url=random", *places], tmp_path)
         assert run.code == 0, run.out + run.err
-        assert "Photos to train: {'cat': 5, 'dog': 5}; to validate: {'cat': 1, 'dog': 1}." in run.out
+        assert "Photos to train: cat 5, dog 5; to validate: cat 1, dog 1." in run.out
         assert "not used: nothing." in run.out and "WARNING" not in run.out
 
 
@@ -105,18 +101,66 @@ def test_a_whole_training_beside_class_folders(tmp_path, cache):
     for arguments in (["--epochs=1"], ["--data_url=.", "--epochs=1"], ["--data_url=.", "--epochs=1"]):
         run = Run([*arguments, f"--cache_dir={cache}"], tmp_path)
         assert run.code == 0, run.out + run.err
-    assert "{'cat': 5, 'dog': 5}" in run.out and "output" not in run.out.split("not used:")[1].split("\n")[0]
+    assert "Photos to train: cat 5, dog 5;" in run.out and "output" not in run.out.split("not used:")[1].split("\n")[0]
 
 
-@pytest.mark.parametrize("name", MARKS)
-def test_a_users_file_is_never_overwritten(tmp_path, name, cache):
+def test_users_files_are_never_overwritten(tmp_path):
     fill(tmp_path, *(f"photos/{class_}/{n}.png" for class_ in ("cat", "dog") for n in range(6)))
-    mine = tmp_path / "photos" / name
-    mine.write_text("mine")
-    run = Run(["--data_url=photos", "--output_path=photos", "--check", f"--cache_dir={cache}"], tmp_path)
-    assert run.code == 2 and f"{name} in it was not written by this version of the program" in run.err
-    assert mine.read_text() == "mine" and {file.name for file in (tmp_path / "photos").iterdir()} == {
-        "cat",
-        "dog",
-        name,
-    }
+    for name in MARKS:
+        (tmp_path / "photos" / name).write_text("mine")
+    run = Run(["--data_url=photos", "--output_path=photos", "--check"], tmp_path)
+    assert (
+        run.code == 2 and f"photos: {', '.join(MARKS)} in it were not written by this version of the program" in run.err
+    )
+    assert {file.name for file in (tmp_path / "photos").iterdir()} == {"cat", "dog", *MARKS}
+    assert {(tmp_path / "photos" / name).read_text() for name in MARKS} == {"mine"}
+
+
+def test_a_file_that_took_the_place_of_a_result_is_a_users_file(tmp_path):
+    fill(tmp_path, *(f"photos/{class_}/{n}.png" for class_ in ("cat", "dog") for n in range(6)))
+    arguments = ["--data_url=photos", "--output_path=out", "--check", "--pretrain_url=random"]
+    for _ in range(2):
+        assert Run(arguments, tmp_path).code == 0
+    (tmp_path / "out" / "report.html").write_text("<h1>My report</h1>")
+    run = Run(arguments, tmp_path)
+    assert run.code == 2 and "out: report.html in it was not written by" in run.err
+    assert (tmp_path / "out" / "report.html").read_text() == "<h1>My report</h1>"
+
+
+def test_the_log_of_a_hundred_folders_is_short(tmp_path):
+    """Pictures with foreign names, files of systems and of others, copies and files that cannot be read, in each of them."""
+    for number in range(100):
+        folder = f"data/class {number:03d}"
+        fill(tmp_path, *(f"{folder}/{n}.png" for n in range(4)), colour=number)
+        (tmp_path / folder / "0.png").rename(tmp_path / folder / "0")
+        for name, content in (
+            ("Thumbs.db", b""),
+            ("notes.txt", b"x"),
+            ("raw.cr2", b"II*\0\x10\0\0\0CR\2\0"),
+            ("bad.jpg", b"x"),
+        ):
+            (tmp_path / folder / name).write_bytes(content)
+        shutil.copy(tmp_path / folder / "1.png", tmp_path / folder / "copy.png")
+    arguments = ["--data_url=data", "--output_path=out", "--check", "--pretrain_url=random", "--bad_files=skip"]
+    run = Run(arguments, tmp_path)
+    assert run.code == 0, run.out + run.err
+    lines = (tmp_path / "out" / "train.log").read_text(encoding="utf-8").splitlines()
+    assert (
+        len(lines) < 60
+        and "Photos to train: 400 of 100 classes, 4 of each; to validate: 100 of 100 classes, 1 of each." in lines
+    )
+    (left_out,) = (line for line in lines if "left out, and" in line)
+    assert (
+        "100: camera raw" in left_out
+        and "(class 000/raw.cr2, class 001/raw.cr2, class 002/raw.cr2 and 97 more)" in left_out
+    )
+    assert "... and 97 more like these, listed in check.json" in "\n".join(lines)
+
+
+def test_a_locale_that_is_not_utf8_is_named(tmp_path):
+    """Its names cannot be read, whatever the user may do to the files."""
+    fill(tmp_path, *(f"data/{class_}/{n}.png" for class_ in ("狗", "可颂") for n in range(3)))
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    run = Run(["--data_url=data", "--output_path=out", "--check", "--pretrain_url=random"], tmp_path, **locale)
+    assert run.code == 2, run.out + run.err
+    assert run.out.count("this system's locale is not UTF-8 but ascii; start again with PYTHONUTF8=1") == 2

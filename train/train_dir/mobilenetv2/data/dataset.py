@@ -18,6 +18,8 @@ from .layout import NEITHER, Layout
 from .layout_search import find_layout
 from .unused import bad_name, is_bad_name, unused_findings
 
+LISTED = 10  # classes that are counted one by one in the log
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -70,6 +72,14 @@ class PhotoSet:
         """Number of photos by class in "train", "val" or "test"."""
         counts = np.bincount(self.labels(name), minlength=len(self.classes))
         return dict(zip(self.classes, counts.tolist()))
+
+    def describe(self, name: str) -> str:
+        """`counts` in words, such as "cat 6, dog 8"; of many classes the sum and the range."""
+        counts = self.counts(name)
+        if len(counts) <= LISTED:
+            return ", ".join(f"{class_} {count:,}" for class_, count in counts.items())
+        low, high = min(counts.values()), max(counts.values())
+        return f"{sum(counts.values()):,} of {len(counts):,} classes, {low:,}{f' to {high:,}' * (low < high)} of each"
 
     def fingerprint(self) -> str:
         """SHA-256, in hexadecimal, of split, class and bytes of all photos. Does not depend on file names or the folder."""

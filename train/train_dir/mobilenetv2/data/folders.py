@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from ..runtime.environment import usable_cpus
 from ..runtime.errors import UserError
-from ..runtime.own_files import LOG, MARKS, SAMPLE, is_own_file
+from ..runtime.own_files import LOG, MARKS, SAMPLE, is_cache, is_own_file
 from ..runtime.progress import parallel_map
 from .picture_files import SUFFIXES, kind_of_file
 from .system_files import is_system_name
@@ -93,7 +93,7 @@ class Folder:
         found.pictures.sort()
         has_log = any(path.name == LOG for path in found.own)
         for folder in found.folders[:]:
-            if folder.is_own or (has_log and folder.base == SAMPLE and folder.is_sample):
+            if folder.is_own or is_cache(folder.path) or (has_log and folder.base == SAMPLE and folder.is_sample):
                 found.folders.remove(folder)
                 found.own.append(folder.path)
         return found

@@ -1,6 +1,8 @@
 """What this program writes into the output folder, and how to tell it from a user's file of the same name."""
 
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import UserError
@@ -12,6 +14,7 @@ LOG = "train.log"
 LOG_START = f"Log of {PROGRAM}. The next run in this folder replaces it."
 TABLE_START = "photo,class,answer,neither score"
 SAMPLE = "sample"  # the folder of drawings
+CACHED, CACHED_FOLDER = re.compile("[0-9a-f]{62}"), re.compile("[0-9a-f]{2}")  # names in the cache of features
 # What these files contain, and a user's file of the same name does not.
 MARKS = {
     CHECKPOINT: PROGRAM.encode("utf-32-le"),
@@ -40,6 +43,15 @@ def is_own_file(file: Path) -> bool:
     return (
         not content or MARKS[file.name] in content
     )  # an empty one is left by a run that was killed, or on a full disk
+
+
+def is_cache(folder: Path) -> bool:
+    """Whether this is a folder of cached features."""
+    if not CACHED_FOLDER.fullmatch(folder.name):
+        return False
+    with suppress(OSError):
+        return all(CACHED.fullmatch(name) for name in os.listdir(folder))
+    return False
 
 
 def require_own_files(folder: Path) -> None:
