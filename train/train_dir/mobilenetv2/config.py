@@ -183,8 +183,8 @@ class Settings:
     bad_files: str = setting("stop", "what to do about files that cannot be read", choices=("stop", "skip"))
     leaks: str = setting(
         "stop",
-        "what to do about pictures that are in two classes, or both in train/ and val/: stop; drop the former everywhere and "
-        "the latter from train/; or allow them, and with them results that promise too much",
+        "what to do about pictures that are in two classes, or in two of train/, val/ and test/: stop; drop the former "
+        "everywhere and the latter from all but the last; or allow them, and with them results that promise too much",
         choices=("stop", "drop", "allow"),
     )
     mirror: str = setting(
