@@ -88,7 +88,7 @@ def test_every_defect_in_one_report(tmp_path):
     }
     unused = {finding.name: finding.text for finding in data.findings if finding.kind == "unused"}
     assert unused == {
-        "train/cat/more/": "a folder inside a class folder, with 0 pictures",
+        "train/cat/more/": "not used: a folder inside a class folder, with 0 pictures",
         "train/cat/notes.txt": "left out, and 1 more file. 1: HEIC/HEIF, which needs the package pillow-heif; save as JPEG, or "
         "install pillow-heif (val/dog/phone.heic). 1: not a picture (train/cat/notes.txt)",
     }

@@ -161,7 +161,7 @@ def prepare(settings: Settings, output: Path) -> Run:
         run = Run(*known, checked.mirror)
         _write_findings(run, findings, wait=config.mirror == "auto" and start is not None)
         run.views = config.views_of_each(len(data.split("train")))
-    log.info("Photos to train: %s; to validate: %s.", data.describe("train"), data.describe("val"))
+    log.info("Photos %s.", data.describe())
     aim = config.aim_repo if distributed.is_main() and not settings.check else ""
     run.tracker = Tracker(aim, run.recorded())
     run.network = MobileNetV2(config.architecture, len(data.classes))
@@ -413,7 +413,7 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
         run.findings = list(run.data.findings)
         run.views = config.views_of_each(len(run.data.split("train")))
         new = [finding for finding in run.findings if finding not in known]
-        log.info("Photos to train: %s; to validate: %s.", run.data.describe("train"), run.data.describe("val"))
+        log.info("Photos %s.", run.data.describe())
     elif config.leaks == "stop":
         new = [finding for finding in run.findings if is_mirrored(finding) and finding.kind != "copy"]
     if test.harmful:

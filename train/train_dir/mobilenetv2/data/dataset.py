@@ -73,13 +73,18 @@ class PhotoSet:
         counts = np.bincount(self.labels(name), minlength=len(self.classes))
         return dict(zip(self.classes, counts.tolist()))
 
-    def describe(self, name: str) -> str:
-        """`counts` in words, such as "cat 6, dog 8"; of many classes the sum and the range."""
-        counts = self.counts(name)
-        if len(counts) <= LISTED:
-            return ", ".join(f"{class_} {count:,}" for class_, count in counts.items())
-        low, high = min(counts.values()), max(counts.values())
-        return f"{sum(counts.values()):,} of {len(counts):,} classes, {low:,}{f' to {high:,}' * (low < high)} of each"
+    def describe(self) -> str:
+        """All counts in words, such as "to train: cat 6, dog 8; to validate: cat 1, dog 1"; of many classes sum and range."""
+        parts = []
+        for name, verb in (("train", "to train"), ("val", "to validate"), ("test", "to test")):
+            counts = self.counts(name)
+            low, high = min(counts.values()), max(counts.values())
+            if len(counts) <= LISTED:
+                words = ", ".join(f"{class_} {count:,}" for class_, count in counts.items())
+            else:
+                words = f"{sum(counts.values()):,} of {len(counts):,} classes, {low:,}{f' to {high:,}' * (low < high)} of each"
+            parts += [f"{verb}: {words}"] if high or name != "test" else []
+        return "; ".join(parts)
 
     def fingerprint(self) -> str:
         """SHA-256, in hexadecimal, of split, class and bytes of all photos. Does not depend on file names or the folder."""

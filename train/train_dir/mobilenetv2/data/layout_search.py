@@ -86,8 +86,8 @@ def _descend(folder: Folder) -> Folder:
 def _is_class(folder: Folder) -> bool:
     """Whether it has pictures, could have them (it is empty), or has what is left out of them. Not a folder of other things."""
     inner = folder.inmost()
-    others = [kind for kind, _ in inner.entries.others]
-    return bool(inner.pictures) or (not inner.folders and all(kind != "other" for kind in others))
+    others = {kind for kind, _ in inner.entries.others}
+    return bool(inner.pictures) or (not inner.folders and others != {"other"})
 
 
 def _find_labels(folder: Folder) -> Optional[label_table.Labels]:

@@ -16,7 +16,10 @@ PLAIN = ("other", "special")  # kinds of files that are not meant to be photos
 
 def unused_findings(layout: Layout) -> List[Finding]:
     """Notes about files of systems and of this program; warnings about folders and files that could be meant to be used."""
-    found = [Finding("unused", unused.name, unused.reason) for unused in layout.unused]
+    found = [
+        Finding("unused", name, Bilingual(f"not used: {reason}", f"未使用：{reason.zh}"))
+        for name, reason in layout.unused
+    ]
     return [*_left_out(layout), *found, *_notes(layout)]
 
 
