@@ -313,7 +313,7 @@ def bad_files(tmp_path_factory: pytest.TempPathFactory) -> Dict[Path, str]:
         "text.jpg": (b"I am a text file", "not a picture"),
         "cut.jpg": (jpeg.getvalue()[:5000], "broken or cut off"),
         "bomb.gif": (b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff" + b"\0" * 9, "too many pixels"),
-        "phone.heic": (b"\0\0\0\x18ftypheic" + b"\0" * 30, "HEIC"),
+        "scan.jp2": (b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 30, "JPEG 2000"),
     }
     for name, (data, _) in contents.items():
         (folder / name).write_bytes(data)

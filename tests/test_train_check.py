@@ -30,7 +30,7 @@ def plant(root):
         put(folder / "a_text.jpg", "not a picture").write_text("I am a text file")
         put(folder / "b_empty.jpg", "the file is empty").touch()
         put(folder / "c_cut.jpg", "broken or cut off").write_bytes(file[0].read_bytes()[:-900])
-        put(folder / "d_phone.jpg", "HEIC").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 30)
+        put(folder / "d_scan.jpg", "JPEG 2000").write_bytes(b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 30)
         put(folder / "e_pointer.jpg", "Git LFS pointer").write_text("version https://git-lfs.github.com/spec/v1\n")
         Image.open(file[1]).convert("RGB").crop((9, 9, 150, 140)).rotate(9).save(
             put(folder / "f_named.png", "in spite of its name"), "JPEG"

@@ -40,7 +40,7 @@ def test_every_defect_in_one_report(tmp_path):
     (root / "train/dog/pointer.png").write_text("version https://git-lfs.github.com/spec/v1\n")
     whole = (root / "train/dog/0.png").read_bytes()
     (root / "train/dog/cut.png").write_bytes(whole[: len(whole) // 2])
-    (root / "val/dog/phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 30)
+    (root / "val/dog/scan.jp2").write_bytes(b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 30)
     fill(root, "train/only_here/1.png", "train/only_here/2.png", "val/lizard/1.png", colour=1)
     (root / "train/.ipynb_checkpoints").mkdir()
     (root / "train/cat/.DS_Store").touch()
@@ -89,8 +89,8 @@ def test_every_defect_in_one_report(tmp_path):
     unused = {finding.name: finding.text for finding in data.findings if finding.kind == "unused"}
     assert unused == {
         "train/cat/more/": "not used: a folder inside a class folder, with 0 pictures",
-        "train/cat/notes.txt": "left out, and 1 more file. 1: HEIC/HEIF, which needs the package pillow-heif; save as JPEG, or "
-        "install pillow-heif (val/dog/phone.heic). 1: not a picture (train/cat/notes.txt)",
+        "train/cat/notes.txt": "left out, and 1 more file. 1: JPEG 2000, which this program does not read; save as JPEG "
+        "(val/dog/scan.jp2). 1: not a picture (train/cat/notes.txt)",
     }
     assert snapshot(root) == before
 

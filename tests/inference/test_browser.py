@@ -146,7 +146,7 @@ def test_many_pictures(open_page, drawn, bad_files):
     page.get_by_role("tab", name="Many pictures").click()
     files = [sample(drawn, "dog"), sample(drawn, "croissants"), *bad_files]
     page.locator("input[type=file]").last.set_input_files(files)
-    expect(page.get_by_text("phone")).to_be_visible()
+    expect(page.get_by_text("scan")).to_be_visible()
     page.get_by_role("button", name="Answer all").click()
     rows = page.locator("table.answers tbody tr")
     expect(rows).to_have_count(7)

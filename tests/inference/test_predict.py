@@ -13,7 +13,7 @@ from typing import List
 
 import numpy as np
 import pytest
-from conftest import ROOT, SHARED, metrics, needs_shared
+from conftest import ROOT, SHARED, UNREADABLE, metrics, needs_shared
 from pages import trained
 from predict import main
 
@@ -292,8 +292,9 @@ def test_the_case_of_paths(tmp_path):
 def test_validation_photos_and_odd_files(photos, tmp_path):
     done = predict(SHARED / "photos" / "val", SHARED / "odd", "--checkpoint", photos, cwd=tmp_path)
     rows = table(done)
-    assert len(rows) == 143 + 30 and done.returncode == 1 and "Traceback" not in done.stderr
-    assert sum(bool(row["error"]) for row in rows) == 8
+    left_out = len({"python-pillow_avif_hopper.heif"} & UNREADABLE.keys())  # read where pillow-heif is installed
+    assert len(rows) == 143 + 30 - left_out and done.returncode == 1 and "Traceback" not in done.stderr
+    assert sum(bool(row["error"]) for row in rows) == len(UNREADABLE) - left_out
     known = trained(photos)
     for row in rows[:143]:
         assert abs(float(row["confidence dog"]) - known["val/" + row["file"].split("/val/")[1]]["dog"]) < 1e-5
