@@ -11,7 +11,7 @@ from mobilenetv2.report.render import FINDINGS
 
 
 def findings(output):
-    return json.loads((output / "check.json").read_text(encoding="utf-8"))
+    return json.loads((output / "check.json").read_text(encoding="utf-8"))["findings"]
 
 
 def plant(root):

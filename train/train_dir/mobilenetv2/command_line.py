@@ -91,8 +91,8 @@ def listed_paths(text: str) -> List[str]:
     if listed is None:
         return [text]
     entries = [entry.get("containerPath") if isinstance(entry, dict) else entry for entry in listed]
-    paths = [path for path in entries if isinstance(path, str)]
-    if len(paths) < len(entries):
+    paths = [path for path in entries if isinstance(path, str) and path]
+    if not all(isinstance(path, str) for path in entries):
         raise UserError(f"{text}: expected a path, or a list of objects that have a containerPath")
     return paths
 

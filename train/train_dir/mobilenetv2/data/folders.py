@@ -13,6 +13,8 @@ from ..runtime.progress import parallel_map
 from .picture_files import SUFFIXES, kind_of_file
 from .system_files import is_system_name
 
+COUNTED = 100_000  # pictures, of what is not used
+
 
 class Entries(NamedTuple):
     """What lies in a folder, each sorted by name. pictures: files that are pictures, or say so by their ending. others: files
@@ -30,17 +32,17 @@ class Entries(NamedTuple):
 class Tree:
     """The folder of a data set and all that is below, listed as far as it is looked at.
 
-    skipped: folders that are no part of the data set, such as the cache. problems: folders that cannot be listed, in words."""
+    skipped: folders that are no part of the data set, such as the cache. problems: by folder, why it cannot be listed."""
 
     def __init__(self, path: Path, skipped: Tuple[Path, ...] = ()):
         self.skipped = {folder.resolve() for folder in skipped}
-        self.problems: List[str] = []
+        self.problems: Dict[str, str] = {}
         self.top = Folder(path, "", self, None)
 
     def raise_problems(self) -> None:
         """Raises UserError that names every folder that could not be listed so far."""
         if self.problems:
-            raise UserError("\n".join(self.problems))
+            raise UserError("\n".join(self.problems.values()))
 
 
 class Folder:
@@ -68,7 +70,7 @@ class Folder:
         try:
             names = sorted(os.listdir(self.path))
         except OSError as error:
-            self._tree.problems.append(
+            self._tree.problems[self.name] = (
                 f"{self.path}: the folder cannot be listed ({error.strerror}); check its rights and that the disk is there"
             )
             return Entries([], [], [], [], [], [])
@@ -108,6 +110,10 @@ class Folder:
         """The pictures directly in it."""
         return self.entries.pictures
 
+    def is_left_alone(self) -> bool:
+        """Whether it cannot be listed, which is no problem any more after this call."""
+        return self._tree.problems.pop(self.name, None) is not None
+
     @property
     def is_own(self) -> bool:
         """Whether it is an output folder of this program, with nothing else in it."""
@@ -127,9 +133,14 @@ class Folder:
         alone = len(entries.folders) == 1 and not entries.pictures
         return entries.folders[0].inmost() if alone else self
 
-    def count(self, depth: int = 4) -> int:
-        """How many pictures are in it, and in the folders below it down to this depth."""
-        return len(self.pictures) + (sum(folder.count(depth - 1) for folder in self.folders) if depth else 0)
+    def count(self) -> int:
+        """How many files in it and below have the name of a picture; COUNTED at most. Links are not followed."""
+        total = 0
+        for _, _, names in os.walk(self.path):
+            total += sum(os.path.splitext(name)[1].lower() in SUFFIXES for name in names)
+            if total >= COUNTED:
+                return COUNTED
+        return total
 
     def _add_folder(self, path: Path, found: Entries) -> None:
         """A folder of the data set, unless it is skipped, or a link to a folder above it, which would have no end."""

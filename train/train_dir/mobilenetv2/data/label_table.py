@@ -1,34 +1,26 @@
-"""A table that says the class of each picture in a folder: a .csv or .tsv file with a column of files and one of classes."""
+"""A table that says the class of each picture: a .csv or .tsv file with a column of files and one of classes."""
 
 import csv
 import io
 import unicodedata
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
-from ..runtime.errors import UserError
 from ..runtime.files import read_file
 
 SUFFIXES = (".csv", ".tsv")
 LARGEST = 2**26  # bytes of a table
-ENCODINGS = ("utf-8-sig", "gb18030")  # the second is what Excel writes in China; UTF-16 is known by its first bytes
+# GB 2312 is what Excel writes in China. UTF-16 is known by its first bytes.
+ENCODINGS = ("utf-8-sig", "gb2312")
 DELIMITERS = (",", ";", "\t")
-# Names of the column of classes, where there are more than two columns.
-CLASS_COLUMNS = (
-    "class",
-    "class_name",
-    "label",
-    "labels",
-    "category",
-    "target",
-    "breed",
-    "species",
-    "类别",
-    "标签",
-    "分类",
-)
+# Headings of the column of classes, where there are more than two columns.
+CLASS_COLUMNS = {
+    *("class", "class_name", "label", "labels", "category", "target", "breed", "species", "dx", "diagnosis", "animal"),
+    *("类别", "标签", "分类"),
+}
 MATCHED = 0.5  # least share of a table's rows whose files are in the folder
-PLACEHOLDER = "sample_submission"  # Kaggle's example of an answer, whose classes are not true
+PLACEHOLDER = "submission"  # in the names of Kaggle's examples of an answer, whose classes are not true
+SHOWN = 5  # rows that a reason names
 
 
 class Labels(NamedTuple):
@@ -39,58 +31,79 @@ class Labels(NamedTuple):
     unknown: List[str]
 
 
-def find_labels(pictures: Sequence[Path], tables: Sequence[Path]) -> Optional[Labels]:
-    """What the first of these tables that names at least MATCHED of its files among the pictures says; None without one.
-
-    Raises UserError for a table that does so, but cannot be understood."""
-    found = None
-    for table in tables:
-        if not table.name.lower().startswith(PLACEHOLDER):
-            labels = _read_labels(table, _by_name(pictures))
-            if labels and found:
-                raise UserError(
-                    f"{found.table} and {table} both say classes of the same pictures; keep one of them here"
-                )
-            found = found or labels
-    return found
-
-
-def _by_name(pictures: Sequence[Path]) -> Dict[str, Path]:
-    """Pictures by file name, with and without its ending."""
-    names = {_key(file.stem): file for file in pictures}
-    return {**names, **{_key(file.name): file for file in pictures}}
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name.strip().replace("\\", "/").rsplit("/", 1)[-1])
-
-
-def _read_labels(table: Path, pictures: Dict[str, Path]) -> Optional[Labels]:
-    """None if the table is about other things."""
+def read_labels(table: Path, root: Path, pictures: Sequence[Path]) -> Union[Labels, str]:
+    """What a table says of these pictures, or why it says nothing of them. root: a folder above the pictures."""
+    if PLACEHOLDER in table.name.lower().replace("_", ""):
+        return "an example of an answer"
     try:
-        rows = _rows(read_file(table, LARGEST))
+        content = read_file(table, LARGEST)
     except OSError as error:
-        raise UserError(f"{table}: cannot be read ({error.strerror})") from None
+        return f"cannot be read ({error.strerror})"
+    rows = _rows(content)
+    if rows is None:
+        return "neither UTF-8 nor GB 2312, or no table; save it as CSV in UTF-8"
     columns = min((len(row) for row in rows), default=0)
     if columns < 2:
+        return "has rows of one column; expected two columns, file and class"
+    return _match(table, rows, columns, _Names(root, pictures))
+
+
+class _Names:
+    """Finds pictures by what tables call them: with or without folders, with or without an ending, or with another, in any case.
+    What fits several pictures fits none."""
+
+    def __init__(self, root: Path, pictures: Sequence[Path]):
+        self._found: Dict[str, Optional[Path]] = {}
+        self._exact: Dict[str, Optional[Path]] = {}
+        for file in pictures:
+            parts = unicodedata.normalize("NFC", file.relative_to(root).as_posix()).split("/")
+            for start in range(len(parts)):
+                name = "/".join(parts[start:])
+                self._add(self._exact, name, file)
+                self._add(self._found, name.lower(), file)
+                self._add(self._found, _stem(name).lower(), file)
+
+    @staticmethod
+    def _add(names: Dict[str, Optional[Path]], name: str, file: Path) -> None:
+        names[name] = file if names.get(name, file) == file else None
+
+    def find(self, written: str) -> Optional[Path]:
+        """The picture, or None."""
+        parts = unicodedata.normalize("NFC", written.strip().replace("\\", "/")).split("/")
+        for start in range(len(parts)):  # the folders may be those of another computer
+            name = "/".join(parts[start:])
+            for names, key in ((self._exact, name), (self._found, name.lower()), (self._found, _stem(name).lower())):
+                file = names.get(key)
+                if file:
+                    return file
         return None
-    # Different names: a column of the classes 0 and 1 also has the names of 0.jpg and 1.jpg.
-    matches = [len({_key(row[column]) for row in rows} & pictures.keys()) for column in range(columns)]
-    files = matches.index(max(matches))
-    if sum(_key(row[files]) in pictures for row in rows) < max(1, MATCHED * len(rows)):
-        return None
-    header = [] if _key(rows[0][files]) in pictures else [cell.strip().lower() for cell in rows[0]]
+
+
+def _stem(name: str) -> str:
+    """Without its ending."""
+    folder, _, base = name.rpartition("/")
+    stem = base.rsplit(".", 1)[0] or base
+    return f"{folder}/{stem}" if folder else stem
+
+
+def _match(table: Path, rows: List[List[str]], columns: int, names: _Names) -> Union[Labels, str]:
+    found = [[names.find(row[column]) for row in rows] for column in range(columns)]
+    # Different pictures: a column of the classes 0 and 1 also has the names of 0.jpg and 1.jpg.
+    files = max(range(columns), key=lambda column: (len(set(found[column]) - {None}), -column))
+    known = sum(picture is not None for picture in found[files])
+    header = [] if found[files][0] or not known else [cell.strip().lower() for cell in rows[0]]
+    count = len(rows) - bool(header)
+    if known < max(1, MATCHED * count):
+        return f"names {count:,} files, {known:,} of them are here"
     others = [column for column in range(columns) if column != files]
     named = [column for column in others if header and header[column] in CLASS_COLUMNS]
     if len(others) > 1 and len(named) != 1:
-        raise UserError(
-            f"{table}: it has {columns} columns, and which one is the class is not clear; expected two columns, file and class"
-        )
+        return f"has {columns} columns, and which one is the class is not clear; expected two columns, file and class"
     column = (named or others)[0]
     classes: Dict[Path, str] = {}
     unknown, problems = [], []
-    for number, row in enumerate(rows[bool(header) :], 1 + bool(header)):
-        picture, class_ = pictures.get(_key(row[files])), unicodedata.normalize("NFC", row[column].strip())
+    for number, (row, picture) in list(enumerate(zip(rows, found[files]), 1))[bool(header) :]:
+        class_ = unicodedata.normalize("NFC", row[column].strip())
         if picture is None:
             unknown.append(row[files])
         elif not class_:
@@ -98,13 +111,13 @@ def _read_labels(table: Path, pictures: Dict[str, Path]) -> Optional[Labels]:
         elif classes.setdefault(picture, class_) != class_:
             problems.append(f"row {number}: {row[files]} is {class_} here and {classes[picture]} before")
     if problems:
-        more = f"; and {len(problems) - 5} more" * (len(problems) > 5)
-        raise UserError(f"{table}: {'; '.join(problems[:5])}{more}")
+        more = f"; and {len(problems) - SHOWN:,} more" * (len(problems) > SHOWN)
+        return f"{'; '.join(problems[:SHOWN])}{more}"
     return Labels(table, classes, unknown)
 
 
-def _rows(content: bytes) -> List[List[str]]:
-    """The rows that are not empty, by the delimiter that cuts them into the most columns; [] for what is no text."""
+def _rows(content: bytes) -> Optional[List[List[str]]]:
+    """The rows that are not empty, by the delimiter that cuts them into the most columns; None for what is no table."""
     encodings = ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ENCODINGS
     for encoding in encodings:
         try:
@@ -114,7 +127,7 @@ def _rows(content: bytes) -> List[List[str]]:
         try:
             tables = [list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)) for delimiter in DELIMITERS]
         except csv.Error:
-            return []
+            return None
         cut = [[row for row in rows if any(cell.strip() for cell in row)] for rows in tables]
         return max(cut, key=lambda rows: min((len(row) for row in rows), default=0))
-    return []
+    return None

@@ -1,5 +1,7 @@
 """What a data folder is made of: which folder is which split, where the classes come from, what is not used and why."""
 
+import os
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence
@@ -12,11 +14,11 @@ NEITHER = "neither"  # the folder of outliers (images of no class), beside the c
 SPLITS = ("train", "val", "test")
 
 
-class Unused(NamedTuple):
-    """A part of the data folder that is not used. name: from its top. reason: why."""
+class Remark(NamedTuple):
+    """About a part of the data folder. name: from its top."""
 
     name: str
-    reason: Bilingual
+    text: Bilingual
 
 
 @dataclass
@@ -25,8 +27,9 @@ class Layout:
 
     top: the folder in which the splits or class folders are. form: "split folders", "class folders" or "table". folders: by
     split, of its class folders or pictures; "train" alone where the program chooses the validation photos. files: by split and
-    class. names: of all files, from the folder that was typed. outliers: pictures of no class. tables: names of the tables of
-    classes. unused: in the order in which it was seen. seen: folders whose other entries are explained, too."""
+    class. names: of all files, from the folder that was typed. outliers: pictures of no class. tables: of classes. unused: what
+    is not used and why, in the order in which it was seen. remarks: about what is used. seen: folders whose other entries are
+    explained, too."""
 
     top: Folder
     form: str
@@ -34,8 +37,9 @@ class Layout:
     files: Dict[str, Dict[str, List[Path]]] = field(default_factory=dict)
     names: Dict[Path, str] = field(default_factory=dict)
     outliers: List[Path] = field(default_factory=list)
-    tables: List[str] = field(default_factory=list)
-    unused: List[Unused] = field(default_factory=list)
+    tables: List[Path] = field(default_factory=list)
+    unused: List[Remark] = field(default_factory=list)
+    remarks: List[Remark] = field(default_factory=list)
     seen: List[Folder] = field(default_factory=list)
 
     def place(self, split: str, class_: str) -> str:
@@ -43,17 +47,30 @@ class Layout:
         folder = self.folders.get(split, self.folders["train"])
         return f"{folder.name}/{class_}" if folder.name else class_
 
+    def name_files(self, folder: Folder, files: List[Path]) -> None:
+        """Give files of a folder their names. Two files whose names are two Unicode forms of one keep their own forms."""
+        taken = set(self.names.values())
+        for file in files:
+            name = folder.name_of(file)
+            if file not in self.names:
+                self.names[file] = f"{folder.name}/{file.name}" if name in taken else name
+                taken.add(self.names[file])
+
+    def table_names(self) -> List[str]:
+        """Of the tables, in Unicode form NFC, from the folder `top` or above it."""
+        return [unicodedata.normalize("NFC", os.path.relpath(table, self.top.path)) for table in self.tables]
+
     def leave_out(self, name: str, english: str, chinese: str) -> None:
         """Add to `unused`."""
-        self.unused.append(Unused(printable(name), Bilingual(printable(english), printable(chinese))))
+        self.unused.append(Remark(printable(name), Bilingual(printable(english), printable(chinese))))
 
     def to_json(self) -> Dict[str, Any]:
         """For check.json and the report. Has no absolute path."""
         return {
             "form": self.form,
             "folders": {split: f"{folder.name or '.'}/" for split, folder in self.folders.items()},
-            "tables": self.tables,
-            "unused": [{"name": unused.name, "reason": str(unused.reason)} for unused in self.unused],
+            "tables": self.table_names(),
+            "unused": [{"name": unused.name, "reason": str(unused.text)} for unused in self.unused],
         }
 
     def __str__(self) -> str:
@@ -61,7 +78,7 @@ class Layout:
         parts = [f"{split} in {folder.name or '.'}/" for split, folder in self.folders.items()]
         if "val" not in self.folders:
             parts = [f"photos in {self.folders['train'].name or '.'}/, of which the program chooses a part for val"]
-        parts += [f"classes from {' and '.join(self.tables)}"] * bool(self.tables)
+        parts += [f"classes from {' and '.join(self.table_names())}"] * bool(self.tables)
         unused = some_names([unused.name for unused in self.unused])
         return f"{self.form}, {', '.join(parts)}; not used: {unused or 'nothing'}"
 

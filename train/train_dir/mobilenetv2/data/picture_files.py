@@ -54,7 +54,7 @@ LEFT_OUT: Dict[str, Tuple[str, str]] = {
     ),
     "other": ("not a picture", "不是图片"),
     "special": ("not a file", "不是文件"),
-    "unreadable": ("it cannot be read; look at its permissions", "无法读取，请检查权限"),
+    "unreadable": ("cannot be read: a link to nothing, or without permission", "无法读取：链接无效，或没有权限"),
 }
 _PREFIXES = {
     "picture": (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a"),

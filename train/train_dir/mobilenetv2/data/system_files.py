@@ -3,19 +3,20 @@
 import unicodedata
 
 # Everything that begins with these: hidden files, as of macOS (._x.jpg), Jupyter and Git; open documents of Office; Kaggle.
-PREFIXES = (".", "~$", "__notebook__", "__results__", "__output__")
+PREFIXES = (".", "_ds_store", "~$", "found.0", "__notebook__", "__results__", "__output__")
 NAMES = {
     # Windows
-    *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "$recycle.bin", "recycler", "recycled"),
-    *("system volume information", "$windows.~bt", "found.000", "config.msi"),
+    *("thumbs.db", "thumbs.db:encryptable", "ehthumbs.db", "ehthumbs_vista.db", "albumthumbs", "desktop.ini"),
+    *("$recycle.bin", "recycler", "recycled", "recovery", "$windows.~bt", "config.msi", "msocache"),
+    *("system volume information", "indexervolumeguid"),
     # macOS; the name of a folder's icon ends in a carriage return
     *("__macosx", "icon\r", "network trash folder", "temporary items", "thevolumesettingsfolder"),
     # Python
     "__pycache__",
-    # Linux disks
-    *("lost+found", "aquota.user", "aquota.group"),
+    # Linux disks, Android
+    *("lost+found", "lost.dir", "aquota.user", "aquota.group"),
     # NAS of Synology and QNAP
-    *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "@appstore", "#recycle", "#snapshot"),
+    *("@eadir", "@tmp", "@__thumb", "@recycle", "@recently-snapshot", "@appstore", "#recycle", "#snapshot"),
     *("synoindex_media_info", "network recycle bin 1"),
     # Kaggle
     *("dataset-metadata.json", "kernel-metadata.json", "kaggle.json"),

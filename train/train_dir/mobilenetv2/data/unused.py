@@ -6,7 +6,6 @@ from typing import Dict, List, Tuple
 
 from ..runtime.i18n import Bilingual
 from ..runtime.text import printable
-from . import label_table
 from .findings import Finding
 from .layout import Layout, count_of, some_names
 from .picture_files import LEFT_OUT
@@ -20,6 +19,7 @@ def unused_findings(layout: Layout) -> List[Finding]:
         Finding("unused", name, Bilingual(f"not used: {reason}", f"未使用：{reason.zh}"))
         for name, reason in layout.unused
     ]
+    found += [Finding("note", printable(remark.name), remark.text) for remark in layout.remarks]
     return [*_left_out(layout), *found, *_notes(layout)]
 
 
@@ -49,7 +49,7 @@ def _left_out(layout: Layout) -> List[Finding]:
     names: Dict[str, List[str]] = {}
     for folder in dict.fromkeys(places):
         for kind, file in folder.entries.others:
-            if kind not in PLAIN or (folder.pictures and file.suffix.lower() not in label_table.SUFFIXES):
+            if kind not in PLAIN or (folder.pictures and file not in layout.tables):
                 names.setdefault(kind, []).append(printable(folder.name_of(file)))
     if not names:
         return []
@@ -66,13 +66,13 @@ def _notes(layout: Layout) -> List[Finding]:
     system = ("of the system or of another program, ignored", "属于操作系统或其他程序，已忽略")
     own = ("written by this program, ignored", "由本程序写出，已忽略")
     loops = ("a link to a folder above it, ignored", "指向上级文件夹的链接，已忽略")
-    beside = ("beside the class folders, ignored", "在类别文件夹之外，已忽略")
+    beside = ("beside the photos, ignored", "不是照片，已忽略")
     for folder in dict.fromkeys((layout.top, *layout.folders.values(), *layout.seen)):
         entries = folder.entries
         for words, paths in ((system, entries.system), (own, entries.own), (loops, entries.loops)):
             kinds.setdefault(words, []).extend(printable(folder.name_of(path)) for path in paths)
         if not folder.pictures:
-            others = [file for kind, file in entries.others if kind in PLAIN and file.name not in layout.tables]
+            others = [file for kind, file in entries.others if kind in PLAIN and file not in layout.tables]
             kinds.setdefault(beside, []).extend(printable(folder.name_of(path)) for path in others)
     findings = []
     for (english, chinese), names in kinds.items():

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .errors import UserError
-from .files import read_file
+from .files import open_file, read_file
 
 PROGRAM = "mobilenetv2-photos"  # in every file that is known by its content
 CHECKPOINT = "mobilenetv2.ckpt"
@@ -27,7 +27,8 @@ MARKS = {
 }
 # Files that only this program names so: temporary files, states of a training that was stopped.
 HIDDEN = (".training.",)
-LARGEST = 2**28  # bytes
+LARGEST = 2**28  # bytes of a checkpoint
+START = 2**14  # bytes of any other file, in which its mark is
 
 
 def is_own_file(file: Path) -> bool:
@@ -37,7 +38,11 @@ def is_own_file(file: Path) -> bool:
     if file.name not in MARKS:
         return False
     try:
-        content = read_file(file, LARGEST)
+        if file.name == CHECKPOINT:  # says what it is at its end
+            content = read_file(file, LARGEST)
+        else:
+            with open_file(file) as stream:
+                content = stream.read(START)
     except OSError:
         return False
     return (
@@ -50,7 +55,8 @@ def is_cache(folder: Path) -> bool:
     if not CACHED_FOLDER.fullmatch(folder.name):
         return False
     with suppress(OSError):
-        return all(CACHED.fullmatch(name) for name in os.listdir(folder))
+        names = os.listdir(folder)
+        return bool(names) and all(CACHED.fullmatch(name) for name in names)
     return False
 
 
