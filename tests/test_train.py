@@ -225,4 +225,4 @@ def test_pictures_of_neither_class_are_not_a_class(drawn, tmp_path, cache):
     assert run.code == 0, run.out + run.err
     metrics = json.loads((tmp_path / "output" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["classes"] == ["croissants", "dog"] and metrics["val"]["count"] == 40
-    assert "val/neither: pictures of no class are used in train/ only, ignored" in run.out
+    assert "val/neither/: not used: pictures of no class are used in train/ only" in run.out

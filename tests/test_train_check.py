@@ -51,7 +51,7 @@ def plant(root):
         )
         other = photos["dog" if class_ == "croissants" else "croissants"][6]
         Image.open(other).convert("RGB").save(put(folder / "n_conflict.jpg", "two classes claim it"), quality=70)
-        put(folder / ".hidden.jpg", "hidden").write_bytes(b"x")
+        put(folder / ".hidden.jpg", "of the system or of another program").write_bytes(b"x")
     return expected
 
 
@@ -59,7 +59,9 @@ def said(found, expected):
     """The planted defects that nothing was said of; a pair counts under either name."""
     lines = [(finding["name"], finding["other"], finding["text"]) for finding in found]
     return [
-        name for name, words in expected.items() if not any(name in line[:2] and words in line[2] for line in lines)
+        name
+        for name, words in expected.items()
+        if not any((name in line[:2] or name in line[2]) and words in line[2] for line in lines)
     ]
 
 

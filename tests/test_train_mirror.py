@@ -15,7 +15,7 @@ TINY = ["--epochs=2", "--thumbnails=0"]
 def run(folder, cache, name, *arguments):
     """The finished run, its output folder, and its findings as (kind, name) -> text."""
     done = Run(["--data_url=p", f"--output_path={name}", f"--cache_dir={cache}", *arguments], folder)
-    found = json.loads((folder / name / "check.json").read_text(encoding="utf-8"))
+    found = json.loads((folder / name / "check.json").read_text(encoding="utf-8"))["findings"]
     return done, folder / name, {(one["kind"], one["name"]): one["text"] for one in found}
 
 
