@@ -18,7 +18,7 @@ HEAD, FINETUNE, SCRATCH, DISTILL = (DEFAULTS[kind] for kind in ("head", "finetun
 # What each setting is, and what "auto" comes to, in Chinese.
 CHINESE: Dict[str, str] = {
     "output_path": "结果文件夹",
-    "data_url": "照片文件夹：含 train/ 和 val/，每类一个文件夹；或只有一层类别文件夹。默认：程序自己画的图画",
+    "data_url": "照片文件夹：每类一个文件夹；或 train/、val/（以及 test/）里各有这样的文件夹；或一个图片文件夹加一张类别表。默认：程序自己画的图画",
     "pretrain_url": "起始权重，文件或其所在文件夹：MindCV、MindVision 或本程序的 .ckpt，使用 torchvision 名称的 .npz 或 .safetensors；"
     "`random` 表示随机数。默认：随程序附带的小网络",
     "download": "从 MindSpore 的服务器把教程的照片和 ImageNet 权重下载到 cache_dir（data_url 和 pretrain_url 没有指定的那些）",

@@ -9,6 +9,7 @@ any picture. 2: there is no usable checkpoint, or the answers or the list of nam
 """
 
 import argparse
+import codecs
 import logging
 import os
 import sys
@@ -26,7 +27,7 @@ from mobilenetv2.classifier import Answer, Classifier
 from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.runtime import logs
 from mobilenetv2.runtime.errors import UserError, os_error_words
-from mobilenetv2.runtime.files import atomic, user_path
+from mobilenetv2.runtime.files import atomic, open_file, user_path
 from mobilenetv2.runtime.progress import show_progress
 from mobilenetv2.runtime.streams import open_standard_streams
 from mobilenetv2.runtime.text import printable
@@ -78,6 +79,13 @@ def answers(
     yield from (error[1:] for error in unread)
 
 
+def is_table(file: Path) -> bool:
+    """Whether this program has written the file, which may then be replaced; or it is empty. Raises OSError."""
+    with open_file(file) as stream:
+        start = stream.read(16)
+    return not start or start.removeprefix(codecs.BOM_UTF8).startswith((b"file,label", b'{"file"'))
+
+
 @contextmanager
 def opened(output: Optional[str], format: str) -> Iterator[TextIO]:
     """Standard output, or a file, which is there when all answers are. Raises UserError where that cannot be written.
@@ -91,6 +99,8 @@ def opened(output: Optional[str], format: str) -> Iterator[TextIO]:
     file = user_path(output)
     if file.is_dir():
         raise UserError(f"--output={output}: a folder; name a file in it")
+    if file.exists() and not is_table(file):
+        raise UserError(f"--output={output}: there is a file that this program has not written; name another")
     encoding = "utf-8-sig" if format == "csv" else "utf-8"
     with atomic(file) as temporary, open(temporary, "w", encoding=encoding, newline="") as stream:
         yield stream

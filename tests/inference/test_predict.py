@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, SHARED, UNREADABLE, metrics, needs_shared
 from pages import trained
+from PIL import Image
 from predict import main
 
 from mobilenetv2.classifier import Classifier
@@ -286,6 +287,23 @@ def test_the_case_of_paths(tmp_path):
         "Checkpoint: "
     )  # the last that was said: no traceback
     assert lines[8].split(",")[0].endswith("/a/x.jpg") and lines[8].split(",")[1] == "dog" and len(lines) == 9
+
+
+def test_output_takes_the_place_of_its_own_tables_only(tmp_path):
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (60, 60), "red").save(picture)
+    before = picture.read_bytes()
+    (tmp_path / "notes.txt").write_text("mine")
+    for name in ("a.png", "notes.txt"):
+        done = predict("a.png", "--output", name, cwd=tmp_path)
+        assert (
+            done.returncode == 2
+            and f"--output={name}: there is a file that this program has not written" in done.stderr
+        )
+    assert picture.read_bytes() == before and (tmp_path / "notes.txt").read_text() == "mine"
+    for options in ((), ("--format=jsonl",), ()):
+        assert predict("a.png", "--output", "out", *options, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "out").read_text(encoding="utf-8-sig").startswith("file,label")
 
 
 @needs_shared

@@ -102,8 +102,8 @@ class Settings:
     )
     data_url: str = setting(
         "",
-        "folder of photos: train/ and val/ with one folder per class each, or one level of class folders; "
-        "none: drawings made by this program",
+        "folder of photos: one folder per class, or train/, val/ and perhaps test/ with such folders, or one folder of "
+        "pictures with a table of classes; none: drawings made by this program",
         ("data_path", "dataset_path", "multi_data_url"),
     )
     pretrain_url: str = setting(
