@@ -27,7 +27,7 @@ from mobilenetv2.data import sample
 from mobilenetv2.data.image import MAX_BYTES
 from mobilenetv2.data.layout import NEITHER
 from mobilenetv2.runtime import logs
-from mobilenetv2.runtime.errors import UserError, os_error_words
+from mobilenetv2.runtime.errors import UserError, os_errors_in_words
 
 log = logging.getLogger(__name__)
 EXAMPLES = 3  # example pictures of each class
@@ -104,10 +104,8 @@ def main() -> None:
 
 if __name__ == "__main__":
     try:
-        main()
-    except OSError as error:
-        words = os_error_words(error)
-        if words is None:
-            raise
-        log.error("%s", words)
+        with os_errors_in_words():
+            main()
+    except UserError as error:
+        log.error("%s", error)
         sys.exit(2)

@@ -26,7 +26,7 @@ from records import record, write_csv, write_jsonl
 from mobilenetv2.classifier import Answer, Classifier
 from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.runtime import logs
-from mobilenetv2.runtime.errors import UserError, os_error_words
+from mobilenetv2.runtime.errors import UserError, os_errors_in_words
 from mobilenetv2.runtime.files import atomic, open_file, user_path
 from mobilenetv2.runtime.progress import show_progress
 from mobilenetv2.runtime.streams import open_standard_streams
@@ -147,23 +147,20 @@ def main(arguments: List[str]) -> int:
             yield {"file": name, **record(result)}
 
     try:
-        classifier = Classifier(find_checkpoint(options.checkpoint))
-        logging.info("Checkpoint: %s.", classifier.file)
-        named = find_named(options.paths, options.null, left_out)
-        found = show_progress(answers(classifier, named, max(1, options.workers)), None, "Answering")
-        with opened(options.output, options.format) as stream:
-            if options.format == "jsonl":
-                write_jsonl(records(), stream)
-            else:
-                write_csv(records(), classifier.description.classes, stream)
+        with os_errors_in_words():
+            classifier = Classifier(find_checkpoint(options.checkpoint))
+            logging.info("Checkpoint: %s.", classifier.file)
+            named = find_named(options.paths, options.null, left_out)
+            found = show_progress(answers(classifier, named, max(1, options.workers)), None, "Answering")
+            with opened(options.output, options.format) as stream:
+                if options.format == "jsonl":
+                    write_jsonl(records(), stream)
+                else:
+                    write_csv(records(), classifier.description.classes, stream)
     except UserError as error:
         logging.error("%s", error)
         return 2
     except OSError as error:
-        words = os_error_words(error)
-        if words:
-            logging.error("%s", words)
-            return 2
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer
         if not isinstance(error, BrokenPipeError):  # the reader has stopped, as in "| head"
             logging.error("standard output: cannot be written (%s); free some space", error.strerror)

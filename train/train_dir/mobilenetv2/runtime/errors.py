@@ -1,7 +1,8 @@
 """Errors that the user can resolve, and helpers for errors."""
 
 import os
-from typing import Any, Callable, List, Optional
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, List, Optional
 
 from .text import printable
 
@@ -40,20 +41,28 @@ def os_error_words(error: OSError) -> Optional[str]:
     return f"{printable(name)}: cannot be used ({reason(error)}); look whether it is there and you may use it"
 
 
+@contextmanager
+def os_errors_in_words() -> Iterator[None]:
+    """Raises UserError in place of an error that `os_error_words` can tell."""
+    try:
+        yield
+    except OSError as error:
+        words = os_error_words(error)
+        if words is None:
+            raise
+        raise UserError(words) from None
+
+
 def collect_errors(*calls: Callable[[], Any]) -> List[Any]:
     """Run all calls and return their results, in order. If any raise UserError, or an error that `os_error_words` can tell: one
     UserError with all their messages, a line each."""
     results, problems = [], []
     for call in calls:
         try:
-            results.append(call())
+            with os_errors_in_words():
+                results.append(call())
         except UserError as error:
             problems.append(str(error))
-        except OSError as error:
-            words = os_error_words(error)
-            if words is None:
-                raise
-            problems.append(words)
     if problems:
         raise UserError("\n".join(problems))
     return results
