@@ -15,10 +15,10 @@ sys.path.insert(0, str(HERE.parent / "train" / "train_dir"))
 from mobilenetv2.model.checkpoint import EMBEDDED
 from mobilenetv2.runtime.errors import UserError, reason
 from mobilenetv2.runtime.files import read_file
+from mobilenetv2.runtime.own_files import CHECKPOINT
 from mobilenetv2.runtime.text import printable
 
 log = logging.getLogger(__name__)
-NAME = "mobilenetv2.ckpt"
 LONGEST = 2**20  # bytes of config.json
 
 
@@ -38,7 +38,9 @@ def find_checkpoint(explicit: Optional[str] = None) -> str:
         log.warning("%s is not here, though config.json names it: looking for another checkpoint.", file)
     outputs: Dict[str, float] = {}
     for place in (str(HERE.parent), str(HERE.parent / "train" / "train_dir"), os.curdir):
-        found = glob.glob(os.path.join(glob.escape(place), "*", NAME))  # nothing where the folder cannot be listed
+        found = glob.glob(
+            os.path.join(glob.escape(place), "*", CHECKPOINT)
+        )  # nothing where the folder cannot be listed
         for output in filter(os.path.isfile, map(os.path.realpath, found)):
             with suppress(OSError):  # it has just been removed
                 outputs[output] = os.path.getmtime(output)
@@ -58,5 +60,5 @@ def _configured() -> List[str]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         words = reason(error) if isinstance(error, OSError) else str(error)
         raise UserError(
-            f'{HERE / "config.json"}: expected {{"model_path": ["owner/repository/{NAME}"]}} ({printable(words)[:200]})'
+            f'{HERE / "config.json"}: expected {{"model_path": ["owner/repository/{CHECKPOINT}"]}} ({printable(words)[:200]})'
         ) from None

@@ -95,9 +95,8 @@ def find_files(name: str, left_out: LeftOut) -> Iterator[Named]:
             for named in _pictures(match, seen, left_out):
                 count += 1
                 yield named
-        elif not (
-            seen and _key(os.path.dirname(match) or os.curdir) in seen
-        ):  # not listed with its folder, as of "a/**/*"
+        # Unless it was listed with its folder, as of "a/**/*".
+        elif not (seen and _key(os.path.dirname(match) or os.curdir) in seen):
             count += 1
             yield match, Path(match)
     if not count:

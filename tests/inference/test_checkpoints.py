@@ -52,19 +52,19 @@ def test_what_is_no_file_is_no_checkpoint(tmp_path, monkeypatch, caplog):
     (here / "config.json").write_text('{"model_path": []}')
     for name in ("pipe", "loop", "nothing", "folder", "older", "newer"):
         (tmp_path / name).mkdir()
-    os.mkfifo(tmp_path / "pipe" / checkpoints.NAME)
-    (tmp_path / "loop" / checkpoints.NAME).symlink_to(checkpoints.NAME)
-    (tmp_path / "nothing" / checkpoints.NAME).symlink_to("missing")
-    (tmp_path / "folder" / checkpoints.NAME).mkdir()
+    os.mkfifo(tmp_path / "pipe" / checkpoints.CHECKPOINT)
+    (tmp_path / "loop" / checkpoints.CHECKPOINT).symlink_to(checkpoints.CHECKPOINT)
+    (tmp_path / "nothing" / checkpoints.CHECKPOINT).symlink_to("missing")
+    (tmp_path / "folder" / checkpoints.CHECKPOINT).mkdir()
     assert checkpoints.find_checkpoint() == str(checkpoints.EMBEDDED)
     for name, when in (("older", 1), ("newer", 2)):
-        file = tmp_path / name / checkpoints.NAME
+        file = tmp_path / name / checkpoints.CHECKPOINT
         file.touch()
         os.utime(file, (when, when))
-    assert checkpoints.find_checkpoint() == str(tmp_path / "newer" / checkpoints.NAME)
+    assert checkpoints.find_checkpoint() == str(tmp_path / "newer" / checkpoints.CHECKPOINT)
     (here / "config.json").write_text('{"model_path": ["owner/x.CKPT"]}')
     os.mkfifo(here / "x.CKPT")
-    assert checkpoints.find_checkpoint() == str(tmp_path / "newer" / checkpoints.NAME)
+    assert checkpoints.find_checkpoint() == str(tmp_path / "newer" / checkpoints.CHECKPOINT)
     assert "x.CKPT is not here" in caplog.text
     (here / "x.CKPT").unlink()
     (here / "x.CKPT").touch()
@@ -94,4 +94,4 @@ def test_a_config_that_is_no_file_is_said(make, words, tmp_path, monkeypatch):
     make(tmp_path / "config.json")
     with pytest.raises(UserError) as caught:
         checkpoints.find_checkpoint()
-    assert str(caught.value).endswith(f'{{"model_path": ["owner/repository/{checkpoints.NAME}"]}} ({words})')
+    assert str(caught.value).endswith(f'{{"model_path": ["owner/repository/{checkpoints.CHECKPOINT}"]}} ({words})')

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -231,8 +232,8 @@ def test_streams_that_cannot_be_used(place):
         ("a --output empty", "--output=empty: a folder; name a file in it", 2),
         ("a --output a/x.jpg/y.csv", "a/x.jpg/y.csv: cannot be written", 2),
     ):
-        command = f"{sys.executable} {PREDICT} --checkpoint {checkpoint.EMBEDDED} {arguments}"
-        done = subprocess.run(command, shell=True, capture_output=True, text=True)
+        command = shlex.join([sys.executable, str(PREDICT), "--checkpoint", str(checkpoint.EMBEDDED)])
+        done = subprocess.run(["sh", "-c", f"{command} {arguments}"], capture_output=True, text=True)
         assert done.returncode == code and words in done.stderr, (arguments, done.stderr)
         assert "Traceback" not in done.stderr and "Exception" not in done.stderr
 

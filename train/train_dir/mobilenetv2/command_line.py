@@ -90,11 +90,10 @@ def listed_paths(text: str) -> List[str]:
         listed = None  # a name that begins with a bracket
     if listed is None:
         return [text]
-    entries = [entry.get("containerPath") if isinstance(entry, dict) else entry for entry in listed]
-    paths = [path for path in entries if isinstance(path, str) and path]
-    if not all(isinstance(path, str) for path in entries):
+    paths = [entry.get("containerPath") if isinstance(entry, dict) else entry for entry in listed]
+    if not all(isinstance(path, str) for path in paths):
         raise UserError(f"{text}: expected a path, or a list of objects that have a containerPath")
-    return paths
+    return list(filter(None, paths))
 
 
 def value_type(one: Field) -> type:

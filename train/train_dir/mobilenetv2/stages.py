@@ -43,7 +43,7 @@ from .model.prediction import classify, pool_features, predict_logits
 from .model.state import fingerprint, load_state_dict, state_dict
 from .report import metrics_files
 from .report.build import write_check_report, write_report
-from .runtime import device, distributed
+from .runtime import device, distributed, own_files
 from .runtime.environment import package_versions
 from .runtime.errors import UserError
 from .runtime.progress import Stopwatch
@@ -324,7 +324,7 @@ def save(run: Run) -> None:
     """Needs everything. Leaves the checkpoint in the output folder, then the other files that docs/training.md lists."""
     if not distributed.is_main():
         return
-    file, evaluation, detector = run.output / "mobilenetv2.ckpt", run.evaluation, run.held_out.detector
+    file, evaluation, detector = run.output / own_files.CHECKPOINT, run.evaluation, run.held_out.detector
     photos, side = run.data.split("train"), run.config.thumbnails if detector else 0
     references = [photos[index] for index in reference_indices(len(photos), run.config.seed)]
     sheet = thumbnails.replace_sheet(file.with_suffix(thumbnails.SUFFIX), references, side, run.config.workers)

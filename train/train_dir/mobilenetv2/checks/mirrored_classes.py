@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Dict, List, Sequence, Set, Tuple
 
-from ..data.dataset import Finding, Photo
+from ..data.dataset import Photo
+from ..data.findings import Finding
 from ..evaluation.mirroring import MirrorTest
 from ..runtime.i18n import Bilingual
 from .copy_search import Pair

@@ -22,26 +22,24 @@ FORMATS = tuple(
     name for name in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "HEIF") if name in Image.OPEN
 )
 SUFFIXES = {suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS}
+
+
+def _unsupported(english: str, chinese: str) -> Tuple[str, str]:
+    """The words for a picture format that this program does not read."""
+    return f"{english}, which this program does not read; save as JPEG", f"{chinese}，本程序不支持，请另存为 JPEG"
+
+
 # What is left out and why, or what to do about it, in English and Chinese. Fits one file and many.
 LEFT_OUT: Dict[str, Tuple[str, str]] = {
     "heic": (
         "HEIC/HEIF, which needs the package pillow-heif; save as JPEG, or install pillow-heif",
         "HEIC/HEIF 格式，需要 pillow-heif 包；请另存为 JPEG，或安装 pillow-heif",
     ),
-    "raw": ("camera raw, which this program does not read; save as JPEG", "相机 RAW 格式，本程序不支持，请另存为 JPEG"),
-    "jpeg2000": (
-        "JPEG 2000, which this program does not read; save as JPEG",
-        "JPEG 2000 格式，本程序不支持，请另存为 JPEG",
-    ),
-    "jpegxl": ("JPEG XL, which this program does not read; save as JPEG", "JPEG XL 格式，本程序不支持，请另存为 JPEG"),
-    "psd": (
-        "Photoshop (PSD), which this program does not read; save as JPEG",
-        "Photoshop (PSD) 格式，本程序不支持，请另存为 JPEG",
-    ),
-    "svg": (
-        "an SVG drawing, which this program does not read; save as JPEG",
-        "SVG 矢量图，本程序不支持，请另存为 JPEG",
-    ),
+    "raw": _unsupported("camera raw", "相机 RAW 格式"),
+    "jpeg2000": _unsupported("JPEG 2000", "JPEG 2000 格式"),
+    "jpegxl": _unsupported("JPEG XL", "JPEG XL 格式"),
+    "psd": _unsupported("Photoshop (PSD)", "Photoshop (PSD) 格式"),
+    "svg": _unsupported("an SVG drawing", "SVG 矢量图"),
     "pdf": ("a PDF document; save its pictures as JPEG", "PDF 文档，请把其中的图片另存为 JPEG"),
     "other_picture": (
         "a picture format that this program does not read; save as JPEG",

@@ -16,7 +16,7 @@ from ..evaluation.metrics import log_softmax
 from ..model.checkpoint import Description
 from ..runtime.environment import peak_memory_mib
 from ..runtime.files import atomic
-from ..runtime.own_files import PROGRAM
+from ..runtime.own_files import PROGRAM, TABLE_COLUMNS
 from ..runtime.text import spreadsheet_cell
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def _write_table(
     with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8-sig") as stream:
         table = csv.writer(stream)
         columns = [f"{what} {name}" for what in ("logit", "confidence") for name in classes]
-        table.writerow(["photo", "class", "answer", "neither score", *map(spreadsheet_cell, columns)])
+        table.writerow([*TABLE_COLUMNS, *map(spreadsheet_cell, columns)])
         written = [""] * len(photos) if scores is None else [repr(float(score)) for score in scores]
         for photo, score, logits, shares in zip(photos, written, answers, confidences):
             numbers = [repr(float(value)) for value in (*logits, *shares)]

@@ -17,6 +17,7 @@ from ..checks.issues import ISSUES
 from ..data.inline import jpeg_url
 from ..evaluation.intervals import count_with_interval, exact_interval, interval_percent
 from ..runtime.files import atomic
+from ..runtime.own_files import PROGRAM
 from ..runtime.text import printable
 from .charts import curves, dials, histograms
 from .content import Report
@@ -52,6 +53,7 @@ def render_page(content: Report, language: str) -> str:
     splits = {"test": content.test_confusion, "val": content.val_confusion, "held_out": content.held_out_confusion}
     return environment.get_template("report.html").render(
         report=content,
+        program=PROGRAM,
         text=texts,
         say=partial(_say, texts),
         tiles=_tiles(content, texts),

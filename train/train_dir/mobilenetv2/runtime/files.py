@@ -138,9 +138,8 @@ def _only_file(folder: Path, path: str, suffixes: Sequence[str]) -> Path:
         for name in names
         if os.path.splitext(name)[1].lower() in suffixes and not name.startswith(".")
     )
-    found = [
-        file for file in named if os.path.isfile(file)
-    ] or named  # reading says what is wrong with a single other one
+    # Where no file is a regular one, reading says what is wrong with a single other one.
+    found = [file for file in named if os.path.isfile(file)] or named
     if len(found) == 1:
         return found[0]
     names = ", ".join(printable(str(file.relative_to(folder))) for file in found[:5]) or "none"

@@ -12,7 +12,7 @@ PROGRAM = "mobilenetv2-photos"  # in every file that is known by its content
 CHECKPOINT = "mobilenetv2.ckpt"
 LOG = "train.log"
 LOG_START = f"Log of {PROGRAM}. The next run in this folder replaces it."
-TABLE_START = "photo,class,answer,neither score"
+TABLE_COLUMNS = ("photo", "class", "answer", "neither score")  # of validation.csv, the first ones
 SAMPLE = "sample"  # the folder of drawings
 CACHED, CACHED_FOLDER = re.compile("[0-9a-f]{62}"), re.compile("[0-9a-f]{2}")  # names in the cache of features
 # What these files contain, and a user's file of the same name does not.
@@ -22,7 +22,7 @@ MARKS = {
     "report.html": f'<meta name="generator" content="{PROGRAM}">'.encode(),
     "metrics.json": f'"format": "{PROGRAM}"'.encode(),
     "check.json": f'"format": "{PROGRAM}"'.encode(),
-    "validation.csv": TABLE_START.encode(),
+    "validation.csv": ",".join(TABLE_COLUMNS).encode(),
     "mobilenetv2.thumbnails.jpg": PROGRAM.encode(),
 }
 # Files that only this program names so: temporary files, states of a training that was stopped.
@@ -45,9 +45,8 @@ def is_own_file(file: Path) -> bool:
                 content = stream.read(START)
     except OSError:
         return False
-    return (
-        not content or MARKS[file.name] in content
-    )  # an empty one is left by a run that was killed, or on a full disk
+    # An empty one is left by a run that was killed, or on a full disk.
+    return not content or MARKS[file.name] in content
 
 
 def is_cache(folder: Path) -> bool:
