@@ -31,8 +31,8 @@ class Labels(NamedTuple):
     unknown: List[str]
 
 
-def read_labels(table: Path, root: Path, pictures: Sequence[Path]) -> Union[Labels, str]:
-    """What a table says of these pictures, or why it says nothing of them. root: a folder above the pictures."""
+def read_rows(table: Path) -> Union[List[List[str]], str]:
+    """The rows of a table that are not empty, of two columns and more, or why it has none."""
     if PLACEHOLDER in table.name.lower().replace("_", ""):
         return "an example of an answer"
     try:
@@ -42,10 +42,14 @@ def read_labels(table: Path, root: Path, pictures: Sequence[Path]) -> Union[Labe
     rows = _rows(content)
     if rows is None:
         return "neither UTF-8 nor GB 2312, or no table; save it as CSV in UTF-8"
-    columns = min((len(row) for row in rows), default=0)
-    if columns < 2:
+    if _columns(rows) < 2:
         return "has rows of one column; expected two columns, file and class"
-    return _match(table, rows, columns, _Names(root, pictures))
+    return rows
+
+
+def _columns(rows: List[List[str]]) -> int:
+    """That all rows have."""
+    return min((len(row) for row in rows), default=0)
 
 
 class _Names:
@@ -86,7 +90,9 @@ def _stem(name: str) -> str:
     return f"{folder}/{stem}" if folder else stem
 
 
-def _match(table: Path, rows: List[List[str]], columns: int, names: _Names) -> Union[Labels, str]:
+def match_rows(table: Path, rows: List[List[str]], root: Path, pictures: Sequence[Path]) -> Union[Labels, str]:
+    """What the rows of a table say of these pictures, or why they say nothing of them. root: a folder above the pictures."""
+    columns, names = _columns(rows), _Names(root, pictures)
     found = [[names.find(row[column]) for row in rows] for column in range(columns)]
     # Different pictures: a column of the classes 0 and 1 also has the names of 0.jpg and 1.jpg.
     files = max(range(columns), key=lambda column: (len(set(found[column]) - {None}), -column))
@@ -129,5 +135,5 @@ def _rows(content: bytes) -> Optional[List[List[str]]]:
         except csv.Error:
             return None
         cut = [[row for row in rows if any(cell.strip() for cell in row)] for rows in tables]
-        return max(cut, key=lambda rows: min((len(row) for row in rows), default=0))
+        return max(cut, key=_columns)
     return None

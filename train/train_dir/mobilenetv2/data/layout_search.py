@@ -5,7 +5,7 @@ the training set.
 """
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..runtime.errors import UserError
 from ..runtime.i18n import Bilingual
@@ -54,6 +54,9 @@ class _Search:
 
     def __init__(self) -> None:
         self.hints: Dict[str, None] = {}
+        self._rows: Dict[
+            Path, Union[List[List[str]], str]
+        ] = {}  # of each table: several folders may ask for one above them
 
     def below(self, folder: Folder, depth: int) -> Optional[Layout]:
         """The layout of a folder, or else of the only one in it that has one."""
@@ -140,7 +143,7 @@ class _Search:
             tables = [file for _, file in above.entries.others if file.suffix.lower() in label_table.SUFFIXES]
             tables = [table for table in tables if role_of(table.stem) in (role, None)]
             tables.sort(key=lambda table: role_of(table.stem) != role)
-            read = [label_table.read_labels(table, folder.path, pictures) for table in tables]
+            read = [self._read(table, folder.path, pictures) for table in tables]
             for table, labels in zip(tables, read):
                 if isinstance(labels, str):
                     self.hints[f"{above.name_of(table)} {labels}"] = None
@@ -152,6 +155,13 @@ class _Search:
                 return found[0]
             above = above.parent
         return None
+
+    def _read(self, table: Path, root: Path, pictures: Sequence[Path]) -> Union[Labels, str]:
+        """As `label_table.match_rows`, or why the table has no rows."""
+        if table not in self._rows:
+            self._rows[table] = label_table.read_rows(table)
+        rows = self._rows[table]
+        return rows if isinstance(rows, str) else label_table.match_rows(table, rows, root, pictures)
 
     def _class_folders(self, folder: Folder) -> Optional[Layout]:
         """The layout with class folders and without splits, if this is one."""
@@ -182,13 +192,15 @@ class _Search:
 
     def _flat_folder(self, folder: Folder) -> Optional[Layout]:
         """The layout with pictures in one folder and a table, or a table for each split, if this is one."""
-        found = {role: self._find_labels(folder, folder.pictures, role) for role in SPLITS} if folder.pictures else {}
-        tables = {labels.table: (role, labels) for role, labels in found.items() if labels}
-        if not tables or not found["train"]:
+        labels = self._find_labels(folder, folder.pictures, "train")
+        if not labels:
             return None
         layout = Layout(folder, "table", seen=[folder])
-        for role, labels in tables.values():
-            _take(layout, "train" if len(tables) == 1 else role, _Part(folder, {}, labels))
+        _take(layout, "train", _Part(folder, {}, labels))
+        for role in ("val", "test"):
+            more = self._find_labels(folder, folder.pictures, role)
+            if more and role_of(more.table.stem) == role:
+                _take(layout, role, _Part(folder, {}, more))
         return layout
 
 

@@ -45,9 +45,8 @@ def bad_name() -> Bilingual:
 
 def _left_out(layout: Layout) -> List[Finding]:
     """One warning with all files that are no pictures and lie where pictures do, or that other programs show as pictures."""
-    places = [*layout.folders.values(), *layout.seen]
     names: Dict[str, List[str]] = {}
-    for folder in dict.fromkeys(places):
+    for folder in dict.fromkeys(layout.seen):
         for kind, file in folder.entries.others:
             if kind not in PLAIN or (folder.pictures and file not in layout.tables):
                 names.setdefault(kind, []).append(printable(folder.name_of(file)))
@@ -67,7 +66,7 @@ def _notes(layout: Layout) -> List[Finding]:
     own = ("written by this program, ignored", "由本程序写出，已忽略")
     loops = ("a link to a folder above it, ignored", "指向上级文件夹的链接，已忽略")
     beside = ("beside the photos, ignored", "不是照片，已忽略")
-    for folder in dict.fromkeys((layout.top, *layout.folders.values(), *layout.seen)):
+    for folder in dict.fromkeys(layout.seen):
         entries = folder.entries
         for words, paths in ((system, entries.system), (own, entries.own), (loops, entries.loops)):
             kinds.setdefault(words, []).extend(printable(folder.name_of(path)) for path in paths)
