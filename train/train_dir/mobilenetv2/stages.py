@@ -4,9 +4,8 @@ A stage reads and writes `Run`. Its docstring says what it needs and what it lea
 """
 
 import logging
-import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -20,19 +19,16 @@ from .checks.mirrored_classes import describe_answers
 from .checks.mislabelled import find_mislabelled, other_class_share
 from .config import Config, Settings, resolve
 from .data import thumbnails
-from .data.augment import VIEWS
 from .data.cache import PhotoCache
 from .data.dataset import PhotoSet
-from .data.decoded import DecodedPhotos
 from .data.features import FeatureSets
 from .data.findings import Finding
-from .data.image import Preprocessing
 from .data.layout import NEITHER
 from .engine import feature_maps
 from .evaluation.benchmark import benchmark_network
 from .evaluation.calibration import fit_temperature
 from .evaluation.cross_validation import CrossValidation, Head, cross_validate_features
-from .evaluation.evaluate import Evaluation, evaluate_answers
+from .evaluation.evaluate import evaluate_answers
 from .evaluation.metrics import score_answers
 from .evaluation.mirroring import compare_mirrored, held_out_sample
 from .evaluation.ood import reference_indices
@@ -43,13 +39,14 @@ from .model.prediction import classify, pool_features, predict_logits
 from .model.state import fingerprint, load_state_dict, state_dict
 from .report import metrics_files
 from .report.build import write_check_report, write_report
+from .run import Run
 from .runtime import device, distributed, own_files
 from .runtime.environment import package_versions
 from .runtime.errors import UserError
 from .runtime.progress import Stopwatch
 from .training import resume
-from .training.distill import STUDENT_VIEWS, distill_network
-from .training.distill_targets import TEACHER_VIEWS, Teacher
+from .training.distill import distill_network
+from .training.distill_targets import Teacher
 from .training.extraction import compute_features, mirrored_features
 from .training.finetune import finetune_network
 from .training.head import train_classifier
@@ -57,86 +54,6 @@ from .training.tracking import Tracker
 
 log = logging.getLogger(__name__)
 SETS = ("train", "val", NEITHER)  # in the order of FeatureSets
-
-
-@dataclass
-class Run:
-    """What is known so far. Fields without a note are set by `prepare`.
-
-    output: folder of the results. found: the photos as they lie in the folder. data: those that can be used. groups: i64 [N] of
-    the training photos; copies have the same number. decoded: pixels of some photos. given_classifier: the one that came with
-    the weights. independent: the weights are not of this program, so they have not seen these photos. mirror: whether a picture
-    and its mirror image are of one class; extract_features has the last word. network, preprocessing: as trained so far.
-    origin: where the weights come from. views: of each photo for the classifier; 0 until the photos are counted."""
-
-    config: Config
-    output: Path
-    watch: Stopwatch
-    cache: PhotoCache
-    found: PhotoSet
-    data: PhotoSet
-    groups: np.ndarray
-    decoded: DecodedPhotos
-    findings: List[Finding]
-    given_classifier: Optional[Head]
-    independent: bool
-    mirror: bool
-    views: int = 0
-    tracker: Tracker = field(init=False)
-    network: MobileNetV2 = field(init=False)
-    preprocessing: Preprocessing = field(init=False)
-    origin: Dict[str, Any] = field(init=False)
-    # By extract_features.
-    features: FeatureSets = field(init=False)
-    # By each training: a row for each epoch.
-    history: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
-    # By cross_validate.
-    held_out: CrossValidation = field(init=False)
-    # By finetune, distill and quantize: the network is not the one that the features are of.
-    changed: bool = False
-    # By distill: "teacher" and "student" in figures.
-    comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)
-    # By quantize: what the checkpoint holds in place of the network's parameters.
-    packed: Optional[Dict[str, np.ndarray]] = None
-    # By evaluate: logits f32 [N, C] of the photos in "train", "val" and, where there are any, "test".
-    answers: Dict[str, np.ndarray] = field(default_factory=dict)
-    evaluation: Evaluation = field(init=False)
-
-    def recorded(self) -> Dict[str, Any]:
-        """The settings, as the checkpoint records them."""
-        mirror = {"mirror": "yes" if self.mirror else "no"}
-        return {**self.config.recorded, **mirror, **({"views": self.views} if self.views else {})}
-
-    def hyperparameters(self) -> Dict[str, Any]:
-        """Those of each training of the run, as resolved, and of its cross-validation and detector; for the checkpoint."""
-        config, trained = self.config, self.history
-        found: Dict[str, Any] = {"mode": config.mode}
-        if "head" in trained:
-            # total_views: None where the number of views was typed.
-            total = None if config.total_views == sys.maxsize else config.total_views
-            found["head"] = {**asdict(config.classifier_plan), "views": self.views, "total_views": total}
-        if "finetune" in trained:
-            found["finetune"] = {**asdict(config.network_plan), "unfreeze": config.unfreeze}
-        if "distill" in trained:
-            found["distill"] = {
-                **asdict(config.network_plan),
-                **asdict(config.teaching),
-                "teacher_view": TEACHER_VIEWS,
-                "student_view": STUDENT_VIEWS,
-            }
-        if "head" in trained or "finetune" in trained:
-            found["views"] = VIEWS
-        found["cross_validation"] = {
-            "folds": config.folds,
-            "fold_penalty": config.fold_penalty,
-            "label_smoothing": config.classifier_plan.label_smoothing,
-        }
-        found["refused"] = config.rejection_rate
-        return found
-
-    def accuracy(self) -> float:
-        """Validation accuracy, 0-1; 1 where nothing was trained."""
-        return self.evaluation.metrics["val"]["accuracy"] if self.answers else 1.0
 
 
 def prepare(settings: Settings, output: Path) -> Run:
@@ -153,13 +70,22 @@ def prepare(settings: Settings, output: Path) -> Run:
         cache = PhotoCache(config.cache_dir)
         log.info("Data folder: %s.", found.layout)
         checked = _checked(found, config, cache, config.mirror)
-        data, findings = checked.data, list(checked.data.findings)
-        independent = start is not None and start.naming not in (pretrained.OWN, BUILT_IN)
-        given = start.head if start else None
-        groups, decoded = checked.groups, checked.decoded
-        known = (config, output, watch, cache, found, data, groups, decoded, findings, given, independent)
-        run = Run(*known, checked.mirror)
-        _write_findings(run, findings, wait=config.mirror == "auto" and start is not None)
+        data = checked.data
+        run = Run(
+            config=config,
+            output=output,
+            watch=watch,
+            cache=cache,
+            found=found,
+            data=data,
+            groups=checked.groups,
+            decoded=checked.decoded,
+            findings=list(data.findings),
+            given_classifier=start.head if start else None,
+            independent=start is not None and start.naming not in (pretrained.OWN, BUILT_IN),
+            mirror=checked.mirror,
+        )
+        _write_findings(run, run.findings, wait=config.mirror == "auto" and start is not None)
         run.views = config.views_of_each(len(data.split("train")))
     log.info("Photos %s.", data.describe())
     aim = config.aim_repo if distributed.is_main() and not settings.check else ""

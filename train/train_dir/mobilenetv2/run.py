@@ -1,0 +1,104 @@
+"""What is known of a run so far: the stages of stages.py read and write it."""
+
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+
+from .config import Config
+from .data.augment import VIEWS
+from .data.cache import PhotoCache
+from .data.dataset import PhotoSet
+from .data.decoded import DecodedPhotos
+from .data.features import FeatureSets
+from .data.findings import Finding
+from .data.image import Preprocessing
+from .evaluation.cross_validation import CrossValidation, Head
+from .evaluation.evaluate import Evaluation
+from .model.mobilenet_v2 import MobileNetV2
+from .runtime.progress import Stopwatch
+from .training.distill import STUDENT_VIEWS
+from .training.distill_targets import TEACHER_VIEWS
+from .training.tracking import Tracker
+
+
+@dataclass
+class Run:
+    """What is known so far. Fields without a note are set by `prepare`.
+
+    output: folder of the results. found: the photos as they lie in the folder. data: those that can be used. groups: i64 [N] of
+    the training photos; copies have the same number. decoded: pixels of some photos. given_classifier: the one that came with
+    the weights. independent: the weights are not of this program, so they have not seen these photos. mirror: whether a picture
+    and its mirror image are of one class; extract_features has the last word. network, preprocessing: as trained so far.
+    origin: where the weights come from. views: of each photo for the classifier; 0 until the photos are counted."""
+
+    config: Config
+    output: Path
+    watch: Stopwatch
+    cache: PhotoCache
+    found: PhotoSet
+    data: PhotoSet
+    groups: np.ndarray
+    decoded: DecodedPhotos
+    findings: List[Finding]
+    given_classifier: Optional[Head]
+    independent: bool
+    mirror: bool
+    views: int = 0
+    tracker: Tracker = field(init=False)
+    network: MobileNetV2 = field(init=False)
+    preprocessing: Preprocessing = field(init=False)
+    origin: Dict[str, Any] = field(init=False)
+    # By extract_features.
+    features: FeatureSets = field(init=False)
+    # By each training: a row for each epoch.
+    history: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
+    # By cross_validate.
+    held_out: CrossValidation = field(init=False)
+    # By finetune, distill and quantize: the network is not the one that the features are of.
+    changed: bool = False
+    # By distill: "teacher" and "student" in figures.
+    comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)
+    # By quantize: what the checkpoint holds in place of the network's parameters.
+    packed: Optional[Dict[str, np.ndarray]] = None
+    # By evaluate: logits f32 [N, C] of the photos in "train", "val" and, where there are any, "test".
+    answers: Dict[str, np.ndarray] = field(default_factory=dict)
+    evaluation: Evaluation = field(init=False)
+
+    def recorded(self) -> Dict[str, Any]:
+        """The settings, as the checkpoint records them."""
+        mirror = {"mirror": "yes" if self.mirror else "no"}
+        return {**self.config.recorded, **mirror, **({"views": self.views} if self.views else {})}
+
+    def hyperparameters(self) -> Dict[str, Any]:
+        """Those of each training of the run, as resolved, and of its cross-validation and detector; for the checkpoint."""
+        config, trained = self.config, self.history
+        found: Dict[str, Any] = {"mode": config.mode}
+        if "head" in trained:
+            # total_views: None where the number of views was typed.
+            total = None if config.total_views == sys.maxsize else config.total_views
+            found["head"] = {**asdict(config.classifier_plan), "views": self.views, "total_views": total}
+        if "finetune" in trained:
+            found["finetune"] = {**asdict(config.network_plan), "unfreeze": config.unfreeze}
+        if "distill" in trained:
+            found["distill"] = {
+                **asdict(config.network_plan),
+                **asdict(config.teaching),
+                "teacher_view": TEACHER_VIEWS,
+                "student_view": STUDENT_VIEWS,
+            }
+        if "head" in trained or "finetune" in trained:
+            found["views"] = VIEWS
+        found["cross_validation"] = {
+            "folds": config.folds,
+            "fold_penalty": config.fold_penalty,
+            "label_smoothing": config.classifier_plan.label_smoothing,
+        }
+        found["refused"] = config.rejection_rate
+        return found
+
+    def accuracy(self) -> float:
+        """Validation accuracy, 0-1; 1 where nothing was trained."""
+        return self.evaluation.metrics["val"]["accuracy"] if self.answers else 1.0
