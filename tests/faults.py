@@ -22,6 +22,7 @@ from typing import Any, Callable, Dict, Sequence
 from forked import ended, start
 
 from mobilenetv2 import stages
+from mobilenetv2.runtime.own_files import MARKS
 from mobilenetv2.training import resume
 
 CHECKPOINT = "mobilenetv2.ckpt"
@@ -77,10 +78,12 @@ def main(folder: Path, photos: Path) -> Dict[str, Dict[str, Any]]:
 
     for limit in LIMITS:  # no file can grow beyond it: the same error at every write as on a full disk
         (folder / f"full {limit}").mkdir()
-        (folder / f"full {limit}" / CHECKPOINT).write_bytes(b"of an earlier run")
+        for name in (CHECKPOINT, "report.html"):
+            (folder / f"full {limit}" / name).write_bytes(MARKS[name] + b"of an earlier run")
         sizes = (resource.RLIMIT_FSIZE, (limit, limit))
         faults.run(f"full {limit}", faults.whole, partial(resource.setrlimit, *sizes))
-    faults.run("space again", faults.whole, output="full 1000")
+    shutil.copytree(folder / "full 1000", folder / "again")
+    faults.run("space again", faults.whole, output="again")
 
     faults.run("vanished", faults.whole, faults.when_training("vanished", lambda: shutil.rmtree(folder / "vanished")))
 
@@ -128,7 +131,8 @@ def main(folder: Path, photos: Path) -> Dict[str, Dict[str, Any]]:
 
     def change_after_the_check() -> None:
         report = stages._write_findings
-        stages._write_findings = lambda *known: (report(*known), faults.victim.write_bytes(original + b"x"))
+        change = partial(faults.victim.write_bytes, original + b"x")
+        stages._write_findings = lambda *known, **wait: (report(*known, **wait), change())
 
     faults.run("changed", faults.frozen, change_after_the_check, like="frozen")
     faults.victim.write_bytes(original)

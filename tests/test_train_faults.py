@@ -14,6 +14,7 @@ from PIL import Image
 
 import train
 from mobilenetv2.model import checkpoint
+from mobilenetv2.runtime.own_files import LOG_START, MARKS
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +46,16 @@ def test_no_fault_shows_a_stack_or_leaves_a_temporary_file(runs, photos):
 
 def test_full_disk(runs, photos):
     for limit in ("full 0", "full 1000"):
-        assert (
-            runs[limit]["code"] == 2 and "mobilenetv2.ckpt: cannot be written (File too large)" in runs[limit]["said"]
-        )
-        assert not {"report.html", ".training.state", "metrics.json"} & set(runs[limit]["files"])
-    earlier = photos.parent / "runs" / "full 0" / "mobilenetv2.ckpt"
-    assert earlier.read_bytes() == b"of an earlier run"
-    assert "train.log cannot be written to any more" in runs["full 0"]["said"]
-    assert "The cache" in runs["full 0"]["said"] and "check.json was not written" in runs["full 0"]["said"]
-    assert "mobilenetv2.thumbnails.jpg was not written" in runs["full 0"]["said"]
+        assert runs[limit]["code"] == 2
+        assert set(runs[limit]["files"]) - {"last-check.json"} == {"mobilenetv2.ckpt", "report.html", "train.log"}
+        for name in ("mobilenetv2.ckpt", "report.html"):
+            earlier = photos.parent / "runs" / limit / name
+            assert earlier.read_bytes() == MARKS[name] + b"of an earlier run"
+    assert "full 0: cannot be written to (File too large)" in runs["full 0"]["said"]
+    said = runs["full 1000"]["said"]
+    assert "mobilenetv2.ckpt: cannot be written (File too large)" in said
+    assert "train.log cannot be written to any more" in said and "The cache" in said
+    assert "mobilenetv2.thumbnails.jpg was not written" in said
     state = runs["full 60000"]  # enough for everything but the states of the training
     assert state["code"] == 0 and state["equal"] and "goes on from an older state" in state["said"]
     assert runs["space again"]["code"] == 0 and runs["space again"]["equal"]
@@ -68,7 +70,7 @@ def test_disk_that_refuses_chmod_rename_and_fsync(runs):
     assert run["code"] == check["code"] == 0 and run["equal"], run["said"] + check["said"]
     files = {"mobilenetv2.ckpt", "report.html", "metrics.json", "validation.csv", "check.json", "train.log"}
     assert set(run["files"]) == set(runs["whole"]["files"]) == files | {"mobilenetv2.thumbnails.jpg"}
-    assert set(check["files"]) == files | {"mobilenetv2.thumbnails.jpg"}
+    assert set(check["files"]) == files | {"mobilenetv2.thumbnails.jpg", "last-check.json", "last-check.html"}
     for said in (run["said"], check["said"]):
         assert "not written" not in said and "cannot be written" not in said
 
@@ -117,7 +119,7 @@ def test_cache_with_damage_in_every_entry_and_times_to_come(runs):
 def test_two_runs_in_one_folder(runs):
     assert runs["second"]["code"] == 2 and "another run is writing to it" in runs["second"]["said"]
     assert runs["first"]["code"] == 0 and runs["first"]["equal"]
-    assert runs["first"]["log"].startswith("Device: CPU.") and "Wrote" in runs["first"]["log"]
+    assert runs["first"]["log"].startswith(f"{LOG_START}\nDevice: CPU.") and "Wrote" in runs["first"]["log"]
 
 
 def test_file_system_without_locks(runs):
@@ -165,4 +167,4 @@ def test_console_that_is_closed(console, photos, cache, tmp_path):
     assert done.returncode == 0 and "Traceback" not in done.stderr and done.stdout.count("\n") == ("head" in console)
     assert checkpoint.load(str(tmp_path / "out"))
     log = (tmp_path / "out" / "train.log").read_text(encoding="utf-8")
-    assert log.startswith("Device: CPU.") and "Wrote out/mobilenetv2.ckpt." in log
+    assert log.startswith(f"{LOG_START}\nDevice: CPU.") and "Wrote out/mobilenetv2.ckpt." in log

@@ -359,12 +359,22 @@ def evaluate(run: Run) -> None:
 def save(run: Run) -> None:
     """Needs everything. Leaves the files that docs/training.md lists in the output folder: all of them, or on an error none.
     Leaves the accuracy."""
-    evaluation, detector = run.evaluation, run.held_out.detector
-    run.accuracy = evaluation.metrics["val"]["accuracy"]
+    run.accuracy = run.evaluation.metrics["val"]["accuracy"]
     if not distributed.is_main():
         return
-    folder = result_files.new_folder(run.output)
-    file = folder / CHECKPOINT
+    with result_files.new_folder(run.output) as folder:
+        _write_files(run, folder)
+        val = run.evaluation.metrics["val"]
+        result_files.complete(run.output, {"fingerprint": run.fingerprint, "val": [val["correct"], val["count"]]})
+        result_files.move_in(run.output)
+    log.info("Wrote %s.", run.output / CHECKPOINT)
+    run.tracker.close()
+
+
+def _write_files(run: Run, folder: Path) -> None:
+    """All files of the run into the folder, and the results into the log. Raises UserError where the checkpoint cannot be
+    written; another file that cannot is a warning."""
+    file, evaluation, detector = folder / CHECKPOINT, run.evaluation, run.held_out.detector
     photos, side = run.data.split("train"), run.config.thumbnails if detector else 0
     references = [photos[index] for index in reference_indices(len(photos), run.config.seed)]
     sheet = thumbnails.replace_sheet(file.with_suffix(thumbnails.SUFFIX), references, side, run.config.workers)
@@ -391,11 +401,6 @@ def save(run: Run) -> None:
     shown = (description, run.data, run.findings, evaluation, answers, run.history, run.comparison, seconds)
     report, language = folder / "report.html", run.config.language
     metrics_files.write_optional("report.html", write_report, report, run.network, *shown, language)
-    val = evaluation.metrics["val"]
-    result_files.complete(run.output, {"fingerprint": run.fingerprint, "val": [val["correct"], val["count"]]})
-    result_files.move_in(run.output)
-    log.info("Wrote %s.", run.output / CHECKPOINT)
-    run.tracker.close()
 
 
 CHECKS = ("check", "check_files")

@@ -5,8 +5,9 @@ any decision depends on them, so that all workers take the same one. Cheap work,
 repeated by every worker. Rank 0 writes the files. Without the launcher, the process is the only worker.
 """
 
+import atexit
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Callable, Iterator, Sequence, TypeVar
 
 import mindspore as ms
@@ -45,6 +46,22 @@ def join_workers(target: str) -> None:
     with _detecting_lost_workers():
         communication.init()
         _rank, _count = communication.get_rank(), communication.get_group_size()
+    atexit.register(_leave_gently)  # runs before what MindSpore has registered
+
+
+def _leave_gently() -> None:
+    """Keep MindSpore 2.7 from a crash (signal 11) in about one of ten workers when they leave the job, with all files written.
+
+    Its main thread frees the connection to the scheduler as soon as the thread that reads from it has handed over the last
+    answer, while that thread still uses it. On one CPU, and with the lowest priority, the main thread only goes on once the
+    other one waits for its next event."""
+    if hasattr(os, "SCHED_IDLE"):  # Linux
+        with suppress(OSError):
+            cpu = min(os.sched_getaffinity(0))
+            for thread in os.listdir("/proc/self/task"):
+                with suppress(OSError):  # it has just ended
+                    os.sched_setaffinity(int(thread), {cpu})
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 @contextmanager

@@ -7,9 +7,9 @@ import json
 import logging
 import os
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterator, Optional
 
 from .errors import UserError, reason
 from .files import atomic, make_folder, read_file, replace
@@ -22,8 +22,10 @@ OTHERS = ("mobilenetv2.thumbnails.jpg", "metrics.json", "validation.csv", "check
 LARGEST = 2**22  # bytes of a record
 
 
-def new_folder(output: Path) -> Path:
-    """An empty folder in `output` for the files of a run. Raises UserError."""
+@contextmanager
+def new_folder(output: Path) -> Iterator[Path]:
+    """Yields an empty folder in `output` for the files of a run. An exception in the block removes it, unless the files are
+    `complete`. Raises UserError where the folder cannot be made."""
     folder = output / NEW
     shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -32,7 +34,12 @@ def new_folder(output: Path) -> Path:
         raise UserError(
             f"{output}: cannot be written to ({reason(error)}); free some space or choose another folder"
         ) from None
-    return folder
+    try:
+        yield folder
+    except BaseException:
+        if read_record(output) is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def complete(output: Path, record: Dict[str, Any]) -> None:
