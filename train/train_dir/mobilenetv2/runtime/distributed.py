@@ -8,6 +8,7 @@ repeated by every worker. Rank 0 writes the files. Without the launcher, the pro
 import atexit
 import os
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Callable, Iterator, Sequence, TypeVar
 
 import mindspore as ms
@@ -21,6 +22,7 @@ from .text import first_line
 Item = TypeVar("Item")
 # Seconds that workers wait for a slower one, which downloads or has more to decode. MindSpore's default is 30.
 PATIENCE = 600
+LISTEN = "0A"  # in /proc/net/tcp
 _rank, _count = 0, 1
 _stop_requests: Sequence[int] = ()  # signals received by this worker, to be passed on to all
 _stop_agreed = False  # all workers know of a request to stop
@@ -30,7 +32,7 @@ def join_workers(target: str) -> None:
     """Connect to the other workers of a launched job; must be called before anything is computed.
 
     target: a device, or "auto". In the launcher's scheduler process, this call blocks until the job ends, and exits there.
-    Raises UserError for a device that cannot be used, WorkerLost where the connection fails.
+    Raises UserError for a device that cannot be used or a port that is taken, WorkerLost where the connection fails.
     """
     global _rank, _count
     if "MS_ROLE" not in os.environ:
@@ -38,6 +40,7 @@ def join_workers(target: str) -> None:
     if os.environ["MS_ROLE"] == "MS_WORKER" and 0 <= int(os.environ.get("MS_NODE_TIMEOUT", "30")) < PATIENCE:
         # Not in the scheduler, where this bounds how soon a dead worker is noticed.
         os.environ["MS_NODE_TIMEOUT"] = str(PATIENCE)
+    _require_port()
     if target != "auto":
         try:
             ms.set_device(target)
@@ -47,6 +50,31 @@ def join_workers(target: str) -> None:
         communication.init()
         _rank, _count = communication.get_rank(), communication.get_group_size()
     atexit.register(_leave_gently)  # runs before what MindSpore has registered
+
+
+def _require_port() -> None:
+    """Raises UserError if another program listens at the port where the workers are to meet; they would wait for minutes.
+
+    Linux only. On the machine of the scheduler, which is then a child of the launcher, as this process is."""
+    port = int(os.environ.get("MS_SCHED_PORT", "0"))
+    with suppress(OSError):
+        children = Path(f"/proc/{os.getppid()}/task/{os.getppid()}/children").read_text().split()
+        roles = [Path(f"/proc/{child}/environ").read_bytes() for child in children]
+        if not any(b"MS_ROLE=MS_SCHED\0" in role for role in roles):
+            return
+        rows = [row.split() for name in ("tcp", "tcp6") for row in Path("/proc/net", name).read_text().splitlines()[1:]]
+        listening = {row[9] for row in rows if row[3] == LISTEN and int(row[1].rpartition(":")[2], 16) == port}
+        ours = set()
+        for child in children:
+            with suppress(OSError):  # it has just ended
+                for file in Path(f"/proc/{child}/fd").iterdir():
+                    with suppress(OSError):  # closed meanwhile
+                        ours.add(os.readlink(file))
+        if listening and not any(f"socket:[{number}]" in ours for number in listening):
+            raise UserError(
+                f"--master_port={port}: another program uses this port of the machine; give msrun another one, such as "
+                f"--master_port={port + 1}"
+            )
 
 
 def _leave_gently() -> None:

@@ -17,7 +17,7 @@ from .own_files import CHECKPOINT
 from .signals import uninterrupted
 
 log = logging.getLogger(__name__)
-NEW, RECORD = ".training.files", "complete.json"
+NEW, RECORD = ".training.files", ".training.complete"
 OTHERS = ("mobilenetv2.thumbnails.jpg", "metrics.json", "validation.csv", "check.json", "report.html")
 LARGEST = 2**22  # bytes of a record
 
@@ -27,7 +27,7 @@ def new_folder(output: Path) -> Iterator[Path]:
     """Yields an empty folder in `output` for the files of a run. An exception in the block removes it, unless the files are
     `complete`. Raises UserError where the folder cannot be made."""
     folder = output / NEW
-    shutil.rmtree(folder, ignore_errors=True)
+    forget(output)
     try:
         make_folder(folder)
     except OSError as error:
@@ -44,14 +44,14 @@ def new_folder(output: Path) -> Iterator[Path]:
 
 def complete(output: Path, record: Dict[str, Any]) -> None:
     """Mark that all files are in the folder of `new_folder`. record: JSON. Raises UserError where that cannot be written."""
-    with atomic(output / NEW / RECORD) as temporary:
+    with atomic(output / RECORD) as temporary:
         temporary.write_text(json.dumps(record), encoding="utf-8")
 
 
 def read_record(output: Path) -> Optional[Dict[str, Any]]:
     """What `complete` has recorded, until `forget`; None where files are missing, or the record cannot be read."""
     try:
-        record = json.loads(read_file(output / NEW / RECORD, LARGEST))
+        record = json.loads(read_file(output / RECORD, LARGEST))
     except (OSError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
@@ -86,7 +86,8 @@ def move_in(output: Path) -> None:
 
 
 def forget(output: Path) -> None:
-    """Remove the record, and the folder of `new_folder`. What cannot be removed stays."""
-    with suppress(OSError):  # first: a folder without a record is removed by the next run
-        (output / NEW / RECORD).unlink()
+    """Remove the folder of `new_folder`, then the record, which says until then that the files are complete. What cannot be
+    removed stays."""
     shutil.rmtree(output / NEW, ignore_errors=True)
+    with suppress(OSError):
+        (output / RECORD).unlink()
