@@ -45,7 +45,7 @@ from .model.state import fingerprint, load_state_dict, state_dict
 from .report import metrics_files
 from .report.build import write_check_report, write_report
 from .runtime import device, distributed, result_files
-from .runtime.environment import package_versions
+from .runtime.environment import package_versions, usable_cpus
 from .runtime.errors import UserError
 from .runtime.own_files import CHECKPOINT, FINDINGS, LATER_FINDINGS
 from .runtime.progress import Stopwatch
@@ -115,7 +115,9 @@ class Run:
         return {**self.config.recorded, **mirror, **({"views": self.views} if self.views else {})}
 
     def hyperparameters(self) -> Dict[str, Any]:
-        """Those of each training of the run, as resolved, and of its cross-validation and detector; for the checkpoint."""
+        """Those of each training of the run, as resolved, and of its cross-validation and detector; for the checkpoint.
+
+        processors: their number, by which the engine shares out its sums. Another one gives other rounding errors."""
         config, trained = self.config, self.history
         found: Dict[str, Any] = {"mode": config.mode}
         if "head" in trained:
@@ -123,13 +125,18 @@ class Run:
             total = None if config.total_views == sys.maxsize else config.total_views
             found["head"] = {**asdict(config.classifier_plan), "views": self.views, "total_views": total}
         if "finetune" in trained:
-            found["finetune"] = {**asdict(config.network_plan), "unfreeze": config.unfreeze}
+            found["finetune"] = {
+                **asdict(config.network_plan),
+                "unfreeze": config.unfreeze,
+                "processors": usable_cpus(),
+            }
         if "distill" in trained:
             found["distill"] = {
                 **asdict(config.network_plan),
                 **asdict(config.teaching),
                 "teacher_view": TEACHER_VIEWS,
                 "student_view": STUDENT_VIEWS,
+                "processors": usable_cpus(),
             }
         if "head" in trained or "finetune" in trained:
             found["views"] = VIEWS

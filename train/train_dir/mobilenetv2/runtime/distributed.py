@@ -6,7 +6,11 @@ repeated by every worker. Rank 0 writes the files. Without the launcher, the pro
 """
 
 import atexit
+import errno
 import os
+import socket
+import sys
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Callable, Iterator, Sequence, TypeVar
@@ -22,6 +26,7 @@ from .text import first_line
 Item = TypeVar("Item")
 # Seconds that workers wait for a slower one, which downloads or has more to decode. MindSpore's default is 30.
 PATIENCE = 600
+MEETING = 60  # seconds at most that a worker waits for the scheduler to listen, before MindSpore waits
 LISTEN = "0A"  # in /proc/net/tcp
 _rank, _count = 0, 1
 _stop_requests: Sequence[int] = ()  # signals received by this worker, to be passed on to all
@@ -53,32 +58,48 @@ def join_workers(target: str) -> None:
 
 
 def _require_port() -> None:
-    """Raises UserError if another program listens at the port where the workers are to meet; they would wait for minutes.
+    """Raises UserError if the port where the workers are to meet is taken: MindSpore's scheduler then ends, and the workers would
+    wait for minutes. Returns once the scheduler listens; Linux only, and at once on machines that it does not run on."""
+    host, port = os.environ.get("MS_SCHED_HOST", ""), int(os.environ.get("MS_SCHED_PORT", "0"))
+    taken = UserError(
+        f"--master_port={port}: the workers cannot meet, because another program uses this port of the machine; give msrun "
+        f"another one, such as --master_port={port + 1}"
+    )
+    if os.environ["MS_ROLE"] == "MS_SCHED":
+        with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind((host, port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    raise taken from None
+        return
+    deadline = time.monotonic() + MEETING
+    while sys.platform == "linux" and time.monotonic() < deadline:
+        with suppress(OSError):  # one of the processes is about to end
+            launched = Path(f"/proc/{os.getppid()}/task/{os.getppid()}/children").read_text().split()
+            if any(Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] == "Z" for process in launched):
+                raise taken  # only the scheduler ends so early
+            environments = {process: Path(f"/proc/{process}/environ").read_bytes() for process in launched}
+            schedulers = [process for process, known in environments.items() if b"MS_ROLE=MS_SCHED\0" in known]
+            if not schedulers or _listens(schedulers[0], port):
+                return
+        time.sleep(0.05)
 
-    Linux only. On the machine of the scheduler, which is then a child of the launcher, as this process is."""
-    port = int(os.environ.get("MS_SCHED_PORT", "0"))
-    with suppress(OSError):
-        children = Path(f"/proc/{os.getppid()}/task/{os.getppid()}/children").read_text().split()
-        roles = [Path(f"/proc/{child}/environ").read_bytes() for child in children]
-        if not any(b"MS_ROLE=MS_SCHED\0" in role for role in roles):
-            return
-        rows = [row.split() for name in ("tcp", "tcp6") for row in Path("/proc/net", name).read_text().splitlines()[1:]]
-        listening = {row[9] for row in rows if row[3] == LISTEN and int(row[1].rpartition(":")[2], 16) == port}
-        ours = set()
-        for child in children:
-            with suppress(OSError):  # it has just ended
-                for file in Path(f"/proc/{child}/fd").iterdir():
-                    with suppress(OSError):  # closed meanwhile
-                        ours.add(os.readlink(file))
-        if listening and not any(f"socket:[{number}]" in ours for number in listening):
-            raise UserError(
-                f"--master_port={port}: another program uses this port of the machine; give msrun another one, such as "
-                f"--master_port={port + 1}"
-            )
+
+def _listens(process: str, port: int) -> bool:
+    """Whether a process of this machine listens at the port. Raises OSError where the system does not tell."""
+    rows = [row.split() for name in ("tcp", "tcp6") for row in Path("/proc/net", name).read_text().splitlines()[1:]]
+    sockets = {f"socket:[{row[9]}]" for row in rows if row[3] == LISTEN and int(row[1].rpartition(":")[2], 16) == port}
+    for file in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            if os.readlink(file) in sockets:
+                return True
+    return False
 
 
 def _leave_gently() -> None:
-    """Keep MindSpore 2.7 from a crash (signal 11) in about one of ten workers when they leave the job, with all files written.
+    """Keep MindSpore 2.7 from the crash (signal 11) that ends about one of six jobs after everything is written.
 
     Its main thread frees the connection to the scheduler as soon as the thread that reads from it has handed over the last
     answer, while that thread still uses it. On one CPU, and with the lowest priority, the main thread only goes on once the
