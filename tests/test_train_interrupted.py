@@ -123,11 +123,17 @@ def test_a_process_that_ends_while_the_files_come_in(name, earlier, tmp_path):
     earliers = [other for other in DIFFERENT if between.get(other) == files[other]]
     assert not earliers or (earliers == list(between) == ["mobilenetv2.ckpt"] and name == "mobilenetv2.ckpt")
     again = Run([*arguments, "--language=zh", "--views=2"], tmp_path)
-    assert again.code == 0 and "Epoch" not in again.out and "Wrote out/mobilenetv2.ckpt. It was trained before" in again.out
+    assert (
+        again.code == 0
+        and "Epoch" not in again.out
+        and "Wrote out/mobilenetv2.ckpt. It was trained before" in again.out
+    )
     assert set(content(output)) == set(RESULTS) and not [one for one in output.iterdir() if one.name.startswith(".")]
     assert b'lang="zh' in (output / "report.html").read_bytes()
     assert content(output)["mobilenetv2.ckpt"] != files["mobilenetv2.ckpt"]
-    assert subprocess.run(program, cwd=tmp_path, capture_output=True).returncode == 77  # anew: the last one was complete
+    assert (
+        subprocess.run(program, cwd=tmp_path, capture_output=True).returncode == 77
+    )  # anew: the last one was complete
     other = Run(arguments, tmp_path)  # another command: it moves these in, then trains
     assert other.code == 0 and "Epoch" in other.out and content(output)["mobilenetv2.ckpt"] == files["mobilenetv2.ckpt"]
 

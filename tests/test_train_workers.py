@@ -193,6 +193,8 @@ def test_a_master_port_that_is_taken_is_said(place):
         job = launch(place, "taken", port=port)
         out, _ = job.communicate(timeout=120)  # MindSpore's workers alone would wait for ten minutes
     assert job.returncode == 1
-    words = f"--master_port={port}: the workers cannot meet, because another program uses this port of the machine; give"
+    words = (
+        f"--master_port={port}: the workers cannot meet, because another program uses this port of the machine; give"
+    )
     assert words in said(place, "taken", "scheduler") and words in out
     assert not (place / "taken").exists()

@@ -69,7 +69,9 @@ def test_a_disk_that_fails_during_the_move(output, failing, monkeypatch):
         write(folder, "new")
         complete(output, {})
         move_in(output)
-    assert str(caught.value).startswith(f"{output}: the files of a complete run cannot be moved into it (Input/output error)")
+    assert str(caught.value).startswith(
+        f"{output}: the files of a complete run cannot be moved into it (Input/output error)"
+    )
     assert held(output) == (dict.fromkeys(ALL[:failing], "new") if failing else {ALL[0]: "earlier"})
     assert calls[0] == "mobilenetv2.ckpt"
     move_in(output)

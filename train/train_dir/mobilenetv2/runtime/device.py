@@ -9,11 +9,13 @@ from pathlib import Path
 import mindspore as ms
 from mindspore import nn
 
+from .files import read_file
 from .text import first_line
 
 log = logging.getLogger(__name__)
 # Keeps small gradients above the smallest half-precision number. A power of two changes only the exponent.
 LOSS_SCALE = 1024.0
+LARGEST = 2**26  # bytes of the list of loaded libraries
 # Of OpenBLAS, as NumPy and SciPy carry it under several names.
 SET_THREADS = (
     *("openblas_set_num_threads64_", "openblas_set_num_threads"),
@@ -51,7 +53,7 @@ def use_one_blas_thread() -> None:
     Linux; elsewhere only what is imported later, as NumPy usually is not."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of those that are loaded later
     with suppress(OSError):
-        lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = os.fsdecode(read_file(Path("/proc/self/maps"), LARGEST)).splitlines()
         for file in {line.split(maxsplit=5)[5] for line in lines if "openblas" in line}:
             library = ctypes.CDLL(file)
             for name in SET_THREADS:

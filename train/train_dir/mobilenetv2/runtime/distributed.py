@@ -9,7 +9,6 @@ import atexit
 import errno
 import os
 import socket
-import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,14 +19,17 @@ import numpy as np
 from mindspore import communication, nn, ops
 
 from .errors import UserError, WorkerLost
+from .files import read_file
 from .signals import Terminated, uninterrupted
 from .text import first_line
 
 Item = TypeVar("Item")
 # Seconds that workers wait for a slower one, which downloads or has more to decode. MindSpore's default is 30.
 PATIENCE = 600
+LARGEST = 2**26  # bytes of a file of /proc
 MEETING = 60  # seconds at most that a worker waits for the scheduler to listen, before MindSpore waits
-LISTEN = "0A"  # in /proc/net/tcp
+TABLES = [name for name in ("tcp", "tcp6") if os.path.exists(f"/proc/net/{name}")]
+LISTEN = "0A"  # a state in these tables
 _rank, _count = 0, 1
 _stop_requests: Sequence[int] = ()  # signals received by this worker, to be passed on to all
 _stop_agreed = False  # all workers know of a request to stop
@@ -74,22 +76,27 @@ def _require_port() -> None:
                 if error.errno == errno.EADDRINUSE:
                     raise taken from None
         return
-    deadline = time.monotonic() + MEETING
-    while sys.platform == "linux" and time.monotonic() < deadline:
+    deadline, children = time.monotonic() + MEETING, f"{os.getppid()}/task/{os.getppid()}/children"
+    while os.path.exists(f"/proc/{children}") and time.monotonic() < deadline:
         with suppress(OSError):  # one of the processes is about to end
-            launched = Path(f"/proc/{os.getppid()}/task/{os.getppid()}/children").read_text().split()
-            if any(Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] == "Z" for process in launched):
+            launched = _read(children).split()
+            if any(_read(f"{process}/stat").rpartition(") ")[2][0] == "Z" for process in launched):
                 raise taken  # only the scheduler ends so early
-            environments = {process: Path(f"/proc/{process}/environ").read_bytes() for process in launched}
-            schedulers = [process for process, known in environments.items() if b"MS_ROLE=MS_SCHED\0" in known]
+            environments = {process: _read(f"{process}/environ") for process in launched}
+            schedulers = [process for process, known in environments.items() if "MS_ROLE=MS_SCHED\0" in known]
             if not schedulers or _listens(schedulers[0], port):
                 return
         time.sleep(0.05)
 
 
+def _read(name: str) -> str:
+    """A file of /proc. Raises OSError."""
+    return os.fsdecode(read_file(Path("/proc", name), LARGEST))
+
+
 def _listens(process: str, port: int) -> bool:
     """Whether a process of this machine listens at the port. Raises OSError where the system does not tell."""
-    rows = [row.split() for name in ("tcp", "tcp6") for row in Path("/proc/net", name).read_text().splitlines()[1:]]
+    rows = [row.split() for name in TABLES for row in _read(f"net/{name}").splitlines()[1:]]
     sockets = {f"socket:[{row[9]}]" for row in rows if row[3] == LISTEN and int(row[1].rpartition(":")[2], 16) == port}
     for file in Path(f"/proc/{process}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed meanwhile
