@@ -97,7 +97,7 @@ def test_a_folder_in_the_place_of_a_file(output, caplog):
         write(folder, "new")
         complete(output, {})
         move_in(output)
-    assert "report.html was not written: a folder is in its place." in caplog.text
+    assert "report.html: cannot be written (a folder is in its place)." in caplog.text
     assert (output / "check.json").read_text() == (output / "mobilenetv2.ckpt").read_text() == "new"
 
 

@@ -75,7 +75,7 @@ def move_in(output: Path) -> None:
                 replace(folder / CHECKPOINT, output / CHECKPOINT)
             for name in OTHERS:
                 if os.path.isdir(output / name):
-                    log.warning("%s was not written: a folder is in its place.", output / name)
+                    log.warning("%s: cannot be written (a folder is in its place).", output / name)
                 elif os.path.exists(folder / name):
                     replace(folder / name, output / name)
     except OSError as error:
