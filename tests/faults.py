@@ -78,7 +78,8 @@ def main(folder: Path, photos: Path) -> Dict[str, Dict[str, Any]]:
 
     for limit in LIMITS:  # no file can grow beyond it: the same error at every write as on a full disk
         (folder / f"full {limit}").mkdir()
-        (folder / f"full {limit}" / CHECKPOINT).write_bytes(MARKS[CHECKPOINT] + b"of an earlier run")
+        for name in (CHECKPOINT, "report.html"):
+            (folder / f"full {limit}" / name).write_bytes(MARKS[name] + b"of an earlier run")
         sizes = (resource.RLIMIT_FSIZE, (limit, limit))
         faults.run(f"full {limit}", faults.whole, partial(resource.setrlimit, *sizes))
     shutil.copytree(folder / "full 1000", folder / "again")

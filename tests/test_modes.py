@@ -11,6 +11,7 @@ from mobilenetv2.data import augment, sample
 from mobilenetv2.model import checkpoint
 from mobilenetv2.model.architecture import NUM_BLOCKS
 from mobilenetv2.model.checkpoint import EMBEDDED
+from mobilenetv2.runtime.environment import usable_cpus
 from mobilenetv2.stages import MODES
 from mobilenetv2.training import distill, step
 
@@ -37,19 +38,20 @@ HEAD = {
     "views": 10,
     "total_views": 1000,
 }
+PROCESSORS = {"processors": usable_cpus()}
 NETWORK = {**SHARED_BY_ALL, "epochs": 1, "batch_size": 4}
 # What the checkpoint of each of RUNS says of its trainings; None: the mode has none of these.
 HYPERPARAMETERS = {
     "head": {"head": {**HEAD, "epochs": 3}, "finetune": None, "distill": None, "views": augment.VIEWS},
     "finetune": {
         "head": HEAD,
-        "finetune": {**NETWORK, "lr": 0.0001, "weight_decay": 0.0001, "unfreeze": 1},
+        "finetune": {**NETWORK, "lr": 0.0001, "weight_decay": 0.0001, "unfreeze": 1, **PROCESSORS},
         "distill": None,
         "views": augment.VIEWS,
     },
     "scratch": {
         "head": None,
-        "finetune": {**NETWORK, "lr": 0.01, "weight_decay": 0.0001, "unfreeze": NUM_BLOCKS},
+        "finetune": {**NETWORK, "lr": 0.01, "weight_decay": 0.0001, "unfreeze": NUM_BLOCKS, **PROCESSORS},
         "distill": None,
         "views": augment.VIEWS,
     },
@@ -69,6 +71,7 @@ HYPERPARAMETERS = {
             **{"early_epochs": 0.8, "early_size": 0.75},
             "teacher_view": {"mosaic": 0.5, "area": (0.15, 1.0)},
             "student_view": distill.STUDENT_VIEWS,
+            **PROCESSORS,
         },
         "views": augment.VIEWS,
     },

@@ -47,9 +47,10 @@ def test_no_fault_shows_a_stack_or_leaves_a_temporary_file(runs, photos):
 def test_full_disk(runs, photos):
     for limit in ("full 0", "full 1000"):
         assert runs[limit]["code"] == 2
-        assert not {"report.html", ".training.state", "metrics.json"} & set(runs[limit]["files"])
-        earlier = photos.parent / "runs" / limit / "mobilenetv2.ckpt"
-        assert earlier.read_bytes() == MARKS["mobilenetv2.ckpt"] + b"of an earlier run"
+        assert set(runs[limit]["files"]) - {"last-check.json"} == {"mobilenetv2.ckpt", "report.html", "train.log"}
+        for name in ("mobilenetv2.ckpt", "report.html"):
+            earlier = photos.parent / "runs" / limit / name
+            assert earlier.read_bytes() == MARKS[name] + b"of an earlier run"
     assert "full 0: cannot be written to (File too large)" in runs["full 0"]["said"]
     said = runs["full 1000"]["said"]
     assert "mobilenetv2.ckpt: cannot be written (File too large)" in said
@@ -69,7 +70,7 @@ def test_disk_that_refuses_chmod_rename_and_fsync(runs):
     assert run["code"] == check["code"] == 0 and run["equal"], run["said"] + check["said"]
     files = {"mobilenetv2.ckpt", "report.html", "metrics.json", "validation.csv", "check.json", "train.log"}
     assert set(run["files"]) == set(runs["whole"]["files"]) == files | {"mobilenetv2.thumbnails.jpg"}
-    assert set(check["files"]) == files | {"mobilenetv2.thumbnails.jpg"}
+    assert set(check["files"]) == files | {"mobilenetv2.thumbnails.jpg", "last-check.json", "last-check.html"}
     for said in (run["said"], check["said"]):
         assert "not written" not in said and "cannot be written" not in said
 

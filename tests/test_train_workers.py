@@ -3,6 +3,7 @@
 import csv
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -83,11 +84,11 @@ def arguments(place, output):
     return [f"--data_url={place / 'photos'}", f"--output_path={place / output}", *TRAINING]
 
 
-def launch(place: Path, output: str, *program: str) -> subprocess.Popen:
+def launch(place: Path, output: str, *program: str, port: int = 0) -> subprocess.Popen:
     """msrun, with two workers of the training or of another program, on a free port; workers whose heart does not beat for five
     seconds count as dead."""
     options = ["--worker_num=2", "--local_worker_num=2", "--join=True", "--bind_core=True"]
-    options.append(f"--master_port={free_port()}")
+    options.append(f"--master_port={port or free_port()}")
     command = [Path(sys.executable).parent / "msrun", *options, f"--log_dir={place / output}.logs"]
     command += program or [str(TRAIN), *arguments(place, output), f"--cache_dir={place / output}.cache"]
     environment = {**os.environ, "MS_NODE_TIMEOUT": "5", "GLOG_v": "3"}
@@ -182,3 +183,18 @@ def test_what_workers_tell_each_other(place):
             ["answered", "9", "of which here", str(own), "the same as alone", "True"],
         ]
     assert turns[0] < turns[1]
+
+
+def test_a_master_port_that_is_taken_is_said(place):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        job = launch(place, "taken", port=port)
+        out, _ = job.communicate(timeout=120)  # MindSpore's workers alone would wait for ten minutes
+    assert job.returncode == 1
+    words = (
+        f"--master_port={port}: the workers cannot meet, because another program uses this port of the machine; give"
+    )
+    assert words in said(place, "taken", "scheduler") and words in out
+    assert not (place / "taken").exists()

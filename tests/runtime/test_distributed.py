@@ -1,7 +1,12 @@
 """Shares of the work."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from conftest import TRAIN
 
 from mobilenetv2.runtime import distributed
 from mobilenetv2.runtime.errors import UserError
@@ -21,3 +26,28 @@ def test_shares_are_all_there_is(count, monkeypatch):
     monkeypatch.setattr(distributed, "_count", 6)
     with pytest.raises(UserError, match="batches of 5 photos for 6 workers: start fewer, or raise --batch_size"):
         distributed.shard_batches(batches)
+
+
+LEAVING = """
+import os
+import sys
+import threading
+
+sys.path.insert(0, sys.argv[1])
+from mobilenetv2.runtime import distributed
+
+done = threading.Event()
+other = threading.Thread(target=done.wait)
+other.start()
+distributed._leave_gently()
+places = {frozenset(os.sched_getaffinity(int(thread))) for thread in os.listdir("/proc/self/task")}
+policies = os.sched_getscheduler(0), os.sched_getscheduler(other.native_id)
+print(len(places), len(min(places)), policies == (os.SCHED_IDLE, os.SCHED_OTHER))
+done.set()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="Linux only")
+def test_when_a_worker_leaves_its_other_threads_come_first():
+    done = subprocess.run([sys.executable, "-c", LEAVING, str(TRAIN.parent)], capture_output=True, text=True)
+    assert done.stdout == "1 1 True\n", done.stderr

@@ -18,6 +18,7 @@ from mobilenetv2.data.layout import Layout
 from mobilenetv2.model.architecture import Architecture
 from mobilenetv2.model.mobilenet_v2 import MobileNetV2
 from mobilenetv2.model.state import load_state_dict, state_dict
+from mobilenetv2.training import resume
 from mobilenetv2.training.resume import FILES, WORDS, CheckpointManager, TrainState, clear_states, run_fingerprint
 
 
@@ -78,7 +79,7 @@ def test_a_state_of_another_training_is_refused_in_words(what, training, caplog)
     assert f"is of {words}: starting from the beginning." in caplog.text and "Going on" not in caplog.text
 
 
-def test_whatever_decides_the_training_is_in_its_fingerprint():
+def test_whatever_decides_the_training_is_in_its_fingerprint(monkeypatch):
     photos = [Photo(Path(name), name, label, "train", name) for name, label in (("a", 0), ("b", 1))]
     layout = Layout(Tree(Path()).top, "class folders")
     data, network = PhotoSet(("cat", "dog"), tuple(photos), (), layout), MobileNetV2(Architecture(width=0.25), 2)
@@ -96,6 +97,8 @@ def test_whatever_decides_the_training_is_in_its_fingerprint():
     assert differing("finetune", plain, renamed, network) == {"photos"}
     network.classifier.bias.set_data(ms.Tensor(np.ones(2, np.float32)))
     assert differing("finetune", plain, data, network) == {"weights"}
+    monkeypatch.setattr(resume, "usable_cpus", lambda: 99)
+    assert differing("finetune", plain, data, network) == {"weights", "processors"}
 
 
 def test_a_state_that_cannot_be_written_is_a_warning(training, tmp_path, caplog):

@@ -9,7 +9,9 @@ is written, or the photos are checked; 2: something that you can mend, said in w
 130 and 143: stopped by Ctrl-C and by the system. However it was stopped, the same command goes on from there."""
 
 import logging
+import os
 import sys
+from contextlib import suppress
 from typing import List
 
 from mobilenetv2.command_line import parse_arguments
@@ -24,30 +26,34 @@ log = logging.getLogger(f"{logs.NAME}.train")
 def run_stages(settings: Settings, ignored: List[str]) -> int:
     """The whole recipe: the stages of the mode, one after the other. Returns the exit code."""
     # With these comes MindSpore, which takes a second: not for --help, nor for a wrong argument.
-    from mobilenetv2.runtime import distributed
-    from mobilenetv2.stages import MODES, prepare
+    from mobilenetv2.runtime import distributed, result_files
+    from mobilenetv2.stages import MODES, close, prepare, was_complete
     from mobilenetv2.training import resume
 
     output = user_path(settings.output_path)
     distributed.join_workers(settings.device_target)
-    logs.start_logging(output if distributed.is_main() else None, anew=not resume.has_state(output))
+    begun = resume.has_state(output) or result_files.read_record(output) is not None
+    logs.start_logging(output if distributed.is_main() else None, anew=not begun)
     if distributed.is_main():
         remove_temporary(output)
+        result_files.move_in(output)
     if ignored:
         log.warning("Ignored arguments: %s", " ".join(ignored))
 
     run = prepare(settings, output)
-    for stage in MODES[run.config.mode]:
-        stage(run)
+    if not was_complete(run):
+        for stage in MODES[run.config.mode]:
+            stage(run)
 
-    if run.accuracy() < run.config.min_accuracy:
+    too_low = run.accuracy < run.config.min_accuracy
+    if too_low:
         log.error(
             "The validation accuracy %.4f is below --min_accuracy=%g. All files are written.",
-            run.accuracy(),
+            run.accuracy,
             run.config.min_accuracy,
         )
-        return 3
-    return 0
+    close(run)
+    return 3 if too_low else 0
 
 
 @signals.listening()
@@ -67,7 +73,21 @@ def main(arguments: List[str]) -> int:
     except KeyboardInterrupt as stop:
         log.error("Stopped. What is done so far is kept: the same command goes on from there.")
         return signals.exit_code(stop)
+    finally:
+        logs.stop_logging()  # a notebook goes on, and others may then write into the folder
+
+
+def end(code: int) -> None:
+    """End the process at once: MindSpore's end would take a second, in which a signal could still make a complete run look like
+    one that was stopped. A worker of a launched job leaves it first, which MindSpore does at the end."""
+    if "MS_ROLE" in os.environ:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        if stream:  # None where it was closed from the start
+            with suppress(OSError, ValueError):
+                stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end(main(sys.argv[1:]))

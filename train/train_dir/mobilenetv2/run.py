@@ -18,6 +18,7 @@ from .data.image import Preprocessing
 from .evaluation.cross_validation import CrossValidation, Head
 from .evaluation.evaluate import Evaluation
 from .model.mobilenet_v2 import MobileNetV2
+from .runtime.environment import usable_cpus
 from .runtime.progress import Stopwatch
 from .training.distill import STUDENT_VIEWS
 from .training.distill_targets import TEACHER_VIEWS
@@ -32,7 +33,8 @@ class Run:
     the training photos; copies have the same number. decoded: pixels of some photos. given_classifier: the one that came with
     the weights. independent: the weights are not of this program, so they have not seen these photos. mirror: whether a picture
     and its mirror image are of one class; extract_features has the last word. network, preprocessing: as trained so far.
-    origin: where the weights come from. views: of each photo for the classifier; 0 until the photos are counted."""
+    origin: where the weights come from. fingerprint: all that determines what the run will leave, as JSON. views: of each photo
+    for the classifier; 0 until the photos are counted."""
 
     config: Config
     output: Path
@@ -51,6 +53,7 @@ class Run:
     network: MobileNetV2 = field(init=False)
     preprocessing: Preprocessing = field(init=False)
     origin: Dict[str, Any] = field(init=False)
+    fingerprint: Dict[str, Any] = field(init=False)
     # By extract_features.
     features: FeatureSets = field(init=False)
     # By each training: a row for each epoch.
@@ -63,6 +66,8 @@ class Run:
     comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)
     # By quantize: what the checkpoint holds in place of the network's parameters.
     packed: Optional[Dict[str, np.ndarray]] = None
+    # By save, or by the process that came this far before: validation accuracy, 0-1; 1 where nothing is trained.
+    accuracy: float = 1.0
     # By evaluate: logits f32 [N, C] of the photos in "train", "val" and, where there are any, "test".
     answers: Dict[str, np.ndarray] = field(default_factory=dict)
     evaluation: Evaluation = field(init=False)
@@ -73,7 +78,9 @@ class Run:
         return {**self.config.recorded, **mirror, **({"views": self.views} if self.views else {})}
 
     def hyperparameters(self) -> Dict[str, Any]:
-        """Those of each training of the run, as resolved, and of its cross-validation and detector; for the checkpoint."""
+        """Those of each training of the run, as resolved, and of its cross-validation and detector; for the checkpoint.
+
+        processors: their number, by which the engine shares out its sums. Another one gives other rounding errors."""
         config, trained = self.config, self.history
         found: Dict[str, Any] = {"mode": config.mode}
         if "head" in trained:
@@ -81,13 +88,18 @@ class Run:
             total = None if config.total_views == sys.maxsize else config.total_views
             found["head"] = {**asdict(config.classifier_plan), "views": self.views, "total_views": total}
         if "finetune" in trained:
-            found["finetune"] = {**asdict(config.network_plan), "unfreeze": config.unfreeze}
+            found["finetune"] = {
+                **asdict(config.network_plan),
+                "unfreeze": config.unfreeze,
+                "processors": usable_cpus(),
+            }
         if "distill" in trained:
             found["distill"] = {
                 **asdict(config.network_plan),
                 **asdict(config.teaching),
                 "teacher_view": TEACHER_VIEWS,
                 "student_view": STUDENT_VIEWS,
+                "processors": usable_cpus(),
             }
         if "head" in trained or "finetune" in trained:
             found["views"] = VIEWS
@@ -98,7 +110,3 @@ class Run:
         }
         found["refused"] = config.rejection_rate
         return found
-
-    def accuracy(self) -> float:
-        """Validation accuracy, 0-1; 1 where nothing was trained."""
-        return self.evaluation.metrics["val"]["accuracy"] if self.answers else 1.0

@@ -4,6 +4,7 @@ A stage reads and writes `Run`. Its docstring says what it needs and what it lea
 """
 
 import logging
+import os
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -40,10 +41,12 @@ from .model.state import fingerprint, load_state_dict, state_dict
 from .report import metrics_files
 from .report.build import write_check_report, write_report
 from .run import Run
-from .runtime import device, distributed, own_files
+from .runtime import device, distributed, result_files
 from .runtime.environment import package_versions
 from .runtime.errors import UserError
+from .runtime.own_files import CHECKPOINT, FINDINGS, LATER_FINDINGS
 from .runtime.progress import Stopwatch
+from .runtime.signals import uninterrupted
 from .training import resume
 from .training.distill import distill_network
 from .training.distill_targets import Teacher
@@ -99,7 +102,40 @@ def prepare(settings: Settings, output: Path) -> Run:
         log.info("Weights of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
     else:
         run.decoded.clear()
+    run.fingerprint = {**_fingerprint(run), "language": config.language}
     return run
+
+
+def was_complete(run: Run) -> bool:
+    """Whether another process with the same command has trained, and was stopped after that. Needs what `prepare` leaves.
+
+    Leaves the accuracy. All of its files are then in the output folder."""
+    known = np.zeros(3, np.float32)
+    record = result_files.read_record(run.output) if distributed.is_main() else None
+    if record:
+        if record.get("fingerprint") == run.fingerprint:
+            known = np.array([1, *record["val"]], np.float32)
+        else:
+            result_files.forget(run.output)
+    found, correct, count = (int(number) for number in distributed.broadcast(known))
+    if found:
+        run.accuracy = correct / count
+        run.tracker.close()
+        if distributed.is_main():
+            log.info("Wrote %s. It was trained before: this command was stopped at its end.", run.output / CHECKPOINT)
+    return bool(found)
+
+
+def close(run: Run) -> None:
+    """The last step: from now on, the same command trains anew. Leaves only the files that docs/training.md lists."""
+    if run.config.mode in CHECKS or not distributed.is_main():
+        return
+    with suppress(KeyboardInterrupt), uninterrupted():  # a request to stop comes too late
+        for name in LATER_FINDINGS:
+            with suppress(OSError):
+                (run.output / name).unlink()
+        resume.clear_states(run.output)
+        result_files.forget(run.output)
 
 
 def extract_features(run: Run) -> None:
@@ -150,7 +186,7 @@ def cross_validate(run: Run) -> None:
 
 def finish_check(run: Run) -> None:
     """Needs the findings. Leaves a line in the log that says where they are."""
-    log.info("Findings: %d, listed in %s.", len(run.findings), run.output / "report.html")
+    log.info("Findings: %d, listed in %s.", len(run.findings), _findings_files(run)[1])
 
 
 def finetune(run: Run) -> None:
@@ -247,10 +283,24 @@ def evaluate(run: Run) -> None:
 
 
 def save(run: Run) -> None:
-    """Needs everything. Leaves the checkpoint in the output folder, then the other files that docs/training.md lists."""
+    """Needs everything. Leaves the files that docs/training.md lists in the output folder: all of them, or on an error none.
+    Leaves the accuracy."""
+    run.accuracy = run.evaluation.metrics["val"]["accuracy"]
     if not distributed.is_main():
         return
-    file, evaluation, detector = run.output / own_files.CHECKPOINT, run.evaluation, run.held_out.detector
+    with result_files.new_folder(run.output) as folder:
+        _write_files(run, folder)
+        val = run.evaluation.metrics["val"]
+        result_files.complete(run.output, {"fingerprint": run.fingerprint, "val": [val["correct"], val["count"]]})
+        result_files.move_in(run.output)
+    log.info("Wrote %s.", run.output / CHECKPOINT)
+    run.tracker.close()
+
+
+def _write_files(run: Run, folder: Path) -> None:
+    """All files of the run into the folder, and the results into the log. Raises UserError where the checkpoint cannot be
+    written; another file that cannot is a warning."""
+    file, evaluation, detector = folder / CHECKPOINT, run.evaluation, run.held_out.detector
     photos, side = run.data.split("train"), run.config.thumbnails if detector else 0
     references = [photos[index] for index in reference_indices(len(photos), run.config.seed)]
     sheet = thumbnails.replace_sheet(file.with_suffix(thumbnails.SUFFIX), references, side, run.config.workers)
@@ -271,18 +321,15 @@ def save(run: Run) -> None:
         hyperparameters=run.hyperparameters(),
     )
     checkpoint.save(file, run.network, description, detector, run.packed)
-    resume.clear_states(run.output)
-    log.info("Wrote %s.", file)
     seconds, answers, scores = run.watch.seconds(), run.answers["val"], run.held_out.scores.get("val")
-    metrics_files.write_metrics(
-        run.output, description, run.data, answers, scores, run.history, run.comparison, seconds
-    )
+    metrics_files.write_metrics(folder, description, run.data, answers, scores, run.history, run.comparison, seconds)
+    metrics_files.write_findings(folder / "check.json", run.data, run.findings)
     shown = (description, run.data, run.findings, evaluation, answers, run.history, run.comparison, seconds)
-    report, language = run.output / "report.html", run.config.language
+    report, language = folder / "report.html", run.config.language
     metrics_files.write_optional("report.html", write_report, report, run.network, *shown, language)
-    run.tracker.close()
 
 
+CHECKS = ("check", "check_files")
 FROZEN = (extract_features, train_head, cross_validate)
 FINISH = (quantize, evaluate, save)
 MODES: Dict[str, Tuple[Callable[[Run], None], ...]] = {
@@ -304,16 +351,27 @@ def _checked(found: PhotoSet, config: Config, cache: PhotoCache, mirror: str) ->
 
 
 def _write_findings(run: Run, new: Sequence[Finding], wait: bool = False) -> None:
-    """Write all findings so far, in files and the new ones in the log. Raises UserError if one of these stops the run; wait: as
-    in `act_on_findings`."""
+    """Write all findings so far, in files and the new ones in the log. Raises UserError if one of these stops the run, which
+    says where all of them are; wait: as in `act_on_findings`."""
+    file, report = _findings_files(run)
     if distributed.is_main():
         with suppress(OSError):
-            (run.output / "report.html").unlink()  # of an earlier run
-        metrics_files.write_findings(run.output, run.data, run.findings)
-        if run.findings or run.config.mode in ("check", "check_files"):
+            report.unlink()  # of an earlier check
+        metrics_files.write_findings(file, run.data, run.findings)
+        if run.findings or run.config.mode in CHECKS:
             known = (run.data, run.findings, run.recorded(), run.config.language)
-            metrics_files.write_optional("report.html", write_check_report, run.output / "report.html", *known)
-    act_on_findings(new, wait, bad_files=run.config.bad_files, leaks=run.config.leaks)
+            metrics_files.write_optional(report.name, write_check_report, report, *known)
+    try:
+        act_on_findings(new, wait, bad_files=run.config.bad_files, leaks=run.config.leaks)
+    except UserError as error:
+        raise UserError(f"{error}\nAll findings are in {report} and {file}.") from None
+
+
+def _findings_files(run: Run) -> Tuple[Path, Path]:
+    """Where the findings are written before a training, and by a check: check.json and report.html. Where the output folder has
+    a checkpoint, these are of the run that made it, and stay; others take their place."""
+    names = LATER_FINDINGS if os.path.exists(run.output / CHECKPOINT) else FINDINGS
+    return run.output / names[0], run.output / names[1]
 
 
 def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
@@ -352,8 +410,12 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
 
 def _states(run: Run) -> resume.CheckpointManager:
     """Where the training of the network finds its state again if it is stopped."""
-    run_fingerprint = resume.run_fingerprint(run.config.mode, run.recorded(), run.data, run.network)
-    return resume.CheckpointManager(run.output, run_fingerprint)
+    return resume.CheckpointManager(run.output, _fingerprint(run))
+
+
+def _fingerprint(run: Run) -> Dict[str, Any]:
+    """Everything that determines a training from here on."""
+    return resume.run_fingerprint(run.config.mode, run.recorded(), run.data, run.network)
 
 
 def _held_out(run: Run, given_classifier: Optional[Head], independent: bool) -> CrossValidation:

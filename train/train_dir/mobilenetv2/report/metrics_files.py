@@ -67,7 +67,7 @@ def write_metrics(
             np.exp(log_softmax(row[None] / np.float32(description.temperature))).max(),
         )
     if len(wrong) > SHOWN:
-        log.info("... and %d more in %s.", len(wrong) - SHOWN, folder / "validation.csv")
+        log.info("... and %d more in validation.csv.", len(wrong) - SHOWN)
     for name, row in comparison.items():
         log.info(
             "%s: %d of %d right, %s parameters, %.0f kB, %.1f ms a picture.",
@@ -102,14 +102,14 @@ def write_metrics(
     )
 
 
-def write_findings(folder: Path, data: PhotoSet, findings: Sequence[Finding]) -> None:
-    """Write check.json: the layout of the data folder, and all findings about it."""
+def write_findings(file: Path, data: PhotoSet, findings: Sequence[Finding]) -> None:
+    """Write check.json, or the file that takes its place: the layout of the data folder, and all findings about it."""
     content = {
         "format": PROGRAM,
         "layout": data.layout.to_json(),
         "findings": [finding._asdict() for finding in findings],
     }
-    write_optional("check.json", _write_json, folder / "check.json", content)
+    write_optional(file.name, _write_json, file, content)
 
 
 def write_optional(name: str, step: Callable[..., None], *arguments: Any) -> None:

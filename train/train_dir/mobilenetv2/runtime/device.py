@@ -1,15 +1,26 @@
 """The compute device, CPU threads and mixed precision."""
 
+import ctypes
 import logging
+import os
+from contextlib import suppress
+from pathlib import Path
 
 import mindspore as ms
 from mindspore import nn
 
+from .files import read_file
 from .text import first_line
 
 log = logging.getLogger(__name__)
 # Keeps small gradients above the smallest half-precision number. A power of two changes only the exponent.
 LOSS_SCALE = 1024.0
+LARGEST = 2**26  # bytes of the list of loaded libraries
+# Of OpenBLAS, as NumPy and SciPy carry it under several names.
+SET_THREADS = (
+    *("openblas_set_num_threads64_", "openblas_set_num_threads"),
+    *("scipy_openblas_set_num_threads64_", "scipy_openblas_set_num_threads"),
+)
 
 
 def select_device(target: str, seed: int) -> None:
@@ -18,6 +29,7 @@ def select_device(target: str, seed: int) -> None:
     target: "CPU", "Ascend", "GPU", or "auto" for MindSpore's default. A device that cannot be used falls back to the CPU with a
     warning.
     """
+    use_one_blas_thread()
     ms.set_seed(seed)
     ms.set_context(mode=ms.GRAPH_MODE)
     device = ms.get_context("device_target") if target == "auto" else target
@@ -32,6 +44,21 @@ def select_device(target: str, seed: int) -> None:
         device = "CPU"
         ms.set_device(device)
     log.info("Device: %s.", device)
+
+
+def use_one_blas_thread() -> None:
+    """Let NumPy and SciPy multiply matrices in the calling thread, for the rest of the process: with several, sums have other
+    rounding errors for each number of processors. The matrices are small: one thread takes no longer.
+
+    Linux; elsewhere only what is imported later, as NumPy usually is not."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of those that are loaded later
+    with suppress(OSError):
+        lines = os.fsdecode(read_file(Path("/proc/self/maps"), LARGEST)).splitlines()
+        for file in {line.split(maxsplit=5)[5] for line in lines if "openblas" in line}:
+            library = ctypes.CDLL(file)
+            for name in SET_THREADS:
+                if hasattr(library, name):
+                    getattr(library, name)(1)
 
 
 def on_cpu() -> bool:

@@ -5,8 +5,13 @@ any decision depends on them, so that all workers take the same one. Cheap work,
 repeated by every worker. Rank 0 writes the files. Without the launcher, the process is the only worker.
 """
 
+import atexit
+import errno
 import os
-from contextlib import contextmanager
+import socket
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Callable, Iterator, Sequence, TypeVar
 
 import mindspore as ms
@@ -14,12 +19,17 @@ import numpy as np
 from mindspore import communication, nn, ops
 
 from .errors import UserError, WorkerLost
+from .files import read_file
 from .signals import Terminated, uninterrupted
 from .text import first_line
 
 Item = TypeVar("Item")
 # Seconds that workers wait for a slower one, which downloads or has more to decode. MindSpore's default is 30.
 PATIENCE = 600
+LARGEST = 2**26  # bytes of a file of /proc
+MEETING = 60  # seconds at most that a worker waits for the scheduler to listen, before MindSpore waits
+TABLES = [name for name in ("tcp", "tcp6") if os.path.exists(f"/proc/net/{name}")]
+LISTEN = "0A"  # a state in these tables
 _rank, _count = 0, 1
 _stop_requests: Sequence[int] = ()  # signals received by this worker, to be passed on to all
 _stop_agreed = False  # all workers know of a request to stop
@@ -29,7 +39,7 @@ def join_workers(target: str) -> None:
     """Connect to the other workers of a launched job; must be called before anything is computed.
 
     target: a device, or "auto". In the launcher's scheduler process, this call blocks until the job ends, and exits there.
-    Raises UserError for a device that cannot be used, WorkerLost where the connection fails.
+    Raises UserError for a device that cannot be used or a port that is taken, WorkerLost where the connection fails.
     """
     global _rank, _count
     if "MS_ROLE" not in os.environ:
@@ -37,6 +47,7 @@ def join_workers(target: str) -> None:
     if os.environ["MS_ROLE"] == "MS_WORKER" and 0 <= int(os.environ.get("MS_NODE_TIMEOUT", "30")) < PATIENCE:
         # Not in the scheduler, where this bounds how soon a dead worker is noticed.
         os.environ["MS_NODE_TIMEOUT"] = str(PATIENCE)
+    _require_port()
     if target != "auto":
         try:
             ms.set_device(target)
@@ -45,6 +56,68 @@ def join_workers(target: str) -> None:
     with _detecting_lost_workers():
         communication.init()
         _rank, _count = communication.get_rank(), communication.get_group_size()
+    atexit.register(_leave_gently)  # runs before what MindSpore has registered
+
+
+def _require_port() -> None:
+    """Raises UserError if the port where the workers are to meet is taken: MindSpore's scheduler then ends, and the workers would
+    wait for minutes. Returns once the scheduler listens; Linux only, and at once on machines that it does not run on."""
+    host, port = os.environ.get("MS_SCHED_HOST", ""), int(os.environ.get("MS_SCHED_PORT", "0"))
+    taken = UserError(
+        f"--master_port={port}: the workers cannot meet, because another program uses this port of the machine; give msrun "
+        f"another one, such as --master_port={port + 1}"
+    )
+    if os.environ["MS_ROLE"] == "MS_SCHED":
+        with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind((host, port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    raise taken from None
+        return
+    deadline, children = time.monotonic() + MEETING, f"{os.getppid()}/task/{os.getppid()}/children"
+    while os.path.exists(f"/proc/{children}") and time.monotonic() < deadline:
+        with suppress(OSError):  # one of the processes is about to end
+            launched = _read(children).split()
+            if any(_read(f"{process}/stat").rpartition(") ")[2][0] == "Z" for process in launched):
+                raise taken  # only the scheduler ends so early
+            environments = {process: _read(f"{process}/environ") for process in launched}
+            schedulers = [process for process, known in environments.items() if "MS_ROLE=MS_SCHED\0" in known]
+            if not schedulers or _listens(schedulers[0], port):
+                return
+        time.sleep(0.05)
+
+
+def _read(name: str) -> str:
+    """A file of /proc. Raises OSError."""
+    return os.fsdecode(read_file(Path("/proc", name), LARGEST))
+
+
+def _listens(process: str, port: int) -> bool:
+    """Whether a process of this machine listens at the port. Raises OSError where the system does not tell."""
+    rows = [row.split() for name in TABLES for row in _read(f"net/{name}").splitlines()[1:]]
+    sockets = {f"socket:[{row[9]}]" for row in rows if row[3] == LISTEN and int(row[1].rpartition(":")[2], 16) == port}
+    for file in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            if os.readlink(file) in sockets:
+                return True
+    return False
+
+
+def _leave_gently() -> None:
+    """Keep MindSpore 2.7 from the crash (signal 11) that ends about one of six jobs after everything is written.
+
+    Its main thread frees the connection to the scheduler as soon as the thread that reads from it has handed over the last
+    answer, while that thread still uses it. On one CPU, and with the lowest priority, the main thread only goes on once the
+    other one waits for its next event."""
+    if hasattr(os, "SCHED_IDLE"):  # Linux
+        with suppress(OSError):
+            cpu = min(os.sched_getaffinity(0))
+            for thread in os.listdir("/proc/self/task"):
+                with suppress(OSError):  # it has just ended
+                    os.sched_setaffinity(int(thread), {cpu})
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 @contextmanager

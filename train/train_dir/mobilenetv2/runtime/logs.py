@@ -51,16 +51,23 @@ def start_logging(folder: Optional[Path], anew: bool = True) -> None:
     Raises UserError if the folder is not writable or another run holds its lock."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a console that cannot show Chinese must not end the run
+    stop_logging()
     log = logging.getLogger(NAME)
     log.setLevel(logging.INFO)
     log.propagate = False
-    for handler in log.handlers[:]:
-        log.removeHandler(handler)
-        handler.close()
     handlers = [_ConsoleHandler(), *([_open_log(folder, anew)] if folder else [])]
     for handler in handlers:
         handler.setFormatter(_Formatter())
         log.addHandler(handler)
+
+
+def stop_logging() -> None:
+    """Undo `start_logging`: close train.log, which gives its lock back."""
+    log = logging.getLogger(NAME)
+    for handler in log.handlers[:]:
+        log.removeHandler(handler)
+        handler.close()
+    log.propagate = True
 
 
 def _open_log(folder: Path, anew: bool) -> logging.Handler:
@@ -98,7 +105,8 @@ def log_to_stderr() -> None:
 
 
 def _lock(stream: TextIO, folder: Path) -> None:
-    """Lock until this process ends, in whatever way. Does nothing on file systems without locks, as some mounted ones.
+    """Lock until the stream is closed or this process ends, in whatever way. Does nothing on file systems without locks, as
+    some mounted ones.
 
     Raises UserError if another process holds the lock."""
     try:

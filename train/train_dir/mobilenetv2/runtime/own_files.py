@@ -14,6 +14,9 @@ LOG = "train.log"
 LOG_START = f"Log of {PROGRAM}. The next run in this folder replaces it."
 TABLE_COLUMNS = ("photo", "class", "answer", "neither score")  # of validation.csv, the first ones
 SAMPLE = "sample"  # the folder of drawings
+FINDINGS = ("check.json", "report.html")
+# The same of a check or a run that is not complete, where the folder has the files of an earlier one, which stay together.
+LATER_FINDINGS = ("last-check.json", "last-check.html")
 CACHED, CACHED_FOLDER = re.compile("[0-9a-f]{62}"), re.compile("[0-9a-f]{2}")  # names in the cache of features
 # What these files contain, and a user's file of the same name does not.
 MARKS = {
@@ -25,6 +28,7 @@ MARKS = {
     "validation.csv": ",".join(TABLE_COLUMNS).encode(),
     "mobilenetv2.thumbnails.jpg": PROGRAM.encode(),
 }
+MARKS.update({later: MARKS[name] for name, later in zip(FINDINGS, LATER_FINDINGS)})
 # Files that only this program names so: temporary files, states of a training that was stopped.
 HIDDEN = (".training.",)
 LARGEST = 2**28  # bytes of a checkpoint

@@ -22,7 +22,7 @@ from ..data.dataset import PhotoSet
 from ..model.mobilenet_v2 import MobileNetV2
 from ..model.state import fingerprint
 from ..runtime import distributed
-from ..runtime.environment import code_digest, package_versions
+from ..runtime.environment import code_digest, package_versions, usable_cpus
 from ..runtime.errors import UserError, WorkerLost, reason
 from ..runtime.files import atomic, read_file, replace
 from ..runtime.signals import uninterrupted
@@ -40,6 +40,7 @@ WORDS = {
     "versions": "other versions of its packages",
     "device": "another device",
     "workers": "another number of workers",
+    "processors": "another number of processors, which adds up in another order",
 }
 
 
@@ -93,6 +94,7 @@ def run_fingerprint(stage: str, recorded: Dict[str, Any], data: PhotoSet, networ
         "versions": package_versions(),
         "device": ms.get_context("device_target"),
         "workers": distributed.worker_count(),
+        "processors": usable_cpus(),
     }
 
 
