@@ -8,15 +8,18 @@ Leaves mobilenetv2.ckpt, report.html and the files that docs/training.md lists i
 is written, or the photos are checked; 2: something that you can mend, said in words; 3: the accuracy is below --min_accuracy;
 130 and 143: stopped by Ctrl-C and by the system. However it was stopped, the same command goes on from there."""
 
-import logging
-import sys
-from typing import List
+from mobilenetv2.runtime.starting import starting
 
-from mobilenetv2.command_line import parse_arguments
-from mobilenetv2.config import Settings
-from mobilenetv2.runtime import logs, signals
-from mobilenetv2.runtime.errors import UserError, is_out_of_memory, os_error_words
-from mobilenetv2.runtime.files import remove_temporary, user_path
+with starting():
+    import logging
+    import sys
+    from typing import List
+
+    from mobilenetv2.command_line import parse_arguments
+    from mobilenetv2.config import Settings
+    from mobilenetv2.runtime import logs, signals
+    from mobilenetv2.runtime.errors import UserError, is_out_of_memory, os_error_words
+    from mobilenetv2.runtime.files import remove_temporary, user_path
 
 log = logging.getLogger(f"{logs.NAME}.train")
 
@@ -24,9 +27,10 @@ log = logging.getLogger(f"{logs.NAME}.train")
 def run_stages(settings: Settings, ignored: List[str]) -> int:
     """The whole recipe: the stages of the mode, one after the other. Returns the exit code."""
     # With these comes MindSpore, which takes a second: not for --help, nor for a wrong argument.
-    from mobilenetv2.runtime import distributed
-    from mobilenetv2.stages import MODES, prepare
-    from mobilenetv2.training import resume
+    with starting():
+        from mobilenetv2.runtime import distributed
+        from mobilenetv2.stages import MODES, prepare
+        from mobilenetv2.training import resume
 
     output = user_path(settings.output_path)
     distributed.join_workers(settings.device_target)
