@@ -12,7 +12,7 @@ import location  # noqa: F401 (puts the package on the path)
 
 from mobilenetv2.runtime import starting
 
-with starting.starting():
+with starting.guarded():
     from surroundings import address, in_use, prepare_environment
 
     REMOVED = prepare_environment()

@@ -13,7 +13,7 @@ import location  # noqa: F401 (puts the package on the path)
 
 from mobilenetv2.runtime import starting
 
-with starting.starting():
+with starting.guarded():
     import argparse
     import logging
     import os

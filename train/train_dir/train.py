@@ -8,9 +8,9 @@ Leaves mobilenetv2.ckpt, report.html and the files that docs/training.md lists i
 is written, or the photos are checked; 2: something that you can mend, said in words; 3: the accuracy is below --min_accuracy;
 130 and 143: stopped by Ctrl-C and by the system. However it was stopped, the same command goes on from there."""
 
-from mobilenetv2.runtime.starting import starting
+from mobilenetv2.runtime.starting import guarded
 
-with starting():
+with guarded():
     import logging
     import sys
     from typing import List
@@ -27,7 +27,7 @@ log = logging.getLogger(f"{logs.NAME}.train")
 def run_stages(settings: Settings, ignored: List[str]) -> int:
     """The whole recipe: the stages of the mode, one after the other. Returns the exit code."""
     # With these comes MindSpore, which takes a second: not for --help, nor for a wrong argument.
-    with starting():
+    with guarded():
         from mobilenetv2.runtime import distributed
         from mobilenetv2.stages import MODES, prepare
         from mobilenetv2.training import resume

@@ -32,7 +32,7 @@ CONTAINER = (
 
 
 @contextmanager
-def starting() -> Iterator[None]:
+def guarded() -> Iterator[None]:
     """Around imports. Inside the block, SIGINT and SIGTERM end the process with code 130 and 143. What can be mended, such as
     too little memory, ends it with code 2 and a sentence; other exceptions are raised."""
     main = threading.current_thread() is threading.main_thread()
