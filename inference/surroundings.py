@@ -29,6 +29,9 @@ def prepare_environment() -> List[str]:
             del os.environ[name]  # empty: as if it were not set
     os.environ["NO_PROXY"] = "*"  # nor those of the system's settings
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(
+        2**40
+    )  # answers between two summaries for /monitoring, which is off
     _port()
     return removed
 
