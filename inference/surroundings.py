@@ -29,9 +29,8 @@ def prepare_environment() -> List[str]:
             del os.environ[name]  # empty: as if it were not set
     os.environ["NO_PROXY"] = "*"  # nor those of the system's settings
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
-    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(
-        2**40
-    )  # answers between two summaries for /monitoring, which is off
+    # For /monitoring, which is off: answers between two summaries, of which Gradio would make one after each; and records kept.
+    os.environ.update(GRADIO_ANALYTICS_CACHE_FREQUENCY=str(2**40), GRADIO_ANALYTICS_MAX_EVENTS="1")
     _port()
     return removed
 
