@@ -27,7 +27,7 @@ log = logging.getLogger(f"{logs.NAME}.train")
 def run_stages(settings: Settings, ignored: List[str]) -> int:
     """The whole recipe: the stages of the mode, one after the other. Returns the exit code."""
     # With these comes MindSpore, which takes a second: not for --help, nor for a wrong argument.
-    with guarded():
+    with guarded(checked=True):
         from mobilenetv2.runtime import distributed
         from mobilenetv2.stages import MODES, prepare
         from mobilenetv2.training import resume

@@ -32,16 +32,18 @@ CONTAINER = (
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
+def guarded(checked: bool = False) -> Iterator[None]:
     """Around imports. Inside the block, SIGINT and SIGTERM end the process with code 130 and 143. What can be mended, such as
-    too little memory, ends it with code 2 and a sentence; other exceptions are raised."""
+    too little memory, ends it with code 2 and a sentence; other exceptions are raised. checked: whether `check_surroundings` was
+    called already."""
     main = threading.current_thread() is threading.main_thread()
     handlers = {number: signal.getsignal(number) for number in SIGNALS if main}
     for number, handler in handlers.items():
         if handler != signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
-        check_surroundings()
+        if not checked:
+            check_surroundings()
         yield
     except UserError as error:
         end(2, f"ERROR: {error}")
