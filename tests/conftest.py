@@ -63,6 +63,7 @@ SLOW = (
     "inference/test_http.py",
     "inference/test_predict.py::test_a_fresh_clone",
     "inference/test_predict.py::test_a_reader_that_stops",
+    "inference/test_predict.py::test_it_can_be_stopped",
     "inference/test_predict.py::test_names_do_not_depend",
     "inference/test_predict.py::test_streams_that_cannot",
     "inference/test_predict.py::test_the_case_of_paths",
