@@ -14,6 +14,14 @@ OURS = ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_ROOT_PATH", "GRADIO_
 # Gradio asks itself over HTTP whether it runs. The page asks nobody else, so no proxy and no certificate is of use to it; some
 # of their values end the start, or send the question away.
 OF_CLIENTS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+SET = {
+    "NO_PROXY": "*",  # nor those of the system's settings
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    # For /monitoring, which is off: answers between two summaries, of which Gradio would make one after each; and records kept.
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(2**40),
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+}
 
 
 def prepare_environment() -> List[str]:
@@ -21,16 +29,17 @@ def prepare_environment() -> List[str]:
     Gradio may be imported. Returns the names of Gradio's variables that were removed.
 
     Raises UserError for a port that is no number: Gradio's import would fail."""
-    removed = [name for name in os.environ if name.startswith("GRADIO_") and name not in OURS]
+    removed = [
+        name
+        for name in os.environ
+        if name.startswith("GRADIO_") and os.environ[name] != SET.get(name) and name not in OURS
+    ]
     for name in list(os.environ):
         if name in removed or name in OF_CLIENTS or name.lower().endswith("_proxy"):
             del os.environ[name]
         elif name in OURS and not os.environ[name].strip():
             del os.environ[name]  # empty: as if it were not set
-    os.environ["NO_PROXY"] = "*"  # nor those of the system's settings
-    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
-    # For /monitoring, which is off: answers between two summaries, of which Gradio would make one after each; and records kept.
-    os.environ.update(GRADIO_ANALYTICS_CACHE_FREQUENCY=str(2**40), GRADIO_ANALYTICS_MAX_EVENTS="1")
+    os.environ.update(SET)
     _port()
     return removed
 
