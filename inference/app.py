@@ -4,33 +4,48 @@
     python inference/app.py --checkpoint output
 
 Host, port and root path come from Gradio's environment variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, GRADIO_ROOT_PATH.
-CHECKPOINT names the checkpoint, too. UPLOAD_SECONDS is how long uploads stay on disk (default: 600).
+CHECKPOINT names the checkpoint, too. UPLOAD_SECONDS is how long uploads stay on disk (default: 600); they are in a folder of
+the page's own in GRADIO_TEMP_DIR. SIGHUP loads the newest checkpoint.
 """
 
-import argparse
-import itertools
-import logging
-import os
-import signal
-import sys
-import threading
-from pathlib import Path
-from typing import List, Optional
+import location  # noqa: F401 (puts the package on the path)
 
-from checkpoints import find_checkpoint
-from page import NEW, STYLE, WAITING, Page, build
-from server import Gate, Headers, Traffic, remove_uploads, temporary_folder
-from starlette.middleware import Middleware
+from mobilenetv2.runtime import starting
 
-from mobilenetv2.classifier import Classifier
-from mobilenetv2.data import sample
-from mobilenetv2.data.image import MAX_BYTES
-from mobilenetv2.data.layout import NEITHER
-from mobilenetv2.runtime import logs
-from mobilenetv2.runtime.errors import UserError, os_errors_in_words
+with starting.guarded():
+    from surroundings import address, in_use, prepare_environment
+
+    REMOVED = prepare_environment()
+
+    import argparse
+    import itertools
+    import logging
+    import os
+    import signal
+    import sys
+    import threading
+    from pathlib import Path
+    from typing import Any, Dict, List, Optional, Tuple
+
+    from checkpoints import find_checkpoint
+    from gradio import flagging, http_server
+    from page import NEW, STYLE, WAITING, Page, build
+    from server import Gate, Headers, Traffic
+    from starlette.middleware import Middleware
+    from uploads import own_folder, remove, start_removing
+
+    from mobilenetv2.classifier import Classifier
+    from mobilenetv2.data import sample
+    from mobilenetv2.data.image import MAX_BYTES
+    from mobilenetv2.data.layout import NEITHER
+    from mobilenetv2.runtime import logs
+    from mobilenetv2.runtime.errors import NO_MEMORY, UserError, is_out_of_memory, os_errors_in_words
 
 log = logging.getLogger(__name__)
 EXAMPLES = 3  # example pictures of each class
+PAUSE = 10  # seconds between two looks whether the checkpoint is still there
+# Not known to Gradio 4: it has no history of runs.
+LAUNCH: Dict[str, Any] = {**STYLE, "run_history": False} if NEW else {}
 
 
 def load(explicit: Optional[str]) -> Optional[Classifier]:
@@ -44,13 +59,28 @@ def load(explicit: Optional[str]) -> Optional[Classifier]:
     return classifier
 
 
-def examples(classifier: Optional[Classifier], folder: Path) -> List[str]:
+def reload(page: Page, explicit: Optional[str]) -> None:
+    """Answer with the newest checkpoint from now on, or with the same as before where that one cannot be used."""
+    try:
+        classifier = load(explicit)
+    except (MemoryError, RuntimeError, OSError) as error:
+        words = NO_MEMORY if is_out_of_memory(error) else str(error)
+        log.error("No checkpoint to answer with. %s", words)
+        classifier = None
+    if classifier is None:
+        log.warning("The page goes on with the checkpoint that it has.")
+    else:
+        page.classifier = classifier
+
+
+def examples(page: Page, folder: Path) -> List[str]:
     """Write drawings to try into the folder, and return their paths.
 
     There are none where the checkpoint has other classes. A drawing that it rejects is left out: a checkpoint trained on photos
     may reject drawings.
     """
-    if classifier is None or set(classifier.description.classes) != set(sample.CLASSES):
+    classifier = page.classifier
+    if classifier is None or not page.knows_drawings():
         return []
     files = []
     for class_, number in itertools.product(sample.CLASSES, range(EXAMPLES)):
@@ -62,16 +92,94 @@ def examples(classifier: Optional[Classifier], folder: Path) -> List[str]:
 
 
 def upload_seconds() -> float:
-    """How long uploads are kept. Exits with code 2 and a message where UPLOAD_SECONDS is not a whole number above 0."""
+    """How long uploads are kept. Raises UserError where UPLOAD_SECONDS is not a whole number above 0."""
     text = os.environ.get("UPLOAD_SECONDS", "600")
-    if not text.isdecimal() or int(text) < 1:
-        print(f"ERROR: UPLOAD_SECONDS={text}: expected a whole number of seconds, 1 or more", file=sys.stderr)
-        sys.exit(2)
+    if not text.isdecimal() or int(text[:9]) < 1 or len(text) > 9:
+        raise UserError(f"UPLOAD_SECONDS={text[:50]}: expected a whole number of seconds, 1 or more")
     return int(text)
 
 
-def main() -> None:
-    """Serve the page until SIGTERM or SIGINT."""
+class Requests:
+    """What signals ask of the page: to stop, or to load the newest checkpoint."""
+
+    def __init__(self) -> None:
+        self.stop = self.reload = False
+        self._asked = threading.Event()
+        self._terminal = sys.stdin is not None and sys.stdin.isatty()
+
+    def ask(self, number: int, *_: Any) -> None:
+        """The handler of a signal. SIGHUP asks to stop, too, where it says that the terminal of the page was closed."""
+        if number in starting.SIGNALS or (self._terminal and not sys.stdin.isatty()):
+            self.stop = True
+        else:
+            self.reload = True
+        self._asked.set()
+
+    def wait(self, seconds: float) -> None:
+        """Until something is asked, at most so long."""
+        self._asked.wait(seconds)
+        self._asked.clear()
+
+
+def launch(blocks: Any, place: Tuple[str, int], traffic: Traffic) -> None:
+    """Open the page at this host and port. Raises UserError where another program has just taken the port."""
+    host, port = place
+    if host.startswith("["):
+        http_server.LOCALHOST_NAME = "127.0.0.1"  # where Gradio tries the port, in IPv4 only
+    try:
+        blocks.launch(
+            server_name=host,
+            server_port=port,
+            share=False,
+            enable_monitoring=False,
+            max_file_size=MAX_BYTES,
+            app_kwargs={"middleware": [Middleware(Headers), Middleware(Gate, traffic=traffic)]},
+            prevent_thread_lock=True,
+            state_session_capacity=WAITING,  # Gradio keeps 50 KB of state per visitor
+            **LAUNCH,
+        )
+    except OSError as error:
+        if "Cannot find empty port" in str(error):
+            raise UserError(in_use(port)) from None
+        raise
+
+
+def serve(explicit: Optional[str]) -> None:
+    """Serve the page until SIGTERM or SIGINT. Raises UserError where that cannot be done."""
+    traffic, requests = Traffic(), Requests()
+    seconds, place = upload_seconds(), address()
+    with own_folder(seconds) as folder:
+
+        def leave(number: int, *_: Any) -> None:
+            remove(folder)
+            starting.end(128 + number, "Stopped.")
+
+        for number in starting.SIGNALS:
+            signal.signal(number, leave)  # MindSpore would abort on an exception
+        page = Page(load(explicit), seconds)
+        # Gradio's lock is one of several processes, which needs a /dev/shm that can be written to.
+        vars(flagging)["Lock"] = threading.Lock
+        blocks = build(page, examples(page, folder), seconds)
+        start_removing(folder, seconds)
+        launch(blocks, place, traffic)
+        for number in (*starting.SIGNALS, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ())):
+            signal.signal(number, requests.ask)
+        said = False
+        while not requests.stop:
+            requests.wait(PAUSE)
+            if requests.reload:
+                requests.reload, said = False, False
+                reload(page, explicit)
+            if page.classifier and not said and not page.classifier.is_current():
+                said = True
+                log.warning("%s was changed or removed. The page goes on with what it read.", page.classifier.file)
+        log.info("Stopping: answering what was asked.")
+        traffic.finish()
+        blocks.close(verbose=False)
+
+
+def main() -> int:
+    """Serve the page until SIGTERM or SIGINT. Returns the exit code: 2 where it cannot be opened."""
     parser = argparse.ArgumentParser(description="The upload page.")
     parser.add_argument(
         "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: as README.md says)"
@@ -79,33 +187,23 @@ def main() -> None:
     options, _ = parser.parse_known_args()  # platforms add other arguments
     logs.log_to_stderr()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio sends requests to itself at the start
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary folder is removed
-    traffic, stop = Traffic(), threading.Event()
-    seconds = upload_seconds()
-    classifier = load(options.checkpoint)
-    with temporary_folder() as folder:
-        blocks = build(Page(classifier, seconds), examples(classifier, folder), seconds)
-        remove_uploads(folder, seconds)
-        style = STYLE if NEW else {}
-        blocks.launch(
-            max_file_size=MAX_BYTES,
-            app_kwargs={"middleware": [Middleware(Headers), Middleware(Gate, traffic=traffic)]},
-            prevent_thread_lock=True,
-            state_session_capacity=WAITING,  # Gradio keeps 50 KB of state per visitor
-            **style,
-        )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        stop.wait()
-        log.info("Stopping: answering what was asked.")
-        traffic.finish()
-        blocks.close(verbose=False)
+    if REMOVED:
+        log.warning("Ignored environment variables: %s.", ", ".join(REMOVED))
+    try:
+        with os_errors_in_words():
+            serve(options.checkpoint)
+        return 0
+    except UserError as error:
+        log.error("%s", error)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        log.error("%s", NO_MEMORY)
+    return 2
 
 
 if __name__ == "__main__":
-    try:
-        with os_errors_in_words():
-            main()
-    except UserError as error:
-        log.error("%s", error)
-        sys.exit(2)
+    code = main()
+    if code:
+        starting.end(code)
+    sys.exit(code)

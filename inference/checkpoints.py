@@ -1,16 +1,14 @@
-"""Finds the checkpoint for inference. Importing this module puts the package on the path, so import it before the package."""
+"""Finds the checkpoint for inference."""
 
 import glob
 import json
 import logging
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Dict, List, Optional
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "train" / "train_dir"))
+from location import HERE
 
 from mobilenetv2.model.checkpoint import EMBEDDED
 from mobilenetv2.runtime.errors import UserError, reason

@@ -13,6 +13,7 @@ from page_texts import LANGUAGES, TEXTS, preferred
 from records import record
 
 from mobilenetv2.classifier import Answer, Classifier
+from mobilenetv2.data import sample
 from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.data.image_file import read_image_file
 from mobilenetv2.data.layout import NEITHER
@@ -48,26 +49,31 @@ def uploaded(payload: Any) -> List[str]:
 
 
 class Page:
-    """The functions of the page. classifier: None without a checkpoint; the page then says what to do. seconds: that uploads
-    are kept."""
+    """The functions of the page. seconds: that uploads are kept.
+
+    classifier: None without a checkpoint; the page then says what to do. It may be replaced at any time: each question is
+    answered by the one that was there when it began.
+    """
 
     def __init__(self, classifier: Optional[Classifier], seconds: float):
-        self._classifier = classifier
+        self.classifier = classifier
         self._seconds = seconds
 
     def status(self, language: str) -> str:
-        """Markdown: the checkpoint, its date, training photos and validation accuracy, and how long uploads are kept."""
+        """Markdown: the checkpoint, its date, training photos and validation accuracy, whether its file has changed since, and
+        how long uploads are kept."""
+        classifier = self.classifier
         texts = TEXTS[language]
         unit, count = ("minutes", self._seconds / 60) if self._seconds >= 120 else ("seconds", self._seconds)
         kept = texts["kept"].format(time=texts[unit].format(count=count))
-        if self._classifier is None:
+        if classifier is None:
             return f"{texts['no_checkpoint']}\n\n{kept}"
-        description, file = self._classifier.description, self._classifier.file
+        description, file = classifier.description, classifier.file
         if file == EMBEDDED:
             name = texts["built_in"]
         else:
             name = texts["of_date"].format(
-                file=plain(file.name), date=time.strftime("%Y-%m-%d", time.localtime(self._classifier.modified))
+                file=plain(file.name), date=time.strftime("%Y-%m-%d", time.localtime(classifier.modified))
             )
         about = texts["about"].format(
             checkpoint=name,
@@ -77,7 +83,11 @@ class Page:
             correct=description.metrics["val"]["correct"],
             count=description.metrics["val"]["count"],
         )
-        return f"{about}\n\n{kept}"
+        return "\n\n".join([about, *([] if classifier.is_current() else [texts["replaced"]]), kept])
+
+    def knows_drawings(self) -> bool:
+        """Whether the checkpoint has the classes of the drawings to try."""
+        return self.classifier is not None and set(self.classifier.description.classes) == set(sample.CLASSES)
 
     def show(self, payload: Any, activation: bool, language: str) -> Tuple[str, Any, Any, str]:
         """An unprocessed upload -> Markdown, confidence per class, the network's input, HTML of the most similar photos.
@@ -126,9 +136,10 @@ class Page:
 
     def _ready(self, files: List[str], language: str) -> Union[Classifier, str]:
         """The classifier, or a sentence that says why these files get no answer."""
-        if self._classifier and 0 < len(files) <= MOST:
-            return self._classifier
-        reason = "no_checkpoint" if self._classifier is None else "too_many" if files else "none"
+        classifier = self.classifier
+        if classifier and 0 < len(files) <= MOST:
+            return classifier
+        reason = "no_checkpoint" if classifier is None else "too_many" if files else "none"
         return TEXTS[language][reason].format(most=MOST, count=len(files))
 
 
@@ -165,7 +176,13 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
     def translate(language: str) -> List[Any]:
         texts = TEXTS[language]
         changes: List[Dict[str, Any]] = [{name: texts[key] for name, key in keys.items()} for _, keys in translated]
+        if examples:
+            changes[drawings]["visible"] = page.knows_drawings()
         return [page.status(language), *(gr.update(**change) for change in changes)]
+
+    def show(payload: Any, activation: bool, language: str) -> Tuple[Any, ...]:
+        """`Page.show`, and `Page.status`, which is another one where another checkpoint was loaded."""
+        return (*page.show(payload, activation, language), page.status(language))
 
     style = {} if NEW else STYLE  # launch() takes it from Gradio 6 on
     frequency = max(1, min(60, int(seconds / 2)))
@@ -184,6 +201,7 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
                 picture = make(gr.Image, {"label": "picture"}, sources=["upload", "clipboard", "webcam"], height=280)
                 if examples:
                     drawn = gr.Examples([[file] for file in examples], picture, label=TEXTS[FIRST]["examples"])
+                    drawings = len(translated)
                     translated.append((drawn.dataset, {"label": "examples"}))
             with gr.Column():
                 text = make(gr.Markdown, {"value": "none"})
@@ -199,9 +217,9 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
 
         one: Dict[str, Any] = {"concurrency_id": "one", "concurrency_limit": AT_ONCE, "preprocess": False}
         many: Dict[str, Any] = {"concurrency_id": "many", "concurrency_limit": 1}
-        shown = [text, bars, seen, nearest]
+        shown = [text, bars, seen, nearest, status]
         asked = [picture, activation, language]
-        gr.on([picture.change, activation.input], page.show, asked, shown, api_name=False, **one)
+        gr.on([picture.change, activation.input], show, asked, shown, api_name=False, **one)
         ask.click(page.show_batch, [pictures, language], answers, api_name=False, **many)
         with gr.Row(visible=False):  # endpoints for programs
             for function, given, name, limits in (
@@ -212,6 +230,6 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
         outputs = [status, *(component for component, _ in translated)]
         quick: Dict[str, Any] = {"api_name": False, "queue": False}
         # The answer comes after the page's texts, which begin with "Choose a picture" in the same place.
-        language.input(translate, language, outputs, **quick).then(page.show, asked, shown, api_name=False, **one)
+        language.input(translate, language, outputs, **quick).then(show, asked, shown, api_name=False, **one)
         blocks.load(greet, None, language, **quick).then(translate, language, outputs, **quick)
     return blocks.queue(max_size=WAITING)

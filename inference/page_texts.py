@@ -31,6 +31,7 @@ TEXTS: Dict[str, Dict[str, str]] = {
         "of_date": "{file} of {date}",
         "about": "{checkpoint} · trained on {train} photos ({classes}) · "
         "{correct} of {count} validation photos right · MobileNetV2, {size} × {size} pixels",
+        "replaced": "The file has been changed or removed since then. The answers are still those of the checkpoint named here.",
         "no_checkpoint": "**The checkpoint cannot be used.** The log of this page says what is wrong with it. Mend that and "
         "start the page again; without any checkpoint, it answers with the small network that comes with this program.",
         "kept": "Pictures are deleted from this server {time} after the upload.",
@@ -63,6 +64,7 @@ TEXTS: Dict[str, Dict[str, str]] = {
         "of_date": "{file}（{date}）",
         "about": "{checkpoint} · 用 {train} 张照片训练（{classes}）· "
         "{count} 张验证照片答对 {correct} 张 · MobileNetV2，{size} × {size} 像素",
+        "replaced": "此后该文件已被更改或删除。回答仍来自这里所写的检查点。",
         "no_checkpoint": "**检查点无法使用。**原因见本页的日志。修正后请重新启动页面；"
         "没有任何检查点时，本页用随程序附带的小网络回答。",
         "kept": "上传的图片在{time}后从服务器删除。",

@@ -5,32 +5,38 @@
     find . -name '*.jpg' -print0 | python inference/predict.py --null --format jsonl - > answers.jsonl
 
 Exit code 0: every file has an answer. 1: some names have an error instead, such as a broken file, or a folder or pattern without
-any picture. 2: there is no usable checkpoint, or the answers or the list of names cannot be written or read.
+any picture. 2: there is no usable checkpoint, or the answers or the list of names cannot be written or read, or there is too
+little memory. 130 and 143: stopped by Ctrl-C and by the system.
 """
 
-import argparse
-import codecs
-import logging
-import os
-import sys
-from collections import deque
-from contextlib import contextmanager
-from io import BufferedReader, TextIOWrapper
-from pathlib import Path
-from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, TextIO, Tuple, Union, cast
+import location  # noqa: F401 (puts the package on the path)
 
-from checkpoints import find_checkpoint
-from named_files import LeftOut, Named, find_files, read_list
-from records import record, write_csv, write_jsonl
+from mobilenetv2.runtime import starting
 
-from mobilenetv2.classifier import Answer, Classifier
-from mobilenetv2.data.image_errors import ImageError
-from mobilenetv2.runtime import logs
-from mobilenetv2.runtime.errors import UserError, os_errors_in_words
-from mobilenetv2.runtime.files import atomic, open_file, user_path
-from mobilenetv2.runtime.progress import show_progress
-from mobilenetv2.runtime.streams import open_standard_streams
-from mobilenetv2.runtime.text import printable
+with starting.guarded():
+    import argparse
+    import codecs
+    import logging
+    import os
+    import sys
+    from collections import deque
+    from contextlib import contextmanager
+    from io import BufferedReader, TextIOWrapper
+    from pathlib import Path
+    from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, TextIO, Tuple, Union, cast
+
+    from checkpoints import find_checkpoint
+    from named_files import LeftOut, Named, find_files, read_list
+    from records import record, write_csv, write_jsonl
+
+    from mobilenetv2.classifier import Answer, Classifier
+    from mobilenetv2.data.image_errors import ImageError
+    from mobilenetv2.runtime import logs, signals
+    from mobilenetv2.runtime.errors import NO_MEMORY, UserError, is_out_of_memory, os_errors_in_words
+    from mobilenetv2.runtime.files import atomic, open_file, user_path
+    from mobilenetv2.runtime.progress import show_progress
+    from mobilenetv2.runtime.streams import open_standard_streams
+    from mobilenetv2.runtime.text import printable
 
 
 def find_named(arguments: Iterable[str], null: bool, left_out: LeftOut) -> Iterator[Named]:
@@ -106,6 +112,7 @@ def opened(output: Optional[str], format: str) -> Iterator[TextIO]:
         yield stream
 
 
+@signals.listening()
 def main(arguments: List[str]) -> int:
     """Answer the files of the command line. Returns the exit code."""
     parser = argparse.ArgumentParser(description="Answers for many picture files.")
@@ -160,6 +167,14 @@ def main(arguments: List[str]) -> int:
     except UserError as error:
         logging.error("%s", error)
         return 2
+    except KeyboardInterrupt as stop:
+        logging.error("Stopped.")
+        return signals.exit_code(stop)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        logging.error("%s", NO_MEMORY)
+        return 2
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer
         if not isinstance(error, BrokenPipeError):  # the reader has stopped, as in "| head"
@@ -173,4 +188,7 @@ def main(arguments: List[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    if code > 1:
+        starting.end(code)
+    sys.exit(code)

@@ -26,7 +26,7 @@ def record(result: Union[Answer, ImageError]) -> Dict[str, Any]:
 def write_jsonl(records: Iterable[Dict[str, Any]], stream: TextIO) -> None:
     """Write one record per line, each as soon as it is there. Hidden characters of names are escaped as JSON does."""
     for one in records:
-        stream.write(printable_json(json.dumps(one, ensure_ascii=False)) + "\n")
+        stream.write(printable_json(json.dumps(one, ensure_ascii=False, allow_nan=False)) + "\n")
         stream.flush()
 
 

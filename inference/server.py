@@ -1,13 +1,8 @@
-"""The server around the page: security headers, a temporary folder, removal of uploads, and a graceful shutdown."""
+"""The server around the page: security headers, and a graceful shutdown."""
 
 import asyncio
-import os
-import tempfile
-import threading
 import time
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Iterator, Set
+from typing import Any
 
 # Gradio's page needs inline scripts and styles. frame-ancestors is not limited: platforms show the page in a frame.
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'"
@@ -83,36 +78,3 @@ class Gate:
         finally:
             self._traffic.running -= 1
             self._traffic.last = time.monotonic()
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A folder that is removed at the end. Gradio keeps uploads in its uploads/, or in GRADIO_TEMP_DIR if that is set."""
-    with tempfile.TemporaryDirectory(prefix="mobilenetv2-") as name:
-        tempfile.tempdir = name  # older versions of Gradio write incomplete uploads there
-        os.environ.setdefault("GRADIO_TEMP_DIR", os.path.join(name, "uploads"))
-        yield Path(name)
-
-
-def remove_uploads(folder: Path, seconds: float) -> None:
-    """Start a thread that removes new files in the folder of uploads and in `folder` once they are older than `seconds`.
-
-    What is there already stays. Gradio removes uploads, too, but under load it left hundreds of them; it also leaves incomplete
-    uploads and empty folders.
-    """
-    places = {str(folder), os.environ["GRADIO_TEMP_DIR"]}
-    kept = {os.path.join(place, name) for top in places for place, _, names in os.walk(top) for name in names}
-    threading.Thread(target=_remove, args=(places, kept, seconds), daemon=True).start()
-
-
-def _remove(tops: Set[str], kept: Set[str], seconds: float) -> None:
-    """Remove old files and empty folders below `tops`, for ever. kept: files that stay, such as the examples."""
-    while True:
-        time.sleep(seconds / 2)
-        for place, folders, names in (found for top in tops for found in os.walk(top, topdown=False)):
-            for path in (os.path.join(place, name) for name in (*names, *folders)):
-                try:
-                    if path not in kept and time.time() - max(os.stat(path).st_mtime, os.stat(path).st_ctime) > seconds:
-                        os.rmdir(path) if os.path.isdir(path) else os.unlink(path)
-                except OSError:  # not empty, or gone
-                    continue

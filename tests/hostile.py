@@ -127,6 +127,28 @@ def ckpt(checksum: bool = True, **arrays: Tuple[List[int], str, bytes]) -> bytes
     return data + b"crc_num" + zlib.crc32(data).to_bytes(10, "big") if checksum else data
 
 
+def varint(number: int) -> bytes:
+    """As protobuf writes it."""
+    return bytes([number & 127 | 128]) + varint(number >> 7) if number > 127 else bytes([number])
+
+
+def dimensions(shape: bytes) -> bytes:
+    """A .ckpt of one entry with this shape, as protobuf writes it."""
+    tensor = b"\x12" + varint(len(shape)) + shape
+    return b"\x0a" + varint(len(tensor)) + tensor
+
+
+def members(count: int) -> bytes:
+    """An archive of so many members that all lie in the same place."""
+    data = npz(a=b"")
+    start, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
+    directory = data[start:end] * count
+    whole = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, count, count, len(directory), start)
+    place = struct.pack("<IIQI", 0x07064B50, 0, start + len(directory), 1)
+    last = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 65535, 65535, 2**32 - 1, 2**32 - 1, 0)
+    return data[:start] + directory + whole + place + last
+
+
 def described(text: str) -> bytes:
     return ckpt(description=([1], "str", text.encode("utf-32-le")))
 
@@ -173,12 +195,23 @@ def weights() -> Dict[str, Tuple[bytes, str]]:
         "text.ckpt": (described("x" * 5_000_000), damaged),
         "list.ckpt": (described("[]"), damaged),
         "no checksum.ckpt": (ckpt(False, description=([1], "str", "{}".encode("utf-32-le"))), "checksum is missing"),
+        "many entries.ckpt": (ckpt(**{f"a{number}": ([1], "Float32", bytes(4)) for number in range(20_000)}), form),
+        "packed dimensions.ckpt": (
+            dimensions(b"\x0a" + varint(60_000_000) + b"\1" * 60_000_000),
+            "too many dimensions",
+        ),
+        "loose dimensions.ckpt": (dimensions(b"\x08\1" * 30_000_000), "too many dimensions"),
+        "members.npz": (members(400_000), "too many entries"),
         "huge.npz": (npz(a=npy(shape % f"({2**40},)", bytes(64))), form),
         "tuple.npz": (npz(a=npy(shape % ("(" * 5000 + ")" * 5000))), form),
         "minus.npz": (npz(a=npy(shape % ("(" + "-" * 9000 + "1,)"))), form),
         "bomb.npz": (npz(zipfile.ZIP_DEFLATED, a=npy(shape % f"({2**27},)") + bytes(2**29)), "unpacks to 512 MiB"),
         "integers.npz": (npz(zipfile.ZIP_DEFLATED, a=encoded_array(np.zeros(2**24, np.int8))), "a is neither weights"),
         "other.npz": (npz(zipfile.ZIP_DEFLATED)[:-4], form),
+        "many.safetensors": (
+            safetensors({f"a{number}": {**tensor, "shape": [0], "data_offsets": [0, 0]} for number in range(200_000)}),
+            "its header is too long",
+        ),
         "length.safetensors": (safetensors({}, length=2**62), form),
         "outside.safetensors": (safetensors({"a": {**tensor, "data_offsets": [0, 2**40]}}, bytes(4)), form),
         "shape.safetensors": (safetensors({"a": {**tensor, "shape": [2**40]}}, bytes(4)), form),

@@ -28,6 +28,7 @@ import numpy as np
 import psutil
 from hostile import encoded
 from pages import Server, predict
+from uploads import MARKER
 
 from mobilenetv2.data import sample
 from mobilenetv2.data.image import MAX_BYTES
@@ -181,7 +182,9 @@ def soak(seconds: float, visitors: int = 12) -> Tuple[Dict[str, object], List[st
             while left and time.monotonic() < end:
                 time.sleep(0.1)
                 left = [
-                    file.name for file in uploads.rglob("*") if file.is_file() and file.suffix != ".png"
+                    file.name
+                    for file in uploads.rglob("*")
+                    if file.is_file() and file.suffix != ".png" and file.name != MARKER
                 ]  # not the examples
             halves = np.median(memory[len(memory) // 4 : len(memory) // 2]), np.median(memory[len(memory) // 2 :])
             right, code, ended = page.stopped(server)

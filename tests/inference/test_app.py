@@ -1,24 +1,27 @@
 """The page as a whole, in this process."""
 
 import os
+import pty
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import app
 import httpx
 import pytest
 import server
 from conftest import ROOT, free_port
-from gradio import http_server
 from gradio_client import Client
 from pages import predict
 
 from mobilenetv2.classifier import Classifier
+from mobilenetv2.model import checkpoint
 from mobilenetv2.model.checkpoint import EMBEDDED
 
 
@@ -30,13 +33,12 @@ def is_open(port):
 @pytest.fixture
 def while_open(monkeypatch, tmp_path):
     """while_open(visit, *arguments): app.py with these arguments, from its start to its end -> what visit(address) returns, which
-    is called in between. Signals and the folder for temporary files are as before in the end."""
-    port, numbers = free_port(), (signal.SIGINT, signal.SIGTERM)
+    is called in between. Signals are as before in the end."""
+    port, numbers = free_port(), (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     handlers = [signal.getsignal(number) for number in numbers]
-    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
     monkeypatch.setattr(server, "QUIET", 0.1)
-    monkeypatch.setattr(http_server, "INITIAL_PORT_VALUE", port)  # of the environment when Gradio was imported
-    for name, value in (("GRADIO_TEMP_DIR", str(tmp_path / "uploads")), ("UPLOAD_SECONDS", "60")):
+    values = {"GRADIO_TEMP_DIR": str(tmp_path / "uploads"), "UPLOAD_SECONDS": "60", "GRADIO_SERVER_PORT": str(port)}
+    for name, value in values.items():
         monkeypatch.setenv(name, value)
 
     def while_open(visit, *arguments):
@@ -46,7 +48,7 @@ def while_open(monkeypatch, tmp_path):
         def visitor():
             try:
                 # The handler is set last at the start; before the port is open, others defer signals for a moment.
-                while not is_open(port) or signal.getsignal(signal.SIGINT) is handlers[0]:
+                while not is_open(port) or signal.getsignal(signal.SIGHUP) is handlers[2]:
                     time.sleep(0.02)
                 results.append(visit(f"http://127.0.0.1:{port}"))
             finally:
@@ -54,7 +56,7 @@ def while_open(monkeypatch, tmp_path):
 
         thread = threading.Thread(target=visitor, daemon=True)
         thread.start()
-        app.main()
+        assert app.main() == 0
         thread.join()
         (result,) = results
         return result
@@ -74,7 +76,7 @@ def test_an_upload_is_answered_until_the_page_is_stopped(drawings, while_open, t
     answer = while_open(visit, "--checkpoint", str(EMBEDDED), "--given_by_the_platform=1")
     assert answer["label"] == "dog"
     assert answer["confidences"] == pytest.approx(Classifier(str(EMBEDDED)).answer(picture.read_bytes()).confidences)
-    assert not list((tmp_path / "uploads").rglob("dog_003.jpg"))  # gone with the page
+    assert list((tmp_path / "uploads").iterdir()) == []  # gone with the page
 
 
 @pytest.mark.parametrize("content", [None, b"not a checkpoint"])
@@ -90,8 +92,8 @@ def test_opens_with_a_broken_checkpoint_and_says_what_to_do(while_open, tmp_path
 
 
 def test_examples_are_of_the_checkpoints_classes_only(tmp_path):
-    assert app.examples(None, tmp_path) == []
-    files = app.examples(Classifier(str(EMBEDDED)), tmp_path)
+    assert app.examples(app.Page(None, 60), tmp_path) == []
+    files = app.examples(app.Page(Classifier(str(EMBEDDED)), 60), tmp_path)
     assert len(files) == 2 * app.EXAMPLES and sorted(files) == sorted(map(str, tmp_path.iterdir()))
 
 
@@ -104,9 +106,154 @@ def test_a_folder_that_cannot_be_made_ends_the_program_in_words(tmp_path):
     assert f"{tmp_path / 'file' / 'uploads'}" in done.stderr and "cannot be used (Not a directory)" in done.stderr
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "ten", "1.5", ""])
-def test_seconds_that_are_none_end_the_program(text, monkeypatch, capsys):
+@pytest.mark.parametrize("text", ["0", "-1", "ten", "1.5", "", "1" * 5000])
+def test_seconds_that_are_none_end_the_program(text, monkeypatch, caplog):
     monkeypatch.setenv("UPLOAD_SECONDS", text)
-    with pytest.raises(SystemExit) as ended:
-        app.upload_seconds()
-    assert ended.value.code == 2 and f"UPLOAD_SECONDS={text}: expected a whole number" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["app.py"])
+    assert app.main() == 2 and f"UPLOAD_SECONDS={text[:50]}: expected a whole number" in caplog.text
+
+
+def test_what_is_loaded_is_what_is_shown(built_in, drawings, while_open, tmp_path, monkeypatch, caplog):
+    """The checkpoint is removed under the page, another one comes, which cannot be used, then one that can."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(app, "PAUSE", 0.05)
+    pages, original = [], app.Page
+    monkeypatch.setattr(app, "Page", lambda *arguments: pages.append(original(*arguments)) or pages[0])
+    file, picture = tmp_path / "mine" / "mobilenetv2.ckpt", drawings / "val" / "dog" / "dog_003.jpg"
+    shutil.copytree(built_in, file.parent)
+    network, description, detector = checkpoint.load(str(file))
+    other = replace(description, classes=("wolf", "bread"), data={**description.data, "train": {"wolf": 1, "bread": 2}})
+
+    def until(words):
+        while words not in caplog.text:
+            time.sleep(0.02)
+
+    def visit(address):
+        replaced = "The file has been changed or removed since then."
+        with httpx.Client(base_url=address, timeout=60) as client:
+            first = predict(client, picture)
+            assert "croissants, dog" in pages[0].status("en") and replaced not in pages[0].status("en")
+            file.unlink()
+            until("mobilenetv2.ckpt was changed or removed. The page goes on with what it read.")
+            assert "croissants, dog" in pages[0].status("en") and replaced in pages[0].status("en")
+            file.write_bytes(b"cut off")
+            os.kill(os.getpid(), signal.SIGHUP)
+            until("The page goes on with the checkpoint that it has.")
+            assert predict(client, picture)["confidences"] == first["confidences"] and replaced in pages[0].status("en")
+            checkpoint.save(file, network, other, detector)
+            with ThreadPoolExecutor(4) as crowd:  # no question is lost meanwhile
+                answers = [crowd.submit(predict, client, picture) for _ in range(10)]
+                before = caplog.text.count("Checkpoint: ")
+                os.kill(os.getpid(), signal.SIGHUP)
+                answers += [crowd.submit(predict, client, picture) for _ in range(30)]
+                found = [list(answer.result()["confidences"].values()) for answer in answers]
+            while caplog.text.count("Checkpoint: ") == before:
+                time.sleep(0.02)
+            while "wolf, bread" not in pages[0].status("en"):
+                time.sleep(0.02)
+            assert "trained on 3 photos" in pages[0].status("en") and replaced not in pages[0].status("en")
+            assert found == [list(first["confidences"].values())] * 40
+            return predict(client, picture)
+
+    answer = while_open(visit, "--checkpoint", str(file.parent))
+    assert list(answer["confidences"]) == ["wolf", "bread"]
+    assert caplog.text.count("was changed or removed") == 2  # once for each time that it was loaded
+
+
+def test_a_terminal_that_is_closed_ends_the_page():
+    """And SIGHUP of anyone else does not: here, standard input is a terminal that stays open, and then is closed."""
+    mine, theirs = pty.openpty()
+    with open(theirs) as stdin, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "stdin", stdin)
+        requests = app.Requests()
+        requests.ask(signal.SIGHUP)
+        assert requests.reload and not requests.stop
+        os.close(mine)
+        requests.ask(signal.SIGHUP)
+        assert requests.stop
+
+
+def started(environment, *before):
+    """The page, as its own process, when it is open or has ended -> process, what it said."""
+    command = [*before, sys.executable, str(ROOT / "inference" / "app.py"), "--checkpoint", str(EMBEDDED)]
+    process = subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "create a public link" in line:
+            break
+    return process, said
+
+
+@pytest.mark.parametrize(
+    "names, scheme",
+    [(("http_proxy", "HTTPS_PROXY"), "http"), (("ALL_PROXY",), "socks5"), (("all_proxy", "no_proxy"), "socks")],
+)
+def test_no_proxy_is_asked_about_the_page(names, scheme, drawings):
+    """../shared/cases/page-environment, with a proxy that listens."""
+    with socket.socket() as proxy:
+        proxy.bind(("127.0.0.1", 0))
+        proxy.listen()
+        proxy.settimeout(0)
+        port = free_port()
+        environment = {name: f"{scheme}://127.0.0.1:{proxy.getsockname()[1]}" for name in names}
+        process, said = started({**environment, "GRADIO_SERVER_PORT": str(port)})
+        assert f"Running on local URL:  http://127.0.0.1:{port}" in said, said
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
+            assert predict(client, drawings / "val" / "dog" / "dog_003.jpg")["label"] == "dog"
+            config = client.get("/config").json()
+            assert client.get("/monitoring").status_code in (403, 404)
+            assert client.get("/gradio_api/runs").status_code == 404
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 0 and not config["analytics_enabled"]
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+
+
+def test_a_port_that_is_taken_is_said():
+    """And no other one is opened."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        process, said = started({"GRADIO_SERVER_PORT": str(other.getsockname()[1])})
+        assert process.wait() == 2 and "is used by another program" in said and "Running" not in said
+    process, said = started({"GRADIO_SERVER_PORT": "abc"})
+    assert (process.wait(), said) == (2, "ERROR: GRADIO_SERVER_PORT=abc: expected a whole number from 1 to 65535\n")
+
+
+def read_only(place):
+    """Before a command: nothing can be written there."""
+    return ["unshare", "-m", "sh", "-c", f'mount -t tmpfs -o ro none {place} && exec "$0" "$@"']
+
+
+@pytest.mark.parametrize("before, environment", [
+    (read_only("/dev/shm"), {}),
+    (["env", "-u", "HOME"], {"SSL_CERT_FILE": "/nothing"}),
+    ([], {"HOME": "/proc/nothing", "SSLKEYLOGFILE": "/proc/nothing", "GRADIO_SHARE": "true"}),
+])  # fmt: skip
+def test_surroundings_that_are_poor(before, environment, drawings):
+    if "unshare" in before and subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+        pytest.skip("needs the right to mount")
+    port = free_port()
+    process, said = started({**environment, "GRADIO_SERVER_PORT": str(port)}, *before)
+    assert f"Running on local URL:  http://127.0.0.1:{port}" in said, said
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
+        assert predict(client, drawings / "val" / "dog" / "dog_003.jpg")["label"] == "dog"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_the_page_opens(number, code, tmp_path):
+    """It has its folder by then, and takes it with it."""
+    command = [sys.executable, str(ROOT / "inference" / "app.py"), "--checkpoint", str(EMBEDDED)]
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path), "GRADIO_SERVER_PORT": str(free_port())}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.rglob("*.png")):
+        time.sleep(0.005)
+    process.send_signal(number)
+    _, said = process.communicate()
+    assert process.returncode == code and said.endswith("Stopped.\n") and "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []

@@ -6,8 +6,10 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import List
@@ -350,3 +352,17 @@ def test_a_fresh_clone_answers_photos(clone):
     assert sum(right.values()) == description.metrics["val"]["correct"] >= 0.95 * 143
     for name, count in description.data["val"].items():
         assert right[name] >= 0.9 * count
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_it_can_be_stopped(number, code, tmp_path):
+    """While it waits for names; the file of answers is not written."""
+    command = [sys.executable, str(PREDICT), "--output", str(tmp_path / "answers.csv"), "-"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "Checkpoint: " not in process.stderr.readline():
+        assert process.poll() is None
+    time.sleep(0.5)  # it reads by now
+    process.send_signal(number)
+    said = process.stderr.read()
+    assert process.wait() == code and said.endswith("ERROR: Stopped.\n") and "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []

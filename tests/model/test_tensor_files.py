@@ -4,7 +4,8 @@ from hostile import in_a_process, weights
 
 
 def test_files_of_weights_that_lie_are_refused(tmp_path):
-    for name, (data, _) in weights().items():
+    made = weights()
+    for name, (data, _) in made.items():
         (tmp_path / name).write_bytes(data)
     out = in_a_process(
         f"""
@@ -22,7 +23,7 @@ print("peak |", (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start.ru_m
         60,
     )
     lines = [line.split(" | ", 1) for line in out.splitlines()]
-    expected = {name: words for name, (_, words) in weights().items()}
+    expected = {name: words for name, (_, words) in made.items()}
     assert {name for name, _ in lines[:-1]} == set(expected)
     for name, said in lines[:-1]:
         assert expected[name] in said, f"{name}: {said}"

@@ -8,17 +8,19 @@ Leaves mobilenetv2.ckpt, report.html and the files that docs/training.md lists i
 is written, or the photos are checked; 2: something that you can mend, said in words; 3: the accuracy is below --min_accuracy;
 130 and 143: stopped by Ctrl-C and by the system. However it was stopped, the same command goes on from there."""
 
-import logging
-import os
-import sys
-from contextlib import suppress
-from typing import List
+from mobilenetv2.runtime import starting
 
-from mobilenetv2.command_line import parse_arguments
-from mobilenetv2.config import Settings
-from mobilenetv2.runtime import logs, signals
-from mobilenetv2.runtime.errors import UserError, is_out_of_memory, os_errors_in_words
-from mobilenetv2.runtime.files import remove_temporary, user_path
+with starting.guarded():
+    import logging
+    import os
+    import sys
+    from typing import List
+
+    from mobilenetv2.command_line import parse_arguments
+    from mobilenetv2.config import Settings
+    from mobilenetv2.runtime import logs, signals
+    from mobilenetv2.runtime.errors import UserError, is_out_of_memory, os_errors_in_words
+    from mobilenetv2.runtime.files import remove_temporary, user_path
 
 log = logging.getLogger(f"{logs.NAME}.train")
 
@@ -26,9 +28,10 @@ log = logging.getLogger(f"{logs.NAME}.train")
 def run_stages(settings: Settings, ignored: List[str]) -> int:
     """The whole recipe: the stages of the mode, one after the other. Returns the exit code."""
     # With these comes MindSpore, which takes a second: not for --help, nor for a wrong argument.
-    from mobilenetv2.runtime import distributed, result_files
-    from mobilenetv2.stages import MODES, close, prepare, was_complete
-    from mobilenetv2.training import resume
+    with starting.guarded(checked=True):
+        from mobilenetv2.runtime import distributed, result_files
+        from mobilenetv2.stages import MODES, close, prepare, was_complete
+        from mobilenetv2.training import resume
 
     output = user_path(settings.output_path)
     distributed.join_workers(settings.device_target)
@@ -78,15 +81,11 @@ def main(arguments: List[str]) -> int:
 
 
 def end(code: int) -> None:
-    """End the process at once: MindSpore's end would take a second, in which a signal could still make a complete run look like
-    one that was stopped. A worker of a launched job leaves it first, which MindSpore does at the end."""
+    """End the process: at once, so that a signal in MindSpore's last second does not make a complete run look like one that was
+    stopped. A worker of a launched job leaves it first, which MindSpore does at the end."""
     if "MS_ROLE" in os.environ:
         sys.exit(code)
-    for stream in (sys.stdout, sys.stderr):
-        if stream:  # None where it was closed from the start
-            with suppress(OSError, ValueError):
-                stream.flush()
-    os._exit(code)
+    starting.end(code)
 
 
 if __name__ == "__main__":

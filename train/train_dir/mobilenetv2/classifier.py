@@ -1,5 +1,6 @@
 """Inference: answers pictures with a checkpoint, which has everything that is needed, from class names to preprocessing."""
 
+import math
 import os
 import threading
 import time
@@ -29,6 +30,8 @@ from .runtime.files import find_file
 from .runtime.progress import parallel_map
 
 NEAREST = 3  # most similar training photos that come with an answer
+# One network computes at a time, because it uses all CPUs; none is made meanwhile, because MindSpore compiles in one thread.
+_NETWORK_LOCK = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -64,19 +67,24 @@ class _Picture:
 
 
 class Classifier:
-    """Loads a checkpoint once and warms up. Its methods may be called from any thread.
+    """Loads a checkpoint once and warms up. Its methods may be called from any thread. Nothing is read from the file later.
 
-    file: the checkpoint, or the folder that holds it. Raises UserError for a file that is not a checkpoint of this program.
-    The attribute `modified` is the time of the file, in seconds since 1970.
+    file: the checkpoint, or the folder that holds it. Raises UserError for a file that is not a checkpoint of this program, or
+    whose network computes no finite numbers. The attribute `modified` is the time of the file, in seconds since 1970.
     """
 
     def __init__(self, file: str):
+        with _NETWORK_LOCK:
+            self._load(file)
+
+    def _load(self, file: str) -> None:
         device.select_device("auto", seed=0)
         self.file = find_file(file, (".ckpt",))
         try:
-            self.modified = os.path.getmtime(self.file)
+            self._state = _file_state(self.file)
         except OSError as error:
             raise UserError(f"{self.file}: cannot be read ({reason(error)}); choose another checkpoint") from None
+        self.modified = self._state[0] / 1e9
         network, self.description, self._detector = checkpoint.load(str(self.file))
         sheet = self.description.data["thumbnails"]
         self._thumbnails = thumbnails.read_sheet(self.file.with_suffix(thumbnails.SUFFIX), sheet) if sheet else []
@@ -85,10 +93,22 @@ class Classifier:
         self._maps = feature_maps(network)
         self._weight = network.classifier.weight.asnumpy()  # f32 [classes, channels]
         self._bias = network.classifier.bias.asnumpy()
-        self._network_lock = threading.Lock()  # one forward pass at a time: it uses all CPUs
         self._decoding = threading.Semaphore(usable_cpus())  # bounds the memory for large pictures
         size = self.description.preprocessing.size
-        self._feature_maps(np.zeros((1, 3, size, size), np.float32))
+        black = _Picture(np.zeros((3, size, size), np.float32), size, size, 0.0)
+        try:
+            self._answer(self._feature_maps(black.pixels[None])[0], black, 0.0)
+        except ImageError:
+            raise UserError(
+                f"{self.file}: its network computes no finite numbers; the file is damaged, train again"
+            ) from None
+
+    def is_current(self) -> bool:
+        """Whether the file is still there and the same as when it was read."""
+        try:
+            return _file_state(self.file) == self._state
+        except OSError:
+            return False
 
     def answer(self, data: bytes) -> Answer:
         """The bytes of a picture file -> answer. Raises ImageError, without a file name, for what cannot be read."""
@@ -128,7 +148,7 @@ class Classifier:
         results = run_batches(timed, pictures())
         for picture, feature_map in results:
             yield from errors_first()
-            yield waiting.popleft()[0], self._answer(feature_map, picture, seconds)
+            yield waiting.popleft()[0], self._try_answer(feature_map, picture, seconds)
         yield from errors_first()
 
     def _try(self, item: Tuple[str, Path]) -> Tuple[str, Union[_Picture, ImageError]]:
@@ -147,18 +167,30 @@ class Classifier:
 
     def _feature_maps(self, pictures: np.ndarray) -> np.ndarray:
         """f32 [N, 3, size, size] -> f32 [N, channels, size / 32, size / 32]."""
-        with self._network_lock:
+        with _NETWORK_LOCK:
             return self._maps(pictures)
 
+    def _try_answer(self, feature_map: np.ndarray, picture: _Picture, seconds: float) -> Union[Answer, ImageError]:
+        try:
+            return self._answer(feature_map, picture, seconds)
+        except ImageError as error:
+            return error
+
     def _answer(self, feature_map: np.ndarray, picture: _Picture, seconds: float) -> Answer:
-        """The answer from a feature map f32 [channels, h, w]. seconds: time that the feature map took."""
+        """The answer from a feature map f32 [channels, h, w]. seconds: time that the feature map took.
+
+        Raises ImageError where the numbers of the checkpoint are so large that the answer is none."""
         start = time.perf_counter()
         pooled, center = global_pool(feature_map[None]), center_pool(feature_map[None])
-        logits = (self._weight @ pooled[0] + self._bias) / np.float32(self.description.temperature)
-        confidences = np.exp(log_softmax(logits[None])[0])
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = (self._weight @ pooled[0] + self._bias) / np.float32(self.description.temperature)
+            confidences = np.exp(log_softmax(logits[None])[0])
+            score = None if self._detector is None else float(self._detector.score(center)[0])
+        if not (np.isfinite(confidences).all() and math.isfinite(score or 0)):
+            raise ImageError("infinite")
         best = int(logits.argmax())
         classes = self.description.classes
-        neither = None if self._detector is None else float(self._detector.score(center)[0]) - self._detector.threshold
+        neither = None if self._detector is None or score is None else score - self._detector.threshold
         return Answer(
             label=NEITHER if neither is not None and neither > 0 else classes[best],
             confidences={name: float(value) for name, value in zip(classes, confidences)},
@@ -178,3 +210,9 @@ class Classifier:
         labels = self._detector.labels
         found = self._detector.nearest(center, NEAREST)[0]
         return [(self._thumbnails[index], self.description.classes[labels[index]]) for index in found]
+
+
+def _file_state(file: Path) -> Tuple[int, int, int]:
+    """Time in nanoseconds, size and number of a file: another one has others. Raises OSError."""
+    status = os.stat(file)
+    return status.st_mtime_ns, status.st_size, status.st_ino

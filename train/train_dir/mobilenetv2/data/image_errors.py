@@ -39,6 +39,10 @@ IMAGE_ERRORS: Dict[str, Tuple[str, str]] = {
         "这不是普通文件，而是管道、套接字、设备或文件夹，请换成图片本身",
     ),
     "unreadable": ("cannot be read ({reason})", "无法读取（{reason}）"),
+    "infinite": (
+        "the checkpoint computes no finite numbers for this picture, so its weights make no sense",
+        "检查点对这张图片算不出有限的数值，它的权重没有意义",
+    ),
     "gone": ("the file is not on the server any more; upload it again", "文件已不在服务器上，请重新上传"),
 }
 

@@ -5,7 +5,6 @@ It is in MindSpore's checkpoint format (protobuf, no pickle), with a checksum. T
 """
 
 import json
-import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional, Tuple
@@ -15,6 +14,7 @@ import numpy as np
 from ..data import thumbnails
 from ..data.image import RULES, Preprocessing
 from ..data.layout import NEITHER
+from ..data.unused import is_bad_name
 from ..evaluation.calibration import HIGHEST, LOWEST
 from ..evaluation.ood import PREFIX, OutlierDetector
 from ..runtime.errors import UserError
@@ -23,6 +23,7 @@ from ..runtime.own_files import PROGRAM
 from . import quantization
 from .architecture import Architecture
 from .mobilenet_v2 import MobileNetV2
+from .plausibility import check_normalisation, implausible
 from .state import load_state_dict, state_dict
 from .tensor_files import ckpt_bytes, read_tensors
 
@@ -58,7 +59,7 @@ class Description:
         """The description as JSON, with PROGRAM, VERSION and, in the preprocessing, RULES."""
         entries = {"format": PROGRAM, "version": VERSION, **asdict(self)}
         entries["preprocessing"].update(RULES)
-        return json.dumps(entries, ensure_ascii=False, indent=1)
+        return json.dumps(entries, ensure_ascii=False, indent=1, allow_nan=False)
 
     @classmethod
     def from_json(cls, file: Path, text: Any) -> "Description":
@@ -67,7 +68,7 @@ class Description:
         try:
             if len(text) > MAX_TEXT:
                 raise ValueError(f"its description has {len(text)} characters")
-            entries = json.loads(text)
+            entries = json.loads(text, parse_constant=_refuse)
             if entries.pop("format") != PROGRAM:
                 raise ValueError("its description is of another program")
             version = entries.pop("version")
@@ -99,8 +100,11 @@ class Description:
             len(self.classes) < 2
             or len(set(self.classes)) < len(self.classes)
             or not all(isinstance(name, str) and name and name != NEITHER for name in self.classes)
+            or any(map(is_bad_name, self.classes))
         ):
-            raise ValueError(f"its classes are {list(self.classes)[:10]}; expected two or more different names")
+            raise ValueError(
+                f"its classes are {list(self.classes)[:10]}; expected two or more different names, without control characters"
+            )
         if (
             network.padding not in ("symmetric", "same")
             or not 0.1 <= network.width <= 2
@@ -108,21 +112,20 @@ class Description:
             or not (isinstance(network.last, int) and 8 <= network.last <= 1280)
         ):
             raise ValueError(f"its network is {network}")
-        numbers = (*preprocessing.mean, *preprocessing.std)
-        if not (
-            isinstance(preprocessing.size, int)
-            and 32 <= preprocessing.size <= 1024
-            and len(preprocessing.mean) == len(preprocessing.std) == 3
-            and all(math.isfinite(number) for number in numbers)
-            and min(preprocessing.std) > 0
-        ):
+        if not (isinstance(preprocessing.size, int) and 32 <= preprocessing.size <= 1024):
             raise ValueError(f"its preprocessing is {preprocessing}")
+        check_normalisation(preprocessing.mean, preprocessing.std)
         if not (isinstance(self.temperature, float) and LOWEST <= self.temperature <= HIGHEST):
             raise ValueError(f"its temperature is {self.temperature}")
         counts = (self.metrics["val"]["correct"], self.metrics["val"]["count"], *self.data["train"].values())
         if not all(isinstance(count, int) for count in counts):
             raise ValueError("its counts are not numbers")
         thumbnails.check_description(self.data["thumbnails"])
+
+
+def _refuse(constant: str) -> Any:
+    """JSON has no NaN and no Infinity, though Python reads them."""
+    raise ValueError(f"its description has the number {constant}")
 
 
 def _take_rules(preprocessing: Dict[str, Any]) -> None:
@@ -192,6 +195,9 @@ def load(path: str) -> Loaded:
         raise UserError(
             f"{file}: its tensors are not those of the network that it describes; the file is damaged, train again"
         )
+    wrong = implausible(tensors)
+    if wrong:
+        raise UserError(f"{file}: {', '.join(wrong[:5])}; the file is damaged, train again")
     load_state_dict(network, tensors)
     try:
         neither = (

@@ -13,6 +13,7 @@ from ..runtime.text import printable
 from . import checkpoint
 from .architecture import BLOCKS, Architecture
 from .mobilenet_v2 import MobileNetV2
+from .plausibility import check_normalisation, implausible
 from .state import load_state_dict
 from .tensor_files import read_tensors
 
@@ -113,7 +114,7 @@ _NAMINGS = {
 def read_pretrained(path: str, width: Optional[float] = None, last: Optional[int] = None) -> PretrainedWeights:
     """Read a file of weights, or the one in a folder. width, last: of `Architecture`; if given, those of the file must agree.
 
-    Raises UserError with the likely cause and every tensor that is missing, unexpected, of another shape or not finite.
+    Raises UserError with the likely cause and every tensor that is missing, unexpected, of another shape or impossible.
     """
     file = find_file(path)
     tensors, extras, _ = read_tensors(file)
@@ -200,16 +201,13 @@ def _conventions(file: Path, stated: Dict[str, Any]) -> Dict[str, Any]:
         for name in ("mean", "std"):
             if name in stated:
                 result[name] = tuple(float(value) for value in np.broadcast_to(np.float32(stated[name]), (3,)))
-        if (
-            not 0 < result.get("epsilon", 1e-5) < 1
-            or not np.isfinite([*result.get("mean", ()), *result.get("std", ())]).all()
-            or min(result.get("std", (1,))) <= 0
-        ):
+        if not 0 < result.get("epsilon", 1e-5) < 1:
             raise ValueError
+        check_normalisation(result.get("mean", Preprocessing.mean), result.get("std", Preprocessing.std))
     except (KeyError, ValueError, TypeError):
         raise UserError(
             f"{file}: its 'conventions.*' entries make no sense ({str(stated)[:200]}); expected padding 'same' or 'symmetric', "
-            "bn_epsilon between 0 and 1, mean and std of three numbers"
+            "bn_epsilon between 0 and 1, mean and std of three numbers, for pixels from 0 to 1"
         ) from None
     return result
 
@@ -230,13 +228,13 @@ def _translate(
     ]
     known = {*names, *naming.head}
     unexpected = [name for name in tensors if name not in known and not _optimizer_state(name, known)]
-    broken = [theirs for theirs in names if theirs in tensors and not np.isfinite(tensors[theirs]).all()]
+    broken = implausible({name: value for name, value in tensors.items() if name in known})
     if missing or other or unexpected or broken:
         lists = [
             _summarize("missing", missing),
             _summarize("unexpected", unexpected),
             _summarize("of another shape", other),
-            _summarize("not finite", broken),
+            _summarize("impossible", broken),
         ]
         raise UserError("\n  ".join([f"{file}: {_cause(tensors, naming, missing)}", *filter(None, lists)]))
     backbone = {ours: np.asarray(tensors[theirs], np.float32) for theirs, ours in names.items()}

@@ -51,7 +51,9 @@ def dequantize(network: MobileNetV2, packed: Dict[str, np.ndarray]) -> Dict[str,
     for name, size, kind in zip(NAMES, sizes, types):
         array = packed.get(name)
         if array is None or array.shape != (size,) or array.dtype != kind or not np.isfinite(array).all():
-            raise ValueError(f"its {name} are not {size} numbers of type {np.dtype(kind)}")
+            raise ValueError(f"its {name} are not {size} finite numbers of type {np.dtype(kind)}")
+    if packed["scales"].min() <= 0:
+        raise ValueError("its scales are not all above 0")
     weights, scales, biases = (packed[name].astype(np.float32) for name in NAMES)
     out: Dict[str, np.ndarray] = {}
     weight, channel = 0, 0

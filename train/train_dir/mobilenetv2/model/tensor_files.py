@@ -5,8 +5,9 @@ import json
 import math
 import zipfile
 import zlib
+from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, NamedTuple
+from typing import Any, Dict, Iterator, NamedTuple, Tuple
 
 import mindspore as ms
 import numpy as np
@@ -18,6 +19,8 @@ from ..runtime.files import TooLarge, read_file
 
 MAX_BYTES = 2**28  # of a file of weights, compressed or not; MobileNetV2 1.0 has 14 MB
 MAX_ENTRIES = 10_000  # MobileNetV2 has 262, with an optimizer's state three times as many
+MAX_HEADER = 2**23  # bytes of what a .safetensors file says of its tensors
+MAX_SHAPE = 64  # dimensions, as in NumPy
 MAX_TEXT = 10_000  # characters or numbers of an entry that is not a weight
 _CHECKSUM = b"crc_num"  # and ten bytes more, at the end of the file
 
@@ -100,7 +103,7 @@ def _read_ckpt(data: bytes) -> Dict[str, Any]:
             raise ValueError("its checksum is another one")
     entries: Dict[str, Any] = {}
     for piece in _pieces(data):
-        entry = Checkpoint.Value.FromString(piece)
+        entry = Checkpoint.Value.FromString(_checked(piece))
         if entry.tag in entries or len(entries) == MAX_ENTRIES:
             raise ValueError(f"it has {entry.tag[:100]} twice, or too many entries")
         kind, content, shape = entry.tensor.tensor_type, entry.tensor.tensor_content, tuple(entry.tensor.dims)
@@ -116,25 +119,52 @@ def _read_ckpt(data: bytes) -> Dict[str, Any]:
 
 def _pieces(data: bytes) -> Iterator[bytes]:
     """The entries of a Checkpoint message, one by one: parsed at once, empty ones would take 50 times the file's memory."""
-    offset = 0
-    while offset < len(data):
-        if data[offset] != 0x0A:  # field 1, length-delimited
+    for key, start, end in _fields(data, 0, len(data)):
+        if key != _key(1):
             raise ValueError("not a protobuf of MindSpore")
-        length = shift = 0
-        more = True
+        yield data[start:end]
+
+
+def _checked(piece: bytes) -> bytes:
+    """The entry of a Checkpoint message, unless its shape has more than MAX_SHAPE dimensions: parsed, each takes more memory than
+    in the file. Raises ValueError."""
+    inner = [(start, end) for key, start, end in islice(_fields(piece, 0, len(piece)), MAX_SHAPE) if key == _key(2)]
+    for start, end in inner:
+        fields = list(islice(_fields(piece, start, end), MAX_SHAPE + 3))  # with the type and the content
+        shape = sum(stop - begin for key, begin, stop in fields if key == _key(1))  # in the packed form
+        if len(fields) == MAX_SHAPE + 3 or shape > 10 * MAX_SHAPE:
+            raise ValueError("an entry has too many dimensions")
+    return piece
+
+
+def _key(number: int) -> int:
+    """The byte before a field of that number that says its own length."""
+    return number << 3 | 2
+
+
+def _fields(data: bytes, offset: int, end: int) -> Iterator[Tuple[int, int, int]]:
+    """The fields of a protobuf message in data[offset:end]: the byte that says number and type, start and end of the content,
+    which is empty for a number."""
+    while offset < end:
+        key, length, shift, more = data[offset], 0, 0, True
+        if key & 7 not in (0, 2) or key > 127:
+            raise ValueError("not a protobuf of MindSpore")
         while more:
             offset += 1
             more, length, shift = data[offset] > 127, length | (data[offset] & 127) << shift, shift + 7
-            if shift > 35:
+            if shift > (70 if key & 7 == 0 else 35):
                 raise ValueError("not a protobuf of MindSpore")
         offset += 1
-        if length > len(data) - offset:
+        length *= key & 7 == 2
+        if length > end - offset:
             raise ValueError("it ends in the middle of an entry")
-        yield data[offset : offset + length]
+        yield key, offset, offset + length
         offset += length
 
 
 def _read_npz(data: bytes) -> Dict[str, Any]:
+    if data.count(b"PK\1\2") > MAX_ENTRIES:  # marks of entries, each of which takes ZipFile a kilobyte
+        raise ValueError("it has too many entries")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
     if unpacked > MAX_BYTES:
@@ -151,6 +181,8 @@ def _as_python(name: str, array: np.ndarray) -> Any:
 
 
 def _read_safetensors(data: bytes) -> Dict[str, Any]:
+    if int.from_bytes(data[:8], "little") > MAX_HEADER:
+        raise ValueError("its header is too long")
     tensors = safetensors.numpy.load(data)  # checks the header
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     return {**{name: _json_or_text(text) for name, text in (header.get("__metadata__") or {}).items()}, **tensors}

@@ -1,5 +1,6 @@
 """Errors that the user can resolve, and helpers for errors."""
 
+import errno
 import os
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator, List, Optional
@@ -15,15 +16,25 @@ class WorkerLost(UserError):
     """Another worker has ended during a step: the parameters of this one may be between two steps and must not be saved."""
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether the error means that memory ran out. MindSpore has no exception type for it, so the message decides."""
+NO_MEMORY = "There is not enough memory. Raise the limit of this process (ulimit, container), or end other programs."
+# Parts of messages, in lower case. MindSpore has no exception type for it, and where threads cannot be started it is memory, too.
+_NO_MEMORY = (
+    "bad_alloc",
+    "allocate memory",
+    "memory not enough",
+    "failed to map segment",
+    "can't start new thread",
+    "resource temporarily unavailable",
+    "pointer[thread_pool] is null",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the error means that memory ran out, or that no thread could be started for want of it."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     message = str(error).lower()
-    return (
-        isinstance(error, MemoryError)
-        or "bad_alloc" in message
-        or "allocate memory" in message
-        or "memory not enough" in message
-    )
+    return isinstance(error, MemoryError) or any(part in message for part in _NO_MEMORY)
 
 
 def reason(error: OSError) -> str:

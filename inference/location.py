@@ -1,0 +1,7 @@
+"""Where the program lies. Importing this module puts the package on the path, so import it before the package."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "train" / "train_dir"))
