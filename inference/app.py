@@ -18,9 +18,13 @@ from pathlib import Path
 from typing import List, Optional
 
 from checkpoints import find_checkpoint
-from page import NEW, STYLE, WAITING, Page, build
+from connections import limit_connections, make_budget
+from limits import WAITING, Limits
+from page import NEW, STYLE, Page, build
 from server import Gate, Headers, Traffic, remove_uploads, temporary_folder
 from starlette.middleware import Middleware
+from uploads import limit_uploads
+from visitors import Proxies
 
 from mobilenetv2.classifier import Classifier
 from mobilenetv2.data import sample
@@ -82,6 +86,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary folder is removed
     traffic, stop = Traffic(), threading.Event()
     seconds = upload_seconds()
+    proxies, budget = Proxies.of_environment(), make_budget()
+    limit_connections(budget, proxies)
+    limit_uploads(budget.uploads)
     classifier = load(options.checkpoint)
     with temporary_folder() as folder:
         blocks = build(Page(classifier, seconds), examples(classifier, folder), seconds)
@@ -89,7 +96,13 @@ def main() -> None:
         style = STYLE if NEW else {}
         blocks.launch(
             max_file_size=MAX_BYTES,
-            app_kwargs={"middleware": [Middleware(Headers), Middleware(Gate, traffic=traffic)]},
+            app_kwargs={
+                "middleware": [
+                    Middleware(Headers),
+                    Middleware(Gate, traffic=traffic),
+                    Middleware(Limits, blocks=blocks, proxies=proxies),
+                ]
+            },
             prevent_thread_lock=True,
             state_session_capacity=WAITING,  # Gradio keeps 50 KB of state per visitor
             **style,
@@ -105,6 +118,9 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
+    except UserError as error:
+        log.error("%s", error)
+        sys.exit(2)
     except OSError as error:
         words = os_error_words(error)
         if words is None:
