@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import socket
 import time
 from collections import Counter
-from typing import Any, ClassVar, Dict, NamedTuple, Optional, Tuple
+from typing import Any, ClassVar, Dict, List, NamedTuple, Optional, Tuple
 
 from gradio import http_server
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,6 +17,7 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 HEAD = 10  # seconds within which the head of a request must have come
+QUEUED = 1024  # connections that the system keeps until the program accepts them
 REPEATED = 60.0  # seconds in which an equal message is logged once
 BUSY = "The page has too many connections. Try again in a minute.\n"
 
@@ -25,7 +27,7 @@ class Budget(NamedTuple):
 
     connections: int  # in all
     each: int  # connections of one address
-    backlog: int  # connections that the system accepts before the program sees them
+    backlog: int  # connections that are accepted in one go, before one above the limits is closed
     uploads: int  # files that are being uploaded, in all
 
 
@@ -115,6 +117,13 @@ class Server(http_server.Server):
     def __init__(self, config: Any, *arguments: Any, **others: Any):
         config.http, config.ws, config.backlog = Connection, "none", Connection.budget.backlog
         super().__init__(config, *arguments, **others)
+
+    async def startup(self, sockets: Optional[List[socket.socket]] = None) -> None:
+        """`backlog` is how many asyncio accepts in one go, and how many the system keeps until then: those may be more."""
+        await super().startup(sockets=sockets)
+        for listening in (one for server in getattr(self, "servers", ()) for one in server.sockets or ()):
+            with socket.fromfd(listening.fileno(), listening.family, listening.type) as same:
+                same.listen(QUEUED)
 
 
 class Once(logging.Filter):
