@@ -19,7 +19,7 @@ from mobilenetv2.data.image import MAX_BYTES
 LARGEST_JSON = 2**20  # bytes
 SECONDS = 30.0  # within which it must have come
 WAITING = 200  # calls in the queue; further ones are told to wait
-WAITING_EACH = 8  # of one visitor
+WAITING_EACH = 4  # of one visitor
 BATCHES, BATCHES_EACH = 20, 2  # of these, calls with many pictures
 MANY = "many"  # the concurrency_id of these
 POSTS = re.compile(r"(?:/gradio_api)?/(upload|queue/join|run/\w+|call/\w+|cancel|reset)/?")

@@ -37,7 +37,9 @@ def serving(monkeypatch):
         with socket.socket() as listening:
             listening.bind(("0.0.0.0", 0))
             listening.listen()
-            server = uvicorn.Server(uvicorn.Config(hello, http=Connection, ws="none", lifespan="off", log_level="error"))
+            server = uvicorn.Server(
+                uvicorn.Config(hello, http=Connection, ws="none", lifespan="off", log_level="error")
+            )
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()
             try:
