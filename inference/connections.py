@@ -116,6 +116,9 @@ class Server(http_server.Server):
 
     def __init__(self, config: Any, *arguments: Any, **others: Any):
         config.http, config.ws, config.backlog = Connection, "none", Connection.budget.backlog
+        config.timeout_keep_alive = (
+            HEAD  # clients give up connections after 5 s as uvicorn does, and both at once lose a request
+        )
         super().__init__(config, *arguments, **others)
 
     async def startup(self, sockets: Optional[List[socket.socket]] = None) -> None:

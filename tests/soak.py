@@ -4,8 +4,8 @@
 
 Visitors upload good and broken pictures, some slowly, send bodies that are too large, and drop connections in the middle of an
 upload or of waiting for the answer. Hostile ones, of other addresses, hold hundreds of connections, send JSON without end, ask
-more than they may, and ask about addresses, paths and worse. Every good picture must get its own answer, memory and disk must stay
-flat, the log short, and after SIGTERM every question that was taken must be answered.
+more than they may, and ask about addresses, paths and worse. Every good picture must get its own answer, memory and disk must
+stay flat, the log short, and after SIGTERM every question that was taken must be answered.
 """
 
 import argparse
