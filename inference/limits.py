@@ -3,8 +3,9 @@
 import asyncio
 import json
 import re
+import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import api_inputs
@@ -18,6 +19,7 @@ from mobilenetv2.data.image import MAX_BYTES
 
 LARGEST_JSON = 2**20  # bytes
 SECONDS = 30.0  # within which it must have come
+LINGER = 5.0  # for which the rest of a refused body is thrown away
 WAITING = 200  # calls in the queue; further ones are told to wait
 WAITING_EACH = 4  # of one visitor
 BATCHES, BATCHES_EACH = 20, 2  # of these, calls with many pictures
@@ -39,10 +41,24 @@ class Limits:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        complete = scope["method"] != "POST"
+
+        async def receive_and_note() -> Any:
+            nonlocal complete
+            message = await receive()
+            complete = not message.get("more_body")
+            return message
+
         try:
-            await self._pass_on(scope, receive, send)
+            await self._pass_on(scope, receive_and_note, send)
         except Refused as refused:
             await _refuse(refused, scope, send)
+            # A connection that is closed while something comes in is reset, and the visitor, or a proxy, loses the answer.
+            end = time.monotonic() + LINGER
+            with suppress(asyncio.TimeoutError):
+                while not complete:
+                    await asyncio.wait_for(receive_and_note(), end - time.monotonic())
+            await send({"type": "http.response.body"})
 
     async def _pass_on(self, scope: Any, receive: Any, send: Any) -> None:
         path, root = scope["path"], scope.get("root_path", "")
@@ -191,7 +207,7 @@ def _with_body(scope: Any, receive: Any, body: Dict[str, Any]) -> Tuple[Any, Any
 
 
 async def _refuse(refused: Refused, scope: Any, send: Any) -> None:
-    """Answer in the language of the visitor. The browser shows "detail"; programs read "error"."""
+    """Send the answer, all but its end, in the language of the visitor. The browser shows "detail"; programs read "error"."""
     languages = [value.decode("latin-1") for name, value in scope["headers"] if name == b"accept-language"]
     text = TEXTS[preferred(",".join(languages))][refused.key].format(**refused.values)
     content = json.dumps({"error": text, "detail": text}).encode()
@@ -201,4 +217,4 @@ async def _refuse(refused: Refused, scope: Any, send: Any) -> None:
     if refused.status == 429:
         headers.append((b"retry-after", b"5"))
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    await send({"type": "http.response.body", "body": content, "more_body": True})

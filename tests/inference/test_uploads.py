@@ -18,6 +18,7 @@ from visitors import Proxies
 def answer(tmp_path, monkeypatch):
     """answer(pieces, length, path) -> status and sentence for a body that comes in these pieces."""
     monkeypatch.setattr(uploads._files, "most", 5)
+    monkeypatch.setattr(limits, "LINGER", 0.1)
 
     async def app(scope, receive, send):
         request = Request(scope, receive)
