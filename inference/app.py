@@ -28,11 +28,15 @@ with starting.guarded():
     from typing import Any, Dict, List, Optional, Tuple
 
     from checkpoints import find_checkpoint
+    from connections import limit_connections, make_budget
     from gradio import flagging, http_server
-    from page import NEW, STYLE, WAITING, Page, build
+    from limits import WAITING, Limits
+    from own_folder import own_folder, remove, start_removing
+    from page import NEW, STYLE, Page, build
     from server import Gate, Headers, Traffic
     from starlette.middleware import Middleware
-    from uploads import own_folder, remove, start_removing
+    from uploads import limit_uploads
+    from visitors import Proxies
 
     from mobilenetv2.classifier import Classifier
     from mobilenetv2.data import sample
@@ -121,7 +125,7 @@ class Requests:
         self._asked.clear()
 
 
-def launch(blocks: Any, place: Tuple[str, int], traffic: Traffic) -> None:
+def launch(blocks: Any, place: Tuple[str, int], middleware: List[Middleware]) -> None:
     """Open the page at this host and port. Raises UserError where another program has just taken the port."""
     host, port = place
     if host.startswith("["):
@@ -133,7 +137,7 @@ def launch(blocks: Any, place: Tuple[str, int], traffic: Traffic) -> None:
             share=False,
             enable_monitoring=False,
             max_file_size=MAX_BYTES,
-            app_kwargs={"middleware": [Middleware(Headers), Middleware(Gate, traffic=traffic)]},
+            app_kwargs={"middleware": middleware},
             prevent_thread_lock=True,
             state_session_capacity=WAITING,  # Gradio keeps 50 KB of state per visitor
             **LAUNCH,
@@ -147,7 +151,10 @@ def launch(blocks: Any, place: Tuple[str, int], traffic: Traffic) -> None:
 def serve(explicit: Optional[str]) -> None:
     """Serve the page until SIGTERM or SIGINT. Raises UserError where that cannot be done."""
     traffic, requests = Traffic(), Requests()
-    seconds, place = upload_seconds(), address()
+    seconds, place, proxies = upload_seconds(), address(), Proxies.of_environment()
+    budget = make_budget()
+    limit_connections(budget, proxies)
+    limit_uploads(budget.uploads)
     with own_folder(seconds) as folder:
 
         def leave(number: int, *_: Any) -> None:
@@ -161,7 +168,8 @@ def serve(explicit: Optional[str]) -> None:
         vars(flagging)["Lock"] = threading.Lock
         blocks = build(page, examples(page, folder), seconds)
         start_removing(folder, seconds)
-        launch(blocks, place, traffic)
+        limits = Middleware(Limits, blocks=blocks, proxies=proxies)
+        launch(blocks, place, [Middleware(Headers), Middleware(Gate, traffic=traffic), limits])
         for number in (*starting.SIGNALS, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ())):
             signal.signal(number, requests.ask)
         said = False

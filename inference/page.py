@@ -4,13 +4,16 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import gradio as gr
 import markup
 import numpy as np
+from api_inputs import any_json, paths
+from limits import MANY, WAITING
 from page_texts import LANGUAGES, TEXTS, preferred
 from records import record
+from uploads import MOST, uploaded
 
 from mobilenetv2.classifier import Answer, Classifier
 from mobilenetv2.data import sample
@@ -22,12 +25,11 @@ from mobilenetv2.model.checkpoint import EMBEDDED
 from mobilenetv2.runtime.i18n import in_language
 from mobilenetv2.runtime.text import printable
 
-MOST = 500  # pictures in one batch
 AT_ONCE = 4  # requests at a time; the network computes one of them, while others are read and written
-WAITING = 200  # requests in the queue; further ones are rejected
 NEW = int(gr.__version__.split(".")[0]) >= 6
 
 
+NO_UPLOAD = {"error": TEXTS["en"]["no_upload"]}  # the record of what a program sent instead of an upload
 FIRST = "en"  # the language until that of the browser is known
 SEEN_BUTTONS: Dict[str, Any] = {"buttons": ["download", "fullscreen"]} if NEW else {"show_share_button": False}
 LAYOUT = ".language { flex: none !important; width: auto; min-width: 0 !important; margin-inline-start: auto }"
@@ -36,16 +38,6 @@ STYLE: Dict[str, Any] = {
     "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
     "css": markup.STYLE + LAYOUT,
 }
-
-
-def uploaded(payload: Any) -> List[str]:
-    """The unprocessed payload of gr.Image -> list with the path of the uploaded file, or empty.
-
-    The preprocessing of gr.Image would decode the picture, and fail without a message where it is broken.
-    """
-    folder = os.path.realpath(os.environ["GRADIO_TEMP_DIR"])
-    path = os.path.realpath((payload or {}).get("path") or "")
-    return [path] if path.startswith(folder + os.sep) else []
 
 
 class Page:
@@ -94,11 +86,11 @@ class Page:
 
         activation: mark the class activation map in the input.
         """
-        files = uploaded(payload)
-        ready = self._ready(files, language)
+        file = uploaded(payload)
+        ready = self._ready([file] if file else [], language)
         if isinstance(ready, str):
             return ready, None, None, ""
-        texts, answer = TEXTS[language], _answer(ready, files[0])
+        texts, answer = TEXTS[language], _answer(ready, file or "")
         if isinstance(answer, ImageError):
             return texts["bad"].format(problem=in_language(answer.message, language)), None, None, ""
         best = max(answer.confidences, key=lambda name: answer.confidences[name])
@@ -122,19 +114,22 @@ class Page:
         return markup.table(answers, ready.description.classes, ready.description.preprocessing, language)
 
     def predict(self, payload: Any) -> Dict[str, Any]:
-        """An unprocessed upload -> record, as in records.py."""
-        files = uploaded(payload)
-        ready = self._ready(files, "en")
-        return {"error": ready} if isinstance(ready, str) else record(_answer(ready, files[0]))
+        """An upload, as of `uploaded` -> record, as in records.py. Anything else has an error."""
+        ready = self._ready([] if payload is None else [payload], "en")
+        file = uploaded(payload)
+        return {"error": ready} if isinstance(ready, str) else record(_answer(ready, file)) if file else NO_UPLOAD
 
-    def predict_batch(self, files: Optional[List[str]]) -> List[Dict[str, Any]]:
-        """Uploaded files -> a record for each, with the file's name."""
-        ready = self._ready(files or [], "en")
+    def predict_batch(self, payload: Any) -> List[Dict[str, Any]]:
+        """A list of uploads -> a record for each, in order, with the file's name. What is no upload has an error only."""
+        files = paths(payload)
+        ready = self._ready(files, "en")
         if isinstance(ready, str):
             return [{"error": ready}]
-        return [{"file": name, **record(result)} for name, result in _answers(ready, files or [])]
+        answers = _answers(ready, [file for file in files if file])
+        records = ({"file": name, **record(result)} for name, result in answers)
+        return [next(records) if file else NO_UPLOAD for file in files]
 
-    def _ready(self, files: List[str], language: str) -> Union[Classifier, str]:
+    def _ready(self, files: Sequence[Any], language: str) -> Union[Classifier, str]:
         """The classifier, or a sentence that says why these files get no answer."""
         classifier = self.classifier
         if classifier and 0 < len(files) <= MOST:
@@ -216,17 +211,17 @@ def build(page: Page, examples: List[str], seconds: float) -> gr.Blocks:
         status = gr.Markdown()
 
         one: Dict[str, Any] = {"concurrency_id": "one", "concurrency_limit": AT_ONCE, "preprocess": False}
-        many: Dict[str, Any] = {"concurrency_id": "many", "concurrency_limit": 1}
+        many: Dict[str, Any] = {"concurrency_id": MANY, "concurrency_limit": 1}
         shown = [text, bars, seen, nearest, status]
         asked = [picture, activation, language]
         gr.on([picture.change, activation.input], show, asked, shown, api_name=False, **one)
         ask.click(page.show_batch, [pictures, language], answers, api_name=False, **many)
         with gr.Row(visible=False):  # endpoints for programs
-            for function, given, name, limits in (
+            for function, like, name, limits in (
                 (page.predict, picture, "predict", one),
-                (page.predict_batch, pictures, "predict_batch", many),
+                (page.predict_batch, pictures, "predict_batch", {**many, "preprocess": False}),
             ):
-                gr.Button().click(function, given, gr.JSON(), api_name=name, **limits)
+                gr.Button().click(function, any_json(like), gr.JSON(), api_name=name, **limits)
         outputs = [status, *(component for component, _ in translated)]
         quick: Dict[str, Any] = {"api_name": False, "queue": False}
         # The answer comes after the page's texts, which begin with "Choose a picture" in the same place.

@@ -34,6 +34,19 @@ TEXTS: Dict[str, Dict[str, str]] = {
         "replaced": "The file has been changed or removed since then. The answers are still those of the checkpoint named here.",
         "no_checkpoint": "**The checkpoint cannot be used.** The log of this page says what is wrong with it. Mend that and "
         "start the page again; without any checkpoint, it answers with the small network that comes with this program.",
+        "no_upload": "This is no upload of this page. Upload the picture first: addresses, other paths and base64 text are not "
+        "read.",
+        "not_json": "The body of this request is not the JSON that this page expects; see docs/serving.md.",
+        "too_deep": "The JSON of this request has too many entries, or too many in one another.",
+        "values": 'The request needs "data", a list of length {count}.',
+        "too_large": "The request is too large: at most {most} MiB.",
+        "too_large_file": "The upload is too large: at most {most} MiB for a file, and {total} MiB in all.",
+        "no_files": "The upload cannot be read, or there are too many at the moment. Send at most {files} files as "
+        'multipart/form-data, under the name "files".',
+        "too_slow": "The request has not come in time. Send it again.",
+        "unknown": "There is nothing here. See docs/serving.md for what this page answers.",
+        "wait": "{count} of your questions are waiting already. Wait for their answers, then ask again.",
+        "busy": "The page has too many questions to answer. Wait a minute, then ask again.",
         "kept": "Pictures are deleted from this server {time} after the upload.",
         "minutes": "{count:.0f} minutes",
         "seconds": "{count:.0f} seconds",
@@ -67,6 +80,18 @@ TEXTS: Dict[str, Dict[str, str]] = {
         "replaced": "此后该文件已被更改或删除。回答仍来自这里所写的检查点。",
         "no_checkpoint": "**检查点无法使用。**原因见本页的日志。修正后请重新启动页面；"
         "没有任何检查点时，本页用随程序附带的小网络回答。",
+        "no_upload": "这不是本页收到的上传文件。请先上传图片；网址、其他路径和 base64 文本都不会被读取。",
+        "not_json": "请求的内容不是本页所需的 JSON，见 docs/zh/serving.md。",
+        "too_deep": "请求的 JSON 条目太多，或嵌套太深。",
+        "values": '请求需要 "data"，一个长度为 {count} 的列表。',
+        "too_large": "请求太大：最多 {most} MiB。",
+        "too_large_file": "上传太大：每个文件最多 {most} MiB，总共最多 {total} MiB。",
+        "no_files": "无法读取上传的内容，或目前上传太多。请以 multipart/form-data 发送，名称为 "
+        '"files"，最多 {files} 个文件。',
+        "too_slow": "请求没有及时到达，请重新发送。",
+        "unknown": "这里没有内容。本页回答什么，见 docs/zh/serving.md。",
+        "wait": "你已有 {count} 个问题在等待。请等到回答后再问。",
+        "busy": "本页要回答的问题太多，请一分钟后再问。",
         "kept": "上传的图片在{time}后从服务器删除。",
         "minutes": " {count:.0f} 分钟",
         "seconds": " {count:.0f} 秒",

@@ -1,133 +1,76 @@
-"""The page's own folder for temporary files and uploads, and the removal of what is old in it.
+"""Uploads: which files are uploads of this page, and limits while they come in."""
 
-Nothing outside of such folders is ever removed. A page that was killed leaves its folder behind; one that is started later
-removes it. A folder is known by its name and by a marker in it, which its page locks and touches as long as it runs.
-"""
-
-import json
-import logging
 import os
-import shutil
-import tempfile
-import threading
-import time
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Iterator, Optional, Set
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Iterator, List, Optional
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from gradio import route_utils, routes
+from starlette.formparsers import MultiPartException
 
-from mobilenetv2.runtime.files import make_folder, read_file
-from mobilenetv2.runtime.own_files import PROGRAM
+LARGEST = 2 * 2**30  # bytes of one request
+MOST = 500  # files of one request, which is those of one batch
 
-log = logging.getLogger(__name__)
-PREFIX, MARKER = "mobilenetv2-page-", ".page"
-PAUSE = 30.0  # seconds between two looks, at most
-MOST = 10_000  # bytes of a marker
+
+def uploaded(entry: Any) -> Optional[str]:
+    """What a visitor sent as a picture -> the path of the uploaded file, or None if it is no upload of this page.
+
+    An upload is a JSON object with "path", the path that the server gave it. It need not be there any more.
+    """
+    path = entry.get("path") if isinstance(entry, dict) else None
+    folder = os.path.realpath(os.environ["GRADIO_TEMP_DIR"])
+    try:
+        path = os.path.realpath(path) if path and isinstance(path, str) else ""
+    except ValueError:  # a null character, or half a character
+        return None
+    return path if path.startswith(folder + os.sep) else None
+
+
+class _Files:
+    """Files that are being uploaded. Each has a file descriptor until its request ends."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self.now = 0
+        self.of_request: ContextVar[List[int]] = ContextVar("of_request")
+
+
+_files = _Files()
 
 
 @contextmanager
-def own_folder(seconds: float) -> Iterator[Path]:
-    """A new folder for this page in GRADIO_TEMP_DIR, or in the system's folder for temporary files; removed at the end.
-
-    Gradio keeps uploads in its uploads/, because GRADIO_TEMP_DIR is set to that in the block. seconds: that uploads are kept; the
-    marker says it to later pages. Raises OSError if the folder cannot be made."""
-    given, temporary = os.environ.get("GRADIO_TEMP_DIR"), tempfile.tempdir
-    parent = Path(given or tempfile.gettempdir()).absolute()
-    make_folder(parent)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+def request_of_uploads() -> Iterator[None]:
+    """A request that uploads files, in the task that reads it."""
+    count = [0]
+    token = _files.of_request.set(count)
     try:
-        with open(folder / MARKER, "w", encoding="utf-8") as marker:
-            _lock(marker.fileno())
-            marker.write(json.dumps({"program": PROGRAM, "seconds": seconds}))
-            marker.flush()
-            tempfile.tempdir = str(folder)  # older versions of Gradio write incomplete uploads there
-            os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
-            yield folder
+        yield
     finally:
-        tempfile.tempdir = temporary
-        os.environ.pop("GRADIO_TEMP_DIR", None)
-        if given:
-            os.environ["GRADIO_TEMP_DIR"] = given
-        remove(folder)
+        _files.of_request.reset(token)
+        _files.now -= count[0]
 
 
-def remove(folder: Path) -> None:
-    """Remove a folder with all that is in it; what cannot be removed stays."""
-    shutil.rmtree(folder, ignore_errors=True)  # does not follow links
+class Parser(route_utils.GradioMultiPartParser):
+    """Gradio's, with limits of what it keeps in memory and of the files that it opens."""
+
+    def on_headers_finished(self) -> None:
+        count = _files.of_request.get()
+        if count[0] >= MOST or _files.now >= _files.most:
+            raise MultiPartException("too many files")
+        super().on_headers_finished()
+        if self._current_part.file is None:  # Gradio would keep it in memory, however large
+            raise MultiPartException("no file")
+        count[0] += 1
+        _files.now += 1
 
 
-def start_removing(folder: Path, seconds: float) -> None:
-    """Start a thread that removes new files in this page's folder once they are older than `seconds`, and the folders of killed
-    pages beside it once their own time has passed.
-
-    What is in the folder already stays. Gradio removes uploads, too, but under load it left hundreds of them; it also leaves
-    incomplete uploads and empty folders.
-    """
-    kept = {os.path.join(place, name) for place, _, names in os.walk(folder) for name in names}
-    threading.Thread(target=_go_on, args=(folder, kept, seconds), daemon=True).start()
+def too_large() -> MultiPartException:
+    """Raised while an upload comes in: Gradio then removes what has come, and gives these words the status 413."""
+    return MultiPartException("exceeded maximum allowed size")
 
 
-def _go_on(folder: Path, kept: Set[str], seconds: float) -> None:
-    while True:
-        with suppress(OSError):
-            os.utime(folder / MARKER)  # this page runs
-        remove_abandoned(folder.parent)
-        time.sleep(min(PAUSE, seconds / 2))
-        _remove_old(folder, kept, seconds)
-
-
-def _remove_old(folder: Path, kept: Set[str], seconds: float) -> None:
-    """Remove files and empty folders older than `seconds`, but for those in `kept`."""
-    for place, folders, names in os.walk(folder, topdown=False):
-        for path in (os.path.join(place, name) for name in (*names, *folders)):
-            with suppress(OSError):  # not empty, or gone
-                status = os.lstat(path)
-                if path not in kept and time.time() - max(status.st_mtime, status.st_ctime) > seconds:
-                    os.rmdir(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
-
-
-def remove_abandoned(parent: Path) -> None:
-    """Remove the folders of pages that were killed, as soon as the time that they kept uploads has passed.
-
-    A page that runs, here or on another machine with the same disk, has the lock, or has touched its marker since."""
-    try:
-        names = [name for name in os.listdir(parent) if name.startswith(PREFIX)]
-    except OSError:
-        return
-    for folder in (parent / name for name in names):
-        with suppress(OSError):
-            seconds = _stated_seconds(folder)
-            if seconds is None or time.time() - os.stat(folder / MARKER).st_mtime <= seconds:
-                continue
-            with open(folder / MARKER, "rb") as marker:
-                _lock(marker.fileno())
-                remove(folder)
-                log.info("%s, which a page left behind that was killed, is removed.", folder)
-
-
-def _stated_seconds(folder: Path) -> Optional[float]:
-    """How long the page of this folder keeps uploads; None where it is no folder of a page, or one of another user."""
-    status = os.lstat(folder)
-    if os.path.islink(folder) or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
-        return None
-    try:
-        said = json.loads(read_file(folder / MARKER, MOST))
-        return float(said["seconds"]) if said["program"] == PROGRAM else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def _lock(descriptor: int) -> None:
-    """Until the file is closed, or the process ends in whatever way. Raises BlockingIOError if another process has the lock. Does
-    nothing on a disk without locks: the time of the marker then tells whether a page runs."""
-    try:
-        if fcntl:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
-    except OSError:
-        return
+def limit_uploads(most: int) -> None:
+    """Make Gradio take uploads with these limits. most: files at once, of all visitors."""
+    _files.most = most
+    for module in map(vars, (routes, route_utils)):  # Gradio has no setting for it
+        module["GradioMultiPartParser"] = Parser

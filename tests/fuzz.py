@@ -1,7 +1,8 @@
-"""Mutated pictures and files of weights against the program.
+"""Mutated pictures, files of weights and requests against the program.
 
     python tests/fuzz.py --inputs 100000 --seed 0
     python tests/fuzz.py --inputs 5000 --what weights
+    python tests/fuzz.py --inputs 5000 --what requests
 
 An input follows from the seed and its number. Allowed are an answer that makes sense, and the program's own error in words.
 Anything else, five seconds, or 1.5 GiB is a finding: the input is saved, and the exit code is 1. Child processes do the work, so
@@ -9,9 +10,12 @@ that a crash is seen.
 """
 
 import argparse
+import json
 import multiprocessing
+import multiprocessing.util
 import re
 import resource
+import socket
 import sys
 import time
 import zlib
@@ -19,11 +23,13 @@ from collections import Counter, deque
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
+import httpx
 import numpy as np
 from conftest import ROOT, SHARED
 from hostile import bmp, chunk, ckpt, encoded, encoded_array, npz, safetensors, tiff
+from pages import FILE, Server
 from PIL import Image, ImageOps, features
 
 from mobilenetv2.checks import copy_search, shortcuts
@@ -39,6 +45,7 @@ SECONDS, MIB = 5, 1536  # for one input; the memory is beyond that of the progra
 EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 MARKS = re.compile(rb"\xff[\xc0-\xfe]|[A-Za-z]{4}|PK..")  # where parts of a file begin, in most formats
 SMALL = Preprocessing(size=32)
+ADDRESS = "127.99.99.99", 17999  # of this machine; in requests, and nobody may fetch it
 
 
 def picture_seeds() -> List[bytes]:
@@ -91,6 +98,36 @@ def weight_seeds() -> List[bytes]:
         ),
         safetensors({"__metadata__": said, **places}, array.tobytes() * 2),
     ]
+
+
+def request_seeds() -> List[bytes]:
+    """Bodies of calls, with an address and with what is no upload."""
+    address = f"http://{ADDRESS[0]}:{ADDRESS[1]}/a.jpg"
+    file = {"path": address, "url": address, "orig_name": "a.jpg", "is_stream": False, "meta": FILE}
+    entries = (
+        None,
+        file,
+        {**file, "path": "/etc/passwd"},
+        [file, file],
+        [[file]],
+        address,
+        "\ud800",
+        1e999,
+        7,
+        True,
+        {},
+    )
+    others = {
+        "fn_index": 4,
+        "session_hash": "abc",
+        "event_id": "abc",
+        "trigger_id": None,
+        "event_data": None,
+        "batched": True,
+    }
+    bodies = [{"data": [entry]} for entry in entries]
+    bodies += [{"data": [file, True, "en"], **others, "fn_index": index} for index in range(8)]
+    return [json.dumps(body).encode() for body in (*bodies, {"data": []}, [], others)]
 
 
 def mutated(seeds: List[bytes], random: np.random.Generator) -> Tuple[bytes, bytes]:
@@ -226,7 +263,53 @@ class Weights:
         return outcomes[0]
 
 
-KINDS: Dict[str, Callable[[], Callable]] = {"pictures": Pictures, "weights": Weights}
+def _parts(value: Any) -> List[Any]:
+    """A JSON value, and all values in it."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [value, *(part for one in inner for part in _parts(one))]
+
+
+class Requests:
+    """What a page does with the body of a request: a record, or a sentence with status 4xx; and it fetches no address."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(ADDRESS)
+        self._listening.setblocking(False)
+        self._server = Server(CHECKPOINT=str(checkpoint.EMBEDDED)).__enter__()
+        multiprocessing.util.Finalize(None, self._server.process.terminate, exitpriority=1)
+        self._client = httpx.Client(base_url=self._server.url, timeout=60, headers={"Content-Type": "application/json"})
+        self.seeds = request_seeds()
+
+    def __call__(self, original: bytes, data: bytes, number: int) -> str:
+        name = ("call/predict", "call/predict_batch", "queue/join", "run/predict", "cancel")[number % 5]
+        data = data if number % 4 == 0 else self._exchanged(original, number)  # few changed bytes are JSON
+        answer = self._client.post(f"/gradio_api/{name}", content=data)
+        if answer.status_code != 200:
+            assert 400 <= answer.status_code < 500 and set(answer.json()) == {"error", "detail"}, answer.text
+        elif name.startswith("call/"):
+            text = self._client.get(f"/gradio_api/{name}/{answer.json()['event_id']}").text
+            result = json.loads(text.split("event: complete\ndata: ", 1)[1])[0]
+            assert all(record["error"] for record in (result if isinstance(result, list) else [result])), result
+        try:
+            self._listening.accept()
+        except BlockingIOError:
+            return f"{name} {answer.status_code}"
+        raise AssertionError("the address of a visitor was fetched")
+
+    def _exchanged(self, original: bytes, number: int) -> bytes:
+        """The same request with parts of others in place of some of its own."""
+        random, body = np.random.default_rng(number), json.loads(original)
+        for _ in range(random.integers(1, 4)):
+            part = _parts(json.loads(self.seeds[random.integers(len(self.seeds))]))
+            holders = [holder for holder in _parts(body) if holder and isinstance(holder, (dict, list))]
+            if holders:
+                holder = holders[random.integers(len(holders))]
+                keys = list(holder) if isinstance(holder, dict) else range(len(holder))
+                holder[keys[random.integers(len(keys))]] = part[random.integers(len(part))]
+        return json.dumps(body).encode()
+
+
+KINDS: Dict[str, Callable[[], Callable]] = {"pictures": Pictures, "weights": Weights, "requests": Requests}
 
 
 def made(seeds: List[bytes], seed: int, number: int) -> Tuple[bytes, bytes]:
@@ -279,14 +362,14 @@ def fuzz(kind: str, seed: int, numbers: range, found: Path) -> Counter:
         whole = not why and not any(name.startswith("FOUND") for name in result)
         if not whole:
             found.mkdir(parents=True, exist_ok=True)
-            seeds = picture_seeds() if kind == "pictures" else weight_seeds()
+            seeds = {"pictures": picture_seeds, "weights": weight_seeds, "requests": request_seeds}[kind]()
             (found / f"{kind}-{seed}-{current.value}").write_bytes(made(seeds, seed, current.value)[1])
         numbers = range(0) if whole else range(current.value + 1, numbers.stop)
     return counts
 
 
 def main(arguments: List[str]) -> int:
-    parser = argparse.ArgumentParser(description="Mutated pictures and files of weights against the program.")
+    parser = argparse.ArgumentParser(description="Mutated pictures, files of weights and requests against the program.")
     parser.add_argument("--inputs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--what", choices=KINDS, default="pictures")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import httpx
 from conftest import ROOT, free_port
@@ -15,23 +15,32 @@ from conftest import ROOT, free_port
 
 class Server:
     """`with Server(CHECKPOINT=...) as server:` — app.py, started in its folder, host and port from the environment. The end of
-    the block asks it to end, which takes it some seconds; whoever needs it to be gone waits for `process`."""
+    the block asks it to end, which takes it some seconds; whoever needs it to be gone waits for `process`. log: the file that
+    gets its output; files: how many it may have open."""
 
-    def __init__(self, folder: Path = ROOT / "inference", arguments: Sequence[str] = (), **environment: str):
+    def __init__(
+        self,
+        folder: Path = ROOT / "inference",
+        arguments: Sequence[str] = (),
+        log: Path = Path(os.devnull),
+        files: Optional[int] = None,
+        **environment: str,
+    ):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._folder = folder
-        self._arguments = arguments
+        self._command = [sys.executable, "./app.py", *arguments]
+        if files:
+            self._command = ["prlimit", f"--nofile={files}", *self._command]
+        self._log = log
         self._environment = {"GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", **environment}
 
     def __enter__(self) -> "Server":
-        self.process = subprocess.Popen(
-            [sys.executable, "./app.py", *self._arguments],
-            cwd=self._folder,
-            env={**os.environ, **self._environment},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        environment = {**os.environ, **self._environment}
+        with open(self._log, "wb") as log:
+            self.process = subprocess.Popen(
+                self._command, cwd=self._folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
         while True:
             try:
                 assert httpx.get(self.url, timeout=60).status_code == 200
@@ -50,12 +59,27 @@ def call(client: httpx.Client, name: str, *data: Any) -> httpx.Response:
     return client.get(f"/gradio_api/call/{name}/{event}")
 
 
+FILE = {"_type": "gradio.FileData"}  # what makes an object a file for Gradio
+
+
+def upload(client: httpx.Client, *files: Tuple[str, bytes]) -> List[Dict[str, Any]]:
+    """Upload these names and contents -> what an endpoint takes for each."""
+    answer = client.post("/gradio_api/upload", files=[("files", file) for file in files])
+    return [{"path": path, "meta": FILE} for path in answer.json()]
+
+
+def peak(server: Server) -> float:
+    """The most memory that it has had, in MiB."""
+    text = Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
+    return int(text.split("VmHWM:")[1].split()[0]) / 1024
+
+
 def predict(client: httpx.Client, file: Path) -> Dict[str, Any]:
     """Upload a picture and ask about it."""
     path = client.post("/gradio_api/upload", files={"files": (file.name, file.read_bytes())}).json()[0]
     text = call(client, "predict", {"path": path, "meta": {"_type": "gradio.FileData"}}).text
-    assert text.startswith("event: complete\ndata: "), text
-    return json.loads(text.split("data: ", 1)[1])[0]
+    assert "event: complete\ndata: " in text, text
+    return json.loads(text.split("event: complete\ndata: ", 1)[1])[0]
 
 
 def trained(output: Path) -> Dict[str, Dict[str, float]]:

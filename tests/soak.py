@@ -3,8 +3,9 @@
     python tests/soak.py --minutes 10
 
 Visitors upload good and broken pictures, some slowly, send bodies that are too large, and drop connections in the middle of an
-upload or of waiting for the answer. Every good picture must get its own answer, memory and disk must stay flat, and after SIGTERM
-every question that was taken must be answered.
+upload or of waiting for the answer. Hostile ones, of other addresses, hold hundreds of connections, send JSON without end, ask
+more than they may, and ask about addresses, paths and worse. Every good picture must get its own answer, memory and disk must
+stay flat, the log short, and after SIGTERM every question that was taken must be answered.
 """
 
 import argparse
@@ -20,23 +21,39 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
 import psutil
 from hostile import encoded
-from pages import Server, predict
-from uploads import MARKER
+from own_folder import MARKER
+from pages import FILE, Server, predict
 
 from mobilenetv2.data import sample
 from mobilenetv2.data.image import MAX_BYTES
 from mobilenetv2.model.checkpoint import EMBEDDED
 
 KEPT = 4  # seconds that uploads are kept
-GROWTH = 1.05  # of memory, from the first half to the second, at most
+GROWTH = 1.05  # of memory, from the second quarter to the second half, at most
+DISK = 1.5  # of the files on disk, likewise
+LOG = 2**20  # bytes of log at most
 PICTURES = 12
+HOSTILE = 4  # visitors, one of each kind
+
+
+ODD: List[Any] = [
+    *(
+        [entry]
+        for entry in (None, "photo.jpg", "data:image/jpeg;base64,AAAA", 5, [], {}, [[[]]], [None, "x"], "\ud800")
+    ),
+    *(
+        [{"path": path, "meta": FILE}]
+        for path in ("http://127.0.0.1:1/a.jpg", "/etc/passwd", "a\0b", "", 5, None, ["a"])
+    ),
+    *([], [None, None], {"a": 1}, "x", None),
+]
 
 
 def body(data: bytes) -> bytes:
@@ -121,6 +138,71 @@ class Soak:
         finally:
             connection.close()
 
+    def idle(self, client: httpx.Client, chance: random.Random) -> None:
+        """400 connections without a request: most are refused, and the others closed."""
+        address = f"127.0.0.{chance.randrange(10, 20)}"
+        held = [socket.create_connection(self._address, 60, (address, 0)) for _ in range(400)]
+        for raw in held:
+            try:
+                said = raw.recv(100)
+            except ConnectionResetError:
+                said = b""
+            if said and not said.startswith(b"HTTP/1.1 429"):
+                self.wrong.append(f"an idle connection was told {said!r}")
+            raw.close()
+
+    def endless(self, client: httpx.Client, chance: random.Random) -> None:
+        """JSON of 200 MB, with and without its length, or what is deep or long within 1 MiB."""
+        kind, piece = chance.randrange(4), b"[" + b"0," * 2**19
+        bodies = [(piece for _ in range(200)), piece * 200, b"[" * 2**19, b'{"data": [[%s0]]}' % (b"0," * 100_000)]
+        path = chance.choice(("call/predict", "call/predict_batch", "queue/join", "cancel"))
+        try:
+            answer = client.post(f"/gradio_api/{path}", content=bodies[kind], headers={"Content-Type": "text/json"})
+            if answer.status_code != (413 if kind < 2 else 400):
+                self.wrong.append(f"an endless body: {answer.status_code}")
+        except httpx.TransportError:  # refused before its end
+            if kind >= 2:
+                self.wrong.append("an endless body: no answer")
+
+    def greedy(self, client: httpx.Client, chance: random.Random) -> None:
+        """Asks 40 times at once, and for batches; waits for what is taken."""
+        data = chance.choice(list(self.files)).read_bytes()
+        path = client.post("/gradio_api/upload", files={"files": ("g.jpg", data)}).json()[0]
+        file = {"path": path, "meta": FILE}
+        asked = [("predict", file)] * 40 + [("predict_batch", [file] * 50)] * 5
+        with ThreadPoolExecutor(20) as crowd:
+            answers = list(
+                crowd.map(lambda one: client.post(f"/gradio_api/call/{one[0]}", json={"data": [one[1]]}), asked)
+            )
+            for (name, _), answer in zip(asked, answers):
+                if answer.status_code == 429:
+                    self.counts["told to wait"] += 1
+                elif '"label"' not in client.get(f"/gradio_api/call/{name}/{answer.json()['event_id']}").text:
+                    self.wrong.append(f"a {name} that was taken has no answer")
+
+    def odd(self, client: httpx.Client, chance: random.Random) -> None:
+        """Asks about what is no upload: a record with an error, or status 4xx with one."""
+        name = chance.choice(("predict", "predict_batch"))
+        answer = client.post(f"/gradio_api/call/{name}", content=json.dumps({"data": chance.choice(ODD)}))
+        text = answer.text
+        if answer.status_code == 200:
+            text = client.get(f"/gradio_api/call/{name}/{answer.json()['event_id']}").text
+            if "event: complete" not in text:
+                self.wrong.append(text)
+        if answer.status_code not in (200, 400) or '"error": "' not in text:
+            self.wrong.append(f"an odd question: {answer.status_code} {text}")
+
+    def attack(self, number: int, end: float) -> None:
+        """One hostile visitor, of an address of its own."""
+        chance = random.Random(number)
+        kind = (self.idle, self.endless, self.greedy, self.odd)[number % 4]
+        transport = httpx.HTTPTransport(local_address=f"127.0.0.{2 + number}")
+        with httpx.Client(base_url=self._url, timeout=60, transport=transport) as client:
+            while time.monotonic() < end:
+                kind(client, chance)
+                self.counts[kind.__name__] += 1
+                time.sleep(0.2)
+
     def visit(self, number: int, end: float) -> None:
         """One visitor after the other, until the end."""
         chance = random.Random(number)
@@ -161,8 +243,9 @@ class Soak:
 def soak(seconds: float, visitors: int = 12) -> Tuple[Dict[str, object], List[str]]:
     """Figures, and what was wrong."""
     with tempfile.TemporaryDirectory() as name:
-        folder, uploads = Path(name), Path(name) / "uploads"
-        with Server(CHECKPOINT=str(EMBEDDED), UPLOAD_SECONDS=str(KEPT), GRADIO_TEMP_DIR=str(uploads)) as server:
+        folder, uploads, log = Path(name), Path(name) / "uploads", Path(name) / "log"
+        settings = {"CHECKPOINT": str(EMBEDDED), "UPLOAD_SECONDS": str(KEPT), "GRADIO_TEMP_DIR": str(uploads)}
+        with Server(log=log, **settings) as server:
             page, process = Soak(server.url, folder), psutil.Process(server.process.pid)
             memory, disk = [], []
             start = time.monotonic()
@@ -175,8 +258,11 @@ def soak(seconds: float, visitors: int = 12) -> Tuple[Dict[str, object], List[st
 
             watching = threading.Thread(target=watch)
             watching.start()
-            with ThreadPoolExecutor(visitors) as crowd:
+            with ThreadPoolExecutor(visitors + HOSTILE) as crowd:
+                attacks = [crowd.submit(page.attack, number, start + seconds) for number in range(HOSTILE)]
                 list(crowd.map(lambda number: page.visit(number, start + seconds), range(visitors)))
+                for attack in attacks:
+                    attack.result()
             watching.join()
             end, left = time.monotonic() + 3 * KEPT, [""]
             while left and time.monotonic() < end:
@@ -186,18 +272,25 @@ def soak(seconds: float, visitors: int = 12) -> Tuple[Dict[str, object], List[st
                     for file in uploads.rglob("*")
                     if file.is_file() and file.suffix != ".png" and file.name != MARKER
                 ]  # not the examples
-            halves = np.median(memory[len(memory) // 4 : len(memory) // 2]), np.median(memory[len(memory) // 2 :])
+            halves, disks = (
+                (np.median(values[len(values) // 4 : len(values) // 2]), np.median(values[len(values) // 2 :]))
+                for values in (memory, disk)
+            )
             right, code, ended = page.stopped(server)
+            said = log.stat().st_size
     percentiles = np.percentile(page.latency, (50, 95, 99)) * 1000
     figures = {
         **page.counts,
         "latency, ms (p50, p95, p99)": [round(value) for value in percentiles],
         "memory, MiB (second quarter, second half, most)": [round(value) for value in (*halves, max(memory))],
-        "uploads on disk, at most and after": [max(disk), len(left)],
+        "uploads on disk (second quarter, second half, most, after)": [*map(round, disks), max(disk), len(left)],
+        "log, bytes": said,
         "answers after SIGTERM, exit code, seconds": [right, code, round(ended, 1)],
     }
     wrong = list(page.wrong)
     wrong += [f"memory grew: {halves}"] if halves[1] > GROWTH * halves[0] else []
+    wrong += [f"uploads grew: {disks}"] if disks[1] > DISK * disks[0] else []
+    wrong += [f"log: {said} bytes"] if said > LOG else []
     wrong += [f"uploads are left: {left[:5]}"] if left else []
     wrong += [f"after SIGTERM: {right} of 20 answers, exit code {code}"] if (right, code) != (20, 0) else []
     return figures, wrong

@@ -1,10 +1,10 @@
-"""Mutated pictures and weights: some of tests/fuzz.py."""
+"""Mutated pictures, weights and requests: some of tests/fuzz.py."""
 
 import pytest
 from fuzz import fuzz
 
 
-@pytest.mark.parametrize("kind, count", [("pictures", 1500), ("weights", 400)])
+@pytest.mark.parametrize("kind, count", [("pictures", 1500), ("weights", 400), ("requests", 600)])
 def test_mutated_files(kind, count, tmp_path):
     """python tests/fuzz.py does the same, for longer."""
     counts = fuzz(kind, 1, range(count), tmp_path / "found")

@@ -6,4 +6,5 @@ from soak import soak
 def test_under_load_and_stopped_under_load():
     figures, wrong = soak(60)
     assert wrong == [], figures
-    assert all(figures[kind] for kind in ("good", "bad", "left", "dropped", "slow")), figures
+    kinds = ("good", "bad", "left", "dropped", "slow", "idle", "endless", "greedy", "odd", "told to wait")
+    assert all(figures[kind] for kind in kinds), figures

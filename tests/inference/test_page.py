@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from page import Page, plain
+from page import NO_UPLOAD, Page, plain
 
 from mobilenetv2.classifier import Classifier
 from mobilenetv2.model.checkpoint import EMBEDDED
@@ -59,12 +59,37 @@ def test_what_is_wrong_is_said_in_both_languages(classifier, drawings, upload, t
 
 def test_many_pictures_have_a_row_each(classifier, drawings, upload):
     page = Page(classifier, 600)
-    files = [upload(name, content)["path"] for name, content in (("<b>.jpg", dog(drawings)), ("empty.jpg", b""))]
+    sent = [upload(name, content) for name, content in (("<b>.jpg", dog(drawings)), ("empty.jpg", b""))]
+    files = [entry["path"] for entry in sent]
     table = page.show_batch(files, "en")
     assert table.count("<tr><td>") == 2 and "&lt;b&gt;.jpg" in table and "the file is empty" in table
-    first, second = page.predict_batch(files)
+    first, second = page.predict_batch(sent)
     assert (first["file"], first["label"]) == ("<b>.jpg", "dog") and "the file is empty" in second["error"]
     assert "At most 500 pictures at a time; these are 501." in page.show_batch(files[:1] * 501, "en")
+
+
+NO_UPLOADS = (
+    *("a.jpg", "data:image/jpeg;base64,AAAA", 5, 0.5, True, {}, [], [[]], {"path": None}, {"path": 5}, {"path": ["a"]}),
+    *({"path": path} for path in ("", "/etc/passwd", "http://x/a.jpg", "a\0b", "\ud800", "~", "../a.jpg")),
+    {"url": "http://x/a.jpg"},
+)
+
+
+@pytest.mark.parametrize("entry", NO_UPLOADS, ids=repr)
+def test_what_is_no_upload_is_a_sentence(classifier, upload, drawings, entry):
+    page, sent = Page(classifier, 600), upload("a.jpg", dog(drawings))
+    assert page.predict(entry) == NO_UPLOAD
+    first, second, third = page.predict_batch([entry, sent, entry])
+    assert first == third == NO_UPLOAD and (second["file"], second["label"]) == ("a.jpg", "dog")
+    assert page.show(entry, True, "en")[0] == "Choose a picture, and the answer appears here."
+
+
+def test_a_folder_of_uploads_is_no_upload(classifier, upload, drawings, tmp_path):
+    page, sent = Page(classifier, 600), upload("a.jpg", dog(drawings))
+    assert page.predict({"path": str(tmp_path / "uploads")}) == NO_UPLOAD
+    assert page.predict({"path": f"{sent['path']}/../../outside.jpg"}) == NO_UPLOAD
+    assert "label" in page.predict({"path": f"{tmp_path}/uploads/../uploads/a.jpg"})
+    assert "not on the server any more" in page.predict({"path": f"{sent['path']}.gone"})["error"]
 
 
 @pytest.mark.parametrize("seconds, kept", [(600, "10 minutes"), (6, "6 seconds")])

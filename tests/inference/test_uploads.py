@@ -1,125 +1,87 @@
-"""The page's own folder: nothing outside of it is touched, and what a killed page left behind is removed."""
+"""Uploads have limits while they come in, whether or not their length is known. Without a server."""
 
+import asyncio
 import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-import time
 
+import limits
 import pytest
 import uploads
-from conftest import ROOT, TRAIN
-
-PAGE = """
-import sys, time
-from pathlib import Path
-import uploads
-with uploads.own_folder(float(sys.argv[1])) as folder:
-    (folder / "uploads").mkdir()
-    (folder / "uploads" / "dog.jpg").touch()
-    print(folder, flush=True)
-    time.sleep(1000)
-"""
+from limits import Limits
+from page_texts import TEXTS
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from visitors import Proxies
 
 
 @pytest.fixture
-def page(tmp_path):
-    """page(seconds) -> process and folder of a page that has an upload. All are in tmp_path, and end with the test."""
-    processes = []
+def answer(tmp_path, monkeypatch):
+    """answer(pieces, length, path) -> status and sentence for a body that comes in these pieces."""
+    monkeypatch.setattr(uploads._files, "most", 5)
+    monkeypatch.setattr(limits, "LINGER", 0.1)
 
-    def page(seconds):
-        paths = os.pathsep.join((str(ROOT / "inference"), str(TRAIN.parent)))
-        environment = {**os.environ, "PYTHONPATH": paths, "GRADIO_TEMP_DIR": str(tmp_path)}
-        command = [sys.executable, "-c", PAGE, str(seconds)]
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        processes.append(process)
-        return process, tmp_path / process.stdout.readline().strip()
+    async def app(scope, receive, send):
+        request = Request(scope, receive)
+        parser = uploads.Parser(request.headers, request.stream(), upload_dir=tmp_path, max_file_size=10**6)
+        try:
+            form = await parser.parse()
+        except MultiPartException as error:
+            status = 413 if "maximum allowed size" in error.message else 400
+            return await PlainTextResponse(error.message, status)(scope, receive, send)
+        await PlainTextResponse(str(len(form.getlist("files"))))(scope, receive, send)
 
-    yield page
-    for process in processes:
-        process.kill()
-        process.communicate()
+    def answer(pieces, length=None, path="/gradio_api/upload"):
+        said, left = [], iter(pieces)
+        headers = [(b"content-type", b"multipart/form-data; boundary=b")]
+        headers += [(b"content-length", b"%d" % length)] if length is not None else []
 
+        async def receive():
+            piece = next(left, None)
+            if piece is None:
+                await asyncio.sleep(60)
+            return {"type": "http.request", "body": piece[0], "more_body": piece[1]}
 
-def kill(process):
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+        async def send(message):
+            said.append(message)
 
+        scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "client": ("127.0.0.2", 1)}
+        asyncio.run(Limits(app, None, Proxies(""))(scope, receive, send))
+        content = said[1]["body"]
+        return said[0]["status"], json.loads(content)["error"] if said[0]["status"] >= 400 else content
 
-def age(folder, seconds):
-    """As if the page had touched its marker so long ago."""
-    os.utime(folder / uploads.MARKER, (time.time() - seconds,) * 2)
-
-
-def test_what_a_killed_page_left_is_removed_after_its_own_time(page, tmp_path):
-    process, folder = page(100)
-    kill(process)
-    uploads.remove_abandoned(tmp_path)
-    age(folder, 90)
-    uploads.remove_abandoned(tmp_path)
-    assert (folder / "uploads" / "dog.jpg").exists()
-    age(folder, 110)
-    uploads.remove_abandoned(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    return answer
 
 
-def test_a_page_that_runs_keeps_its_folder(page, tmp_path):
-    """Even if it was stopped for a day, and its marker is old."""
-    process, folder = page(100)
-    process.send_signal(signal.SIGSTOP)
-    age(folder, 86_400)
-    uploads.remove_abandoned(tmp_path)
-    assert (folder / "uploads" / "dog.jpg").exists()
-    kill(process)
-    uploads.remove_abandoned(tmp_path)
-    assert not folder.exists()
+def part(content, name=b'; filename="a.jpg"'):
+    return b'--b\r\nContent-Disposition: form-data; name="files"' + name + b"\r\n\r\n" + content + b"\r\n"
 
 
-def test_files_of_others_are_never_touched(page, tmp_path):
-    process, killed = page(1)
-    kill(process)
-    age(killed, 100)
-    (killed / "uploads" / "link").symlink_to(tmp_path / "photos")  # what it points to stays
-    others = [
-        tmp_path / name for name in ("photos", f"{uploads.PREFIX}mine", f"{uploads.PREFIX}other", f"{uploads.PREFIX}x")
-    ]
-    for folder in others:
-        folder.mkdir()
-        (folder / "dog.jpg").write_bytes(b"dog")
-        os.utime(folder / "dog.jpg", (1, 1))
-    (others[1] / uploads.MARKER).write_text("{}")
-    (others[2] / uploads.MARKER).write_text(json.dumps({"program": "another", "seconds": 1}))
-    os.mkfifo(others[3] / uploads.MARKER)
-    (tmp_path / f"{uploads.PREFIX}link").symlink_to(shutil.copytree(killed, tmp_path / "copy", symlinks=True))
-    (tmp_path / f"{uploads.PREFIX}file").write_bytes(b"")
-    for place, _, names in os.walk(tmp_path):
-        for name in names:
-            if name == uploads.MARKER and os.path.isfile(os.path.join(place, name)):
-                os.utime(os.path.join(place, name), (1, 1))
-    uploads.remove_abandoned(tmp_path)
-    left = {file.name for file in tmp_path.iterdir()}
-    assert left == {*(folder.name for folder in others), "copy", f"{uploads.PREFIX}link", f"{uploads.PREFIX}file"}
-    assert all((folder / "dog.jpg").read_bytes() == b"dog" for folder in (*others,)) and os.listdir(tmp_path / "copy")
+END = (b"--b--\r\n", False)
+TOO_LARGE = TEXTS["en"]["too_large_file"]
+NO_FILES = TEXTS["en"]["no_files"].format(files=500)
 
 
-def test_old_files_of_the_own_folder_are_removed_and_the_rest_stays(tmp_path, monkeypatch):
-    (tmp_path / "mine.jpg").write_bytes(b"mine")
-    os.utime(tmp_path / "mine.jpg", (1, 1))
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    before = tempfile.tempdir
-    with uploads.own_folder(1) as folder:
-        assert os.environ["GRADIO_TEMP_DIR"] == str(folder / "uploads") and tempfile.gettempdir() == str(folder)
-        (folder / "example.png").touch()
-        uploads.start_removing(folder, 1)
-        (folder / "uploads" / "a").mkdir(parents=True)
-        (folder / "uploads" / "a" / "dog.jpg").touch()
-        (folder / "uploads" / "out").symlink_to(tmp_path)
-        while (folder / "uploads").exists():
-            time.sleep(0.05)
-        assert sorted(os.listdir(folder)) == [uploads.MARKER, "example.png"]
-        assert time.time() - os.stat(folder / uploads.MARKER).st_mtime < 60
-    assert os.listdir(tmp_path) == ["mine.jpg"] and os.environ["GRADIO_TEMP_DIR"] == str(tmp_path)
-    assert tempfile.tempdir == before
+@pytest.mark.parametrize("length", [None, 400])
+def test_the_whole_is_counted_while_it_comes_in(answer, monkeypatch, tmp_path, length):
+    monkeypatch.setattr(limits, "LARGEST", 500)
+    assert answer([(part(b"x" * 100), True), END], length) == (200, b"1")
+    assert list(tmp_path.iterdir()).pop().unlink() is None
+    status, sentence = answer([(part(b"x" * 100), True)] * 10, length)
+    assert (status, sentence) == (413, TOO_LARGE.format(most=64, total=0)) and list(tmp_path.iterdir()) == []
+    assert answer([], 501)[0] == 413  # before anything has come
+
+
+def test_files_that_are_open_are_counted(answer):
+    for _ in range(3):  # and given back
+        assert answer([(part(b"x"), True)] * 5 + [END]) == (200, b"5")
+        assert answer([(part(b"x"), True)] * 6 + [END]) == (400, NO_FILES)
+    assert uploads._files.now == 0
+
+
+def test_a_field_that_is_no_file_is_refused_before_its_content(answer):
+    assert answer([(part(b"x", b""), True), END]) == (400, NO_FILES)
+
+
+def test_json_that_does_not_come_is_given_up(answer, monkeypatch):
+    monkeypatch.setattr(limits, "SECONDS", 0.2)
+    assert answer([(b"{", True)], path="/call/predict") == (408, TEXTS["en"]["too_slow"])

@@ -88,7 +88,7 @@ def container_limit(files: Sequence[str]) -> Optional[int]:
 
 
 def end(code: int, words: str = "") -> NoReturn:
-    """End the process at once, with a sentence on standard error: what MindSpore does at the end takes a second, and may abort."""
+    """End the process at once, with a sentence on standard error: MindSpore would take a second, and may abort."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError, RuntimeError):  # closed, or in the middle of writing
             stream.flush()
