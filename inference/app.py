@@ -31,8 +31,8 @@ with starting.guarded():
     from connections import limit_connections, make_budget
     from gradio import flagging, http_server
     from limits import WAITING, Limits
-    from own_folder import own_folder, remove, start_removing
     from page import NEW, STYLE, Page, build
+    from page_folder import own_folder, remove, start_removing
     from server import Gate, Headers, Traffic
     from starlette.middleware import Middleware
     from uploads import limit_uploads

@@ -69,7 +69,7 @@ SLOW = (
     "inference/test_http.py",
     "inference/test_limits.py",
     "inference/test_named_files.py",
-    "inference/test_own_folder.py",
+    "inference/test_page_folder.py",
     "inference/test_predict.py",
     "inference/test_visitors.py::test_a_proxy",
     "inference/test_visitors.py::test_the_example_of_nginx",

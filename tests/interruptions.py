@@ -24,13 +24,18 @@ from typing import Any, Dict, List, NamedTuple
 from forked import ended, start
 from PIL import Image
 
+from mobilenetv2 import stages
 from mobilenetv2.data import sample
+from mobilenetv2.run import Run
 from mobilenetv2.runtime.own_files import CHECKPOINT, LOG
 from mobilenetv2.training import resume
 
 LIMIT = 60  # seconds: a run that takes longer hangs
 FILES = {CHECKPOINT, "metrics.json", "validation.csv", "check.json", "report.html", LOG}
-WRITTEN = 0.0015  # seconds at most between "Wrote" and an interruption after it: the process then ends by itself
+PAUSE = 0.02  # seconds from "Wrote" to the last step of a run, which takes so long on a slow disk
+WRITTEN = (
+    PAUSE + 0.0015
+)  # seconds at most between "Wrote" and an interruption after it: the process then ends by itself
 MODES = {
     "random": ["--pretrain_url=random", "--epochs=4", "--batch_size=4", "--last=64"],
     "frozen": ["--pretrain_url={start}"],
@@ -91,6 +96,16 @@ def _says_wrote(log: Path, before: int) -> bool:
     return b"\nWrote " in content[before if len(content) >= before else 0 :]
 
 
+def _slow_end() -> None:
+    close = stages.close
+
+    def close_late(run: Run) -> None:
+        time.sleep(PAUSE)
+        close(run)
+
+    stages.close = close_late
+
+
 def _plan(choose: random.Random, seconds: float, saves: bool) -> Interruption:
     if choose.random() < 0.25:
         return Interruption("written", choose.uniform(0, WRITTEN))
@@ -120,7 +135,7 @@ def main(folder: Path, count: int, seed: int, arguments: List[str]) -> Dict[str,
         while True:
             planned = _plan(choose, seconds, saves) if row else Interruption("not", LIMIT)
             heard = said.stat().st_size
-            code = interrupt(start(output, arguments, said), planned, output)
+            code = interrupt(start(output, arguments, said, _slow_end), planned, output)
             now = said.read_bytes()[heard:]
             twice += written and b"Epoch" in now
             written = written or b"\nWrote " in now

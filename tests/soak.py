@@ -28,7 +28,7 @@ import httpx
 import numpy as np
 import psutil
 from hostile import encoded
-from own_folder import MARKER
+from page_folder import MARKER
 from pages import FILE, Server, predict
 
 from mobilenetv2.data import sample

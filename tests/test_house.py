@@ -90,7 +90,7 @@ OPENED = {
     "training/resume.py": {"np.load", "open"},  # from memory; writes
     "app.py": {"file.read_bytes"},  # drawings that it has just made
     "predict.py": {"open", "os.open"},  # writes; the null device
-    "own_folder.py": {"open"},  # the marker that it has made
+    "page_folder.py": {"open"},  # the marker that it has made
 }
 
 

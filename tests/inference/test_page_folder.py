@@ -9,15 +9,15 @@ import sys
 import tempfile
 import time
 
-import own_folder
+import page_folder
 import pytest
 from conftest import ROOT, TRAIN
 
 PAGE = """
 import sys, time
 from pathlib import Path
-import own_folder
-with own_folder.own_folder(float(sys.argv[1])) as folder:
+import page_folder
+with page_folder.own_folder(float(sys.argv[1])) as folder:
     (folder / "uploads").mkdir()
     (folder / "uploads" / "dog.jpg").touch()
     print(folder, flush=True)
@@ -51,18 +51,18 @@ def kill(process):
 
 def age(folder, seconds):
     """As if the page had touched its marker so long ago."""
-    os.utime(folder / own_folder.MARKER, (time.time() - seconds,) * 2)
+    os.utime(folder / page_folder.MARKER, (time.time() - seconds,) * 2)
 
 
 def test_what_a_killed_page_left_is_removed_after_its_own_time(page, tmp_path):
     process, folder = page(100)
     kill(process)
-    own_folder.remove_abandoned(tmp_path)
+    page_folder.remove_abandoned(tmp_path)
     age(folder, 90)
-    own_folder.remove_abandoned(tmp_path)
+    page_folder.remove_abandoned(tmp_path)
     assert (folder / "uploads" / "dog.jpg").exists()
     age(folder, 110)
-    own_folder.remove_abandoned(tmp_path)
+    page_folder.remove_abandoned(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -71,10 +71,10 @@ def test_a_page_that_runs_keeps_its_folder(page, tmp_path):
     process, folder = page(100)
     process.send_signal(signal.SIGSTOP)
     age(folder, 86_400)
-    own_folder.remove_abandoned(tmp_path)
+    page_folder.remove_abandoned(tmp_path)
     assert (folder / "uploads" / "dog.jpg").exists()
     kill(process)
-    own_folder.remove_abandoned(tmp_path)
+    page_folder.remove_abandoned(tmp_path)
     assert not folder.exists()
 
 
@@ -85,24 +85,29 @@ def test_files_of_others_are_never_touched(page, tmp_path):
     (killed / "uploads" / "link").symlink_to(tmp_path / "photos")  # what it points to stays
     others = [
         tmp_path / name
-        for name in ("photos", f"{own_folder.PREFIX}mine", f"{own_folder.PREFIX}other", f"{own_folder.PREFIX}x")
+        for name in ("photos", f"{page_folder.PREFIX}mine", f"{page_folder.PREFIX}other", f"{page_folder.PREFIX}x")
     ]
     for folder in others:
         folder.mkdir()
         (folder / "dog.jpg").write_bytes(b"dog")
         os.utime(folder / "dog.jpg", (1, 1))
-    (others[1] / own_folder.MARKER).write_text("{}")
-    (others[2] / own_folder.MARKER).write_text(json.dumps({"program": "another", "seconds": 1}))
-    os.mkfifo(others[3] / own_folder.MARKER)
-    (tmp_path / f"{own_folder.PREFIX}link").symlink_to(shutil.copytree(killed, tmp_path / "copy", symlinks=True))
-    (tmp_path / f"{own_folder.PREFIX}file").write_bytes(b"")
+    (others[1] / page_folder.MARKER).write_text("{}")
+    (others[2] / page_folder.MARKER).write_text(json.dumps({"program": "another", "seconds": 1}))
+    os.mkfifo(others[3] / page_folder.MARKER)
+    (tmp_path / f"{page_folder.PREFIX}link").symlink_to(shutil.copytree(killed, tmp_path / "copy", symlinks=True))
+    (tmp_path / f"{page_folder.PREFIX}file").write_bytes(b"")
     for place, _, names in os.walk(tmp_path):
         for name in names:
-            if name == own_folder.MARKER and os.path.isfile(os.path.join(place, name)):
+            if name == page_folder.MARKER and os.path.isfile(os.path.join(place, name)):
                 os.utime(os.path.join(place, name), (1, 1))
-    own_folder.remove_abandoned(tmp_path)
+    page_folder.remove_abandoned(tmp_path)
     left = {file.name for file in tmp_path.iterdir()}
-    assert left == {*(folder.name for folder in others), "copy", f"{own_folder.PREFIX}link", f"{own_folder.PREFIX}file"}
+    assert left == {
+        *(folder.name for folder in others),
+        "copy",
+        f"{page_folder.PREFIX}link",
+        f"{page_folder.PREFIX}file",
+    }
     assert all((folder / "dog.jpg").read_bytes() == b"dog" for folder in (*others,)) and os.listdir(tmp_path / "copy")
 
 
@@ -111,16 +116,16 @@ def test_old_files_of_the_own_folder_are_removed_and_the_rest_stays(tmp_path, mo
     os.utime(tmp_path / "mine.jpg", (1, 1))
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     before = tempfile.tempdir
-    with own_folder.own_folder(1) as folder:
+    with page_folder.own_folder(1) as folder:
         assert os.environ["GRADIO_TEMP_DIR"] == str(folder / "uploads") and tempfile.gettempdir() == str(folder)
         (folder / "example.png").touch()
-        own_folder.start_removing(folder, 1)
+        page_folder.start_removing(folder, 1)
         (folder / "uploads" / "a").mkdir(parents=True)
         (folder / "uploads" / "a" / "dog.jpg").touch()
         (folder / "uploads" / "out").symlink_to(tmp_path)
         while (folder / "uploads").exists():
             time.sleep(0.05)
-        assert sorted(os.listdir(folder)) == [own_folder.MARKER, "example.png"]
-        assert time.time() - os.stat(folder / own_folder.MARKER).st_mtime < 60
+        assert sorted(os.listdir(folder)) == [page_folder.MARKER, "example.png"]
+        assert time.time() - os.stat(folder / page_folder.MARKER).st_mtime < 60
     assert os.listdir(tmp_path) == ["mine.jpg"] and os.environ["GRADIO_TEMP_DIR"] == str(tmp_path)
     assert tempfile.tempdir == before
