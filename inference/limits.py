@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import re
 import time
 from collections import Counter
@@ -13,10 +14,12 @@ from api_inputs import Refused
 from page_texts import TEXTS, preferred
 from starlette.requests import ClientDisconnect
 from uploads import LARGEST, MOST, request_of_uploads, too_large
-from visitors import Proxies, neighbourhood
+from visitors import VARIABLE, Proxies, neighbourhood
 
 from mobilenetv2.data.image import MAX_BYTES
 
+log = logging.getLogger(__name__)
+FORWARDED = b"x-forwarded-for"
 LARGEST_JSON = 2**20  # bytes
 SECONDS = 30.0  # within which it must have come
 LINGER = 5.0  # for which the rest of a refused body is thrown away
@@ -37,10 +40,12 @@ class Limits:
         self._blocks = blocks
         self._proxies = proxies
         self._joining: Counter[Tuple[str, bool]] = Counter()  # calls that are not in the queue yet
+        self._hinted = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        self._hint(scope)
         complete = scope["method"] != "POST"
 
         async def receive_and_note() -> Any:
@@ -59,6 +64,17 @@ class Limits:
                 while not complete:
                     await asyncio.wait_for(receive_and_note(), end - time.monotonic())
             await send({"type": "http.response.body"})
+
+    def _hint(self, scope: Any) -> None:
+        """Say once that somebody speaks for other visitors, but that nothing tells the page to believe it."""
+        host = scope["client"][0] if scope.get("client") else ""
+        if not self._hinted and host not in self._proxies and any(name == FORWARDED for name, _ in scope["headers"]):
+            self._hinted = True
+            log.warning(
+                "%s sends X-Forwarded-For, as a proxy does. If it is yours, set %s=%s: until then, all of its visitors share the "
+                "limits of one.",
+                *(host, VARIABLE, host),
+            )
 
     async def _pass_on(self, scope: Any, receive: Any, send: Any) -> None:
         path, root = scope["path"], scope.get("root_path", "")

@@ -43,6 +43,16 @@ def test_a_proxy_that_is_none_ends_the_program():
     assert server.process.returncode == 2
 
 
+def test_a_proxy_that_nobody_named_is_said_once(tmp_path):
+    log = tmp_path / "log"
+    with Server(log=log, CHECKPOINT=str(EMBEDDED), FORWARDED_ALLOW_IPS="192.0.2.7") as page:
+        for _ in range(3):
+            httpx.get(page.url, headers={"X-Forwarded-For": "192.0.2.8"}, timeout=60)
+    said = log.read_text(encoding="utf-8")
+    words = "127.0.0.1 sends X-Forwarded-For, as a proxy does. If it is yours, set FORWARDED_ALLOW_IPS=127.0.0.1: until then"
+    assert said.count(words) == 1, said
+
+
 @pytest.mark.skipif(not shutil.which("nginx"), reason="needs nginx (Debian: apt-get install nginx-light)")
 @pytest.mark.parametrize("file", ["docs/serving.md", "docs/zh/serving.md"])
 def test_the_example_of_nginx(file, drawings, tmp_path):
