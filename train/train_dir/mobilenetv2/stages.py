@@ -27,7 +27,7 @@ from .data.layout import NEITHER
 from .engine import feature_maps
 from .evaluation.benchmark import benchmark_network
 from .evaluation.calibration import fit_temperature
-from .evaluation.cross_validation import CrossValidation, Head, cross_validate_features
+from .evaluation.cross_validation import CrossValidation, Head, Known, cross_validate_features
 from .evaluation.evaluate import evaluate_answers
 from .evaluation.metrics import score_answers
 from .evaluation.mirroring import compare_mirrored, held_out_sample
@@ -94,8 +94,11 @@ def prepare(settings: Settings, output: Path) -> Run:
     run.preprocessing = config.preprocessing
     run.origin = {"weights": "random numbers"}
     if start:
+        start = pretrained.align_classes(start, data.classes)
         taken = pretrained.load_pretrained(run.network, start, data.classes)
         run.origin = {"weights": start.naming, "backbone": fingerprint(run.network.features), "head": taken}
+        if taken and start.head:
+            run.known, run.independent = Known(start.head, start.neither), False
         log.info("Weights of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
     else:
         run.decoded.clear()
@@ -128,7 +131,7 @@ def train_head(run: Run) -> None:
             val=run.features.val.pooled[:, 0],
             train_labels=run.data.labels("train"),
             val_labels=run.data.labels("val"),
-            plan=run.config.classifier_plan,
+            plan=run.classifier_plan,
             seed=run.config.seed,
             record=run.tracker.record("head"),
         )
@@ -137,7 +140,7 @@ def train_head(run: Run) -> None:
 def cross_validate(run: Run) -> None:
     """Needs the features. Leaves out-of-fold logits, the outlier detector, and findings about doubtful labels."""
     with run.watch("evidence"):
-        run.held_out = _held_out(run, run.given_classifier, run.independent)
+        run.held_out = _held_out(run, run.given_classifier, run.known, run.independent)
         suspects: List[Finding] = []
         if run.independent:
             labels, photos = run.data.labels("train"), run.data.split("train")
@@ -228,7 +231,7 @@ def evaluate(run: Run) -> None:
     if run.changed:
         with run.watch("evidence"):
             run.features = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
-            run.held_out = _held_out(run, None, False)
+            run.held_out = _held_out(run, None, None, False)
     if run.packed:  # a compact file has no room for the detector
         run.held_out = replace(run.held_out, detector=None, scores={})
     for split, features in (("train", run.features.train), ("val", run.features.val)):
@@ -237,7 +240,7 @@ def evaluate(run: Run) -> None:
         with run.watch("evidence"):
             test = compute(run.data.split("test"))
         run.answers["test"] = classify(run.network.classifier, test.pooled[:, 0])
-        if run.held_out.detector:
+        if run.held_out.scores and run.held_out.detector:
             run.held_out.scores["test"] = run.held_out.detector.score(test.center)
     labels = {split: run.data.labels(split) for split in run.answers}
     if run.comparison:
@@ -356,17 +359,21 @@ def _states(run: Run) -> resume.CheckpointManager:
     return resume.CheckpointManager(run.output, run_fingerprint)
 
 
-def _held_out(run: Run, given_classifier: Optional[Head], independent: bool) -> CrossValidation:
-    """given_classifier: that came with the weights, if the features are of their backbone; else None."""
+def _held_out(
+    run: Run, given_classifier: Optional[Head], known: Optional[Known], independent: bool
+) -> CrossValidation:
+    """given_classifier: that came with the weights, and known: what they know, if the features are of their backbone; else
+    None."""
     config = run.config
     return cross_validate_features(
         run.features,
         run.data.labels("train"),
         run.groups,
         given_classifier,
+        known,
         independent,
         folds=config.folds,
-        penalty=config.fold_penalty,
+        penalty=run.fold_penalty if known else config.fold_penalty,
         label_smoothing=config.classifier_plan.label_smoothing,
         rejection_rate=config.rejection_rate,
         seed=config.seed,
