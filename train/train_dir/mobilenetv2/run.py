@@ -78,8 +78,8 @@ class Run:
 
     @property
     def fold_penalty(self) -> float:
-        """Of the cross-validation of that classifier."""
-        return self.config.fold_pull if self.known else self.config.fold_penalty
+        """The penalty of the cross-validation of that classifier."""
+        return self.config.pull if self.known else self.config.fold_penalty
 
     def recorded(self) -> Dict[str, Any]:
         """The settings, as the checkpoint records them."""

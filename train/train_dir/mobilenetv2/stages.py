@@ -23,11 +23,12 @@ from .data.cache import PhotoCache
 from .data.dataset import PhotoSet
 from .data.features import FeatureSets
 from .data.findings import Finding
+from .data.kind import for_kind
 from .data.layout import NEITHER
 from .engine import feature_maps
 from .evaluation.benchmark import benchmark_network
 from .evaluation.calibration import fit_temperature
-from .evaluation.cross_validation import CrossValidation, Head, Known, cross_validate_features
+from .evaluation.cross_validation import CrossValidation, Head, Known, cross_validate_features, reject_nothing
 from .evaluation.evaluate import evaluate_answers
 from .evaluation.metrics import score_answers
 from .evaluation.mirroring import compare_mirrored, held_out_sample
@@ -87,7 +88,7 @@ def prepare(settings: Settings, output: Path) -> Run:
         )
         _write_findings(run, run.findings, wait=config.mirror == "auto" and start is not None)
         run.views = config.views_of_each(len(data.split("train")))
-    log.info("Photos %s.", data.describe())
+    log.info("%s %s.", for_kind("Photos", data.kind), data.describe())
     aim = config.aim_repo if distributed.is_main() and not settings.check else ""
     run.tracker = Tracker(aim, run.recorded())
     run.network = MobileNetV2(config.architecture, len(data.classes))
@@ -141,6 +142,10 @@ def cross_validate(run: Run) -> None:
     """Needs the features. Leaves out-of-fold logits, the outlier detector, and findings about doubtful labels."""
     with run.watch("evidence"):
         run.held_out = _held_out(run, run.given_classifier, run.known, run.independent)
+        if _knows_more(run):
+            log.info(
+                'The answer "neither" is left out: the weights know these classes from other pictures, which they do not have.'
+            )
         suspects: List[Finding] = []
         if run.independent:
             labels, photos = run.data.labels("train"), run.data.split("train")
@@ -232,6 +237,8 @@ def evaluate(run: Run) -> None:
         with run.watch("evidence"):
             run.features = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
             run.held_out = _held_out(run, None, None, False)
+            if _knows_more(run) and run.config.mode == "finetune":
+                run.held_out = reject_nothing(run.held_out)
     if run.packed:  # a compact file has no room for the detector
         run.held_out = replace(run.held_out, detector=None, scores={})
     for split, features in (("train", run.features.train), ("val", run.features.val)):
@@ -264,6 +271,7 @@ def save(run: Run) -> None:
         temperature=evaluation.calibration.temperature,
         metrics=evaluation.metrics,
         data={
+            "kind": run.data.kind,
             **{split: run.data.counts(split) for split in run.answers},
             "fingerprint": run.data.fingerprint(),
             "thumbnails": sheet,
@@ -342,7 +350,7 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
         run.findings = list(run.data.findings)
         run.views = config.views_of_each(len(run.data.split("train")))
         new = [finding for finding in run.findings if finding not in known]
-        log.info("Photos %s.", run.data.describe())
+        log.info("%s %s.", for_kind("Photos", run.data.kind), run.data.describe())
     elif config.leaks == "stop":
         new = [finding for finding in run.findings if is_mirrored(finding) and finding.kind != "copy"]
     if test.harmful:
@@ -359,9 +367,12 @@ def _states(run: Run) -> resume.CheckpointManager:
     return resume.CheckpointManager(run.output, run_fingerprint)
 
 
-def _held_out(
-    run: Run, given_classifier: Optional[Head], known: Optional[Known], independent: bool
-) -> CrossValidation:
+def _knows_more(run: Run) -> bool:
+    """Whether the weights know the classes from pictures of which nothing says how unlike them a picture of no class is."""
+    return run.known is not None and run.known.detector is None and not run.data.split(NEITHER)
+
+
+def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known], independent: bool) -> CrossValidation:
     """given_classifier: that came with the weights, and known: what they know, if the features are of their backbone; else
     None."""
     config = run.config

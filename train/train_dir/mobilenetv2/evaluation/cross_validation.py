@@ -27,7 +27,8 @@ class Known:
 class CrossValidation:
     """logits: f32 [N, C], out-of-fold, of the training photos. fitted_logits: f32 [N, C] of the same photos by a classifier
     trained on all of them. detector: None for a file without one. scores: of the detector, f32 [N] of "train" and "outliers"
-    (out-of-fold), of "val" and "test"; empty where it rejects nothing. independent: the backbone was not trained on these photos either."""
+    (out-of-fold), of "val" and "test"; empty where it rejects nothing. independent: the backbone was not trained on these photos
+    either."""
 
     logits: np.ndarray
     fitted_logits: np.ndarray
@@ -68,16 +69,18 @@ def cross_validate_features(
     else:
         directions = ood.outlier_directions(centers, head[0] if head else None)
         detector, scores = ood.fit_detector(centers, labels, fold, directions, outliers, rejection_rate, seed)
-        if known and not len(outliers):
-            detector = replace(detector, threshold=ood.NEVER)
-    if not detector.active:
-        return CrossValidation(logits, fitted, detector, {}, independent)
     held_out = {
         "train": scores,
         "val": detector.score(features.val.center),
         "outliers": _held_out(detector, outliers, folds),
     }
-    return CrossValidation(logits, fitted, detector, held_out, independent)
+    found = CrossValidation(logits, fitted, detector, held_out, independent)
+    return reject_nothing(found) if known and not known.detector and not len(outliers) else found
+
+
+def reject_nothing(found: CrossValidation) -> CrossValidation:
+    """The same with a detector that keeps its references, for the most similar photos, and rejects nothing."""
+    return replace(found, detector=found.detector and replace(found.detector, threshold=ood.NEVER), scores={})
 
 
 def _held_out(detector: OutlierDetector, outliers: np.ndarray, folds: int) -> np.ndarray:
@@ -118,7 +121,8 @@ def out_of_fold(
     anchor: Optional[Head] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
     """features f32 [N, views, channels], labels i32 [N], fold i64 [N] -> two logits f32 [N, classes] of view 0: out-of-fold, by
-    classifiers trained on all views of the other folds; and fitted, by one trained on all photos. anchor: of `softmax_regression`."""
+    classifiers trained on all views of the other folds; and fitted, by one trained on all photos. anchor: as in
+    `softmax_regression`."""
     out = np.zeros((len(labels), classes), np.float32)
     # Fitted to all photos, and so close to the classifiers of all folds.
     start = softmax_regression(features, labels, classes, penalty, label_smoothing, anchor=anchor)

@@ -44,7 +44,9 @@ def evaluate_answers(
         {name: None if np.isnan(value) else float(value) for name, value in zip(classes, row)}
         for row in precision_recall(matrix)
     )
-    rejections = Rejections(held_out.detector.threshold, held_out.scores) if held_out.scores and held_out.detector else None
+    rejections = (
+        Rejections(held_out.detector.threshold, held_out.scores) if held_out.scores and held_out.detector else None
+    )
     rejected = {name: rejections.count(name)[0] if rejections else 0 for name in answers}
     metrics = {
         "val": {
