@@ -369,7 +369,7 @@ def _states(run: Run) -> resume.CheckpointManager:
 
 def _knows_more(run: Run) -> bool:
     """Whether the weights know the classes from pictures of which nothing says how unlike them a picture of no class is."""
-    return run.known is not None and run.known.detector is None and not run.data.split(NEITHER)
+    return run.known is not None and not run.known.rejects and not run.data.split(NEITHER)
 
 
 def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known], independent: bool) -> CrossValidation:

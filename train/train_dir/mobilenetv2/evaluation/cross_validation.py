@@ -22,6 +22,11 @@ class Known:
     classifier: Head
     detector: Optional[OutlierDetector]
 
+    @property
+    def rejects(self) -> bool:
+        """Whether anything can be rejected."""
+        return self.detector is not None and self.detector.active
+
 
 @dataclass(frozen=True)
 class CrossValidation:
@@ -75,7 +80,8 @@ def cross_validate_features(
         "outliers": _held_out(detector, outliers, folds),
     }
     found = CrossValidation(logits, fitted, detector, held_out, independent)
-    return reject_nothing(found) if known and not known.detector and not len(outliers) else found
+    unknown = known is not None and not known.rejects and not len(outliers)
+    return reject_nothing(found) if unknown else found
 
 
 def reject_nothing(found: CrossValidation) -> CrossValidation:
