@@ -19,6 +19,7 @@ from mobilenetv2.classifier import Answer, Classifier
 from mobilenetv2.data import sample
 from mobilenetv2.data.image_errors import ImageError
 from mobilenetv2.data.image_file import read_image_file
+from mobilenetv2.data.kind import PHOTOS, for_kind
 from mobilenetv2.data.layout import NEITHER
 from mobilenetv2.evaluation.class_activation import overlay
 from mobilenetv2.model.checkpoint import EMBEDDED
@@ -67,7 +68,7 @@ class Page:
             name = texts["of_date"].format(
                 file=plain(file.name), date=time.strftime("%Y-%m-%d", time.localtime(classifier.modified))
             )
-        about = texts["about"].format(
+        about = for_kind(texts["about"], description.data.get("kind", PHOTOS)).format(
             checkpoint=name,
             train=sum(description.data["train"].values()),
             classes=plain(", ".join(description.classes)),
@@ -102,7 +103,12 @@ class Page:
         strength = answer.activation if activation else np.zeros_like(answer.activation)
         seen = overlay(answer.pixels, strength, ready.description.preprocessing)
         shares = {printable(name): share for name, share in answer.confidences.items()}
-        return text, shares, seen, markup.nearest(answer, texts["nearest"])
+        return (
+            text,
+            shares,
+            seen,
+            markup.nearest(answer, for_kind(texts["nearest"], ready.description.data.get("kind", PHOTOS))),
+        )
 
     def show_batch(self, files: Optional[List[str]], language: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         """Uploaded files -> a table in HTML. progress: Gradio recognises it by its default value."""

@@ -1,7 +1,13 @@
 """Folds, and answers out of fold."""
 
+from dataclasses import replace
+
 import numpy as np
-from points import assign_folds, clouds, out_of_fold, softmax_regression
+from points import PENALTY, SMOOTHING, assign_folds, clouds, out_of_fold, softmax_regression
+
+from mobilenetv2.data.features import Features, FeatureSets
+from mobilenetv2.evaluation import ood
+from mobilenetv2.evaluation.cross_validation import Known, cross_validate_features
 
 
 def test_folds_keep_copies_together_and_classes_even():
@@ -31,3 +37,31 @@ def test_out_of_fold_never_saw_the_photo():
     logits = out_of_fold(inputs, labels, fold, 2)[0]
     assert np.abs(logits[held] - (inputs[held, 0] @ weight.T + bias)).max() < 0.02 * np.abs(logits).max()
     assert np.array_equal(logits, out_of_fold(inputs, labels, fold, 2)[0])
+
+
+def cross_validate(known, outliers=0):
+    random = np.random.default_rng(5)
+    inputs, labels = clouds(random, 30, 0.1)
+    strange = random.normal(0, 1, (outliers, 1, 40)).astype(np.float32)
+    features = FeatureSets(*(Features(rows, rows[:, 0]) for rows in (inputs, inputs[:10], strange)))
+    numbers = {"folds": 5, "penalty": PENALTY, "label_smoothing": SMOOTHING, "rejection_rate": 0.1, "seed": 0}
+    return cross_validate_features(features, labels, np.arange(60), None, known, False, **numbers)
+
+
+def test_a_classifier_that_knows_the_classes_decides_what_is_refused():
+    head = np.zeros((2, 40), np.float32), np.zeros(2, np.float32)
+    new = cross_validate(None)
+    assert new.detector.active and set(new.scores) == {"train", "val", "outliers"}
+    # Without a detector nothing says how unlike the pictures are that it knows.
+    for detector in (None, replace(new.detector, threshold=ood.NEVER)):
+        silent = cross_validate(Known(head, detector))
+        assert silent.scores == {} and not silent.detector.active and len(silent.detector.references) >= 60
+        # Known outliers do say it.
+        assert cross_validate(Known(head, detector), outliers=8).detector.active
+    extended = cross_validate(Known(head, new.detector))
+    assert extended.detector.active and len(extended.detector.references) == 120
+    assert extended.detector.threshold >= new.detector.threshold and set(extended.scores) == {
+        "train",
+        "val",
+        "outliers",
+    }

@@ -7,7 +7,7 @@ import pytest
 from conftest import needs_shared
 from points import assign_folds, clouds, fit_detector
 
-from mobilenetv2.evaluation.ood import OutlierDetector, outlier_directions
+from mobilenetv2.evaluation.ood import NEVER, OutlierDetector, extend_detector, outlier_directions
 
 
 def test_neither_from_features_alone():
@@ -73,6 +73,45 @@ def test_neither_with_a_handful_of_photos():
         0
     ]
     assert np.isfinite(model.score(inputs[:, 0])).all() and not model.rejects(inputs[:, 0]).any()
+
+
+def shifted(seed, shift, count=60):
+    """Photos like those of `clouds`, all moved by `shift`: of the same classes, and quite unlike."""
+    inputs, labels = clouds(np.random.default_rng(seed), count, 0.12)
+    return inputs[:, 0] + np.float32(shift), labels
+
+
+def test_what_a_detector_accepts_it_accepts_after_more_photos():
+    photos, labels = shifted(8, 0)
+    others, more = shifted(9, np.random.default_rng(10).normal(0, 1, 40))
+    start = fit_detector(photos, labels, assign_folds(labels, np.arange(120), 0), outlier_directions(photos))[0]
+    fold = assign_folds(more, np.arange(120), 0)
+    assert start.rejects(others).all()
+    extended, scores = extend_detector(start, others, more, fold, 0.02)
+    fresh = shifted(11, 0, 500)[0]
+    assert (extended.score(fresh) <= start.score(fresh) + 1e-6).all() and not (
+        extended.rejects(fresh) & ~start.rejects(fresh)
+    ).any()
+    assert extended.threshold >= start.threshold and (scores > extended.threshold).mean() <= 0.02
+    assert fit_detector(others, more, fold, outlier_directions(others))[0].rejects(fresh).all()  # by these alone
+    # The new ones come first: these have thumbnails.
+    assert np.array_equal(extended.labels, np.concatenate([more, labels]))
+    assert (
+        extended.nearest(others[:1], 1, among=120)[0, 0] == 0
+        and extended.nearest(photos[:1], 1, among=240)[0, 0] == 120
+    )
+    assert extended.nearest(photos[:5], 3, among=120).max() < 120
+    again = OutlierDetector.from_tensors(extended.tensors(), 40, 2)
+    assert np.array_equal(again.score(fresh), extended.score(fresh))
+
+
+def test_classes_in_another_order():
+    photos, labels = shifted(12, 0)
+    model = fit_detector(photos, labels, assign_folds(labels, np.arange(120), 0), outlier_directions(photos))[0]
+    turned = model.reordered([1, 0])
+    assert np.array_equal(turned.labels, 1 - model.labels) and np.array_equal(turned.score(photos), model.score(photos))
+    assert np.array_equal(turned.class_baseline, model.class_baseline[::-1])
+    assert model.active and not replace(model, threshold=NEVER).active
 
 
 def auroc(known: np.ndarray, strange: np.ndarray) -> float:

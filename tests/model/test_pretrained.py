@@ -8,7 +8,7 @@ from conftest import SHARED, needs_shared
 from safetensors.numpy import save_file
 
 from mobilenetv2.data.image import Preprocessing
-from mobilenetv2.model import pretrained
+from mobilenetv2.model import checkpoint, pretrained
 from mobilenetv2.model.architecture import Architecture
 from mobilenetv2.model.mobilenet_v2 import MobileNetV2
 from mobilenetv2.runtime.errors import UserError
@@ -201,3 +201,18 @@ def test_head_of_other_classes_is_left_out(built_in):
     assert (
         pretrained.load_pretrained(network, loaded, ["croissants", "dog"]) and network.classifier.weight.asnumpy().any()
     )
+
+
+def test_the_same_classes_in_another_order():
+    """A file names its classes in its own order; answers stay those of the class."""
+    network, description, _ = checkpoint.load(str(checkpoint.EMBEDDED))
+    found = pretrained.read_pretrained(str(checkpoint.EMBEDDED))
+    assert found.classes == description.classes == ("croissants", "dog") and found.neither is None
+    turned = pretrained.align_classes(found, ("dog", "croissants"))
+    assert turned.classes == ("dog", "croissants")
+    loaded, taken = network_after(turned, turned.classes)
+    assert taken and np.array_equal(loaded["classifier.weight"], network.classifier.weight.asnumpy()[::-1])
+    assert np.array_equal(loaded["classifier.bias"], network.classifier.bias.asnumpy()[::-1])
+    for others in (("cat", "dog"), ("croissants", "dog", "muffin"), ("dog",)):
+        assert pretrained.align_classes(found, others) is found
+    assert not network_after(found, ("cat", "dog"))[1]

@@ -39,7 +39,7 @@ class Answer:
     """The answer to one picture.
 
     label: a class, or "neither" where the picture is rejected as an outlier. confidences: by class, in the checkpoint's order;
-    their sum is 1. neither: outlier score minus threshold, above 0 for an outlier; None where the checkpoint has no detector.
+    their sum is 1. neither: outlier score minus threshold, above 0 for an outlier; None where the checkpoint rejects nothing.
     nearest: up to NEAREST most similar training photos with their classes; empty without thumbnails. pixels: the network's
     input, f32 [3, size, size], normalised. activation: class activation map of the best class, f32 [h, w] from 0 to 1. width,
     height: of the picture, upright, in pixels. milliseconds: time for this picture.
@@ -88,7 +88,7 @@ class Classifier:
         network, self.description, self._detector = checkpoint.load(str(self.file))
         sheet = self.description.data["thumbnails"]
         self._thumbnails = thumbnails.read_sheet(self.file.with_suffix(thumbnails.SUFFIX), sheet) if sheet else []
-        if self._detector is None or len(self._thumbnails) != len(self._detector.references):
+        if self._detector is None or len(self._thumbnails) > len(self._detector.references):
             self._thumbnails = []
         self._maps = feature_maps(network)
         self._weight = network.classifier.weight.asnumpy()  # f32 [classes, channels]
@@ -181,16 +181,17 @@ class Classifier:
 
         Raises ImageError where the numbers of the checkpoint are so large that the answer is none."""
         start = time.perf_counter()
+        detector = self._detector if self._detector and self._detector.active else None
         pooled, center = global_pool(feature_map[None]), center_pool(feature_map[None])
         with np.errstate(over="ignore", invalid="ignore"):
             logits = (self._weight @ pooled[0] + self._bias) / np.float32(self.description.temperature)
             confidences = np.exp(log_softmax(logits[None])[0])
-            score = None if self._detector is None else float(self._detector.score(center)[0])
+            score = None if detector is None else float(detector.score(center)[0])
         if not (np.isfinite(confidences).all() and math.isfinite(score or 0)):
             raise ImageError("infinite")
         best = int(logits.argmax())
         classes = self.description.classes
-        neither = None if self._detector is None or score is None else score - self._detector.threshold
+        neither = None if detector is None or score is None else score - detector.threshold
         return Answer(
             label=NEITHER if neither is not None and neither > 0 else classes[best],
             confidences={name: float(value) for name, value in zip(classes, confidences)},
@@ -208,7 +209,7 @@ class Classifier:
         if not self._thumbnails or self._detector is None:
             return []
         labels = self._detector.labels
-        found = self._detector.nearest(center, NEAREST)[0]
+        found = self._detector.nearest(center, NEAREST, among=len(self._thumbnails))[0]
         return [(self._thumbnails[index], self.description.classes[labels[index]]) for index in found]
 
 

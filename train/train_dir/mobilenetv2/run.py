@@ -1,7 +1,7 @@
 """What is known of a run so far: the stages of stages.py read and write it."""
 
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -15,13 +15,14 @@ from .data.decoded import DecodedPhotos
 from .data.features import FeatureSets
 from .data.findings import Finding
 from .data.image import Preprocessing
-from .evaluation.cross_validation import CrossValidation, Head
+from .evaluation.cross_validation import CrossValidation, Head, Known
 from .evaluation.evaluate import Evaluation
 from .model.mobilenet_v2 import MobileNetV2
 from .runtime.environment import usable_cpus
 from .runtime.progress import Stopwatch
 from .training.distill import STUDENT_VIEWS
 from .training.distill_targets import TEACHER_VIEWS
+from .training.plan import Plan
 from .training.tracking import Tracker
 
 
@@ -31,7 +32,8 @@ class Run:
 
     output: folder of the results. found: the photos as they lie in the folder. data: those that can be used. groups: i64 [N] of
     the training photos; copies have the same number. decoded: pixels of some photos. given_classifier: the one that came with
-    the weights. independent: the weights are not of this program, so they have not seen these photos. mirror: whether a picture
+    the weights. known: what they know of these classes. independent: the weights are not of this program and do not know these
+    classes, so they have not seen these photos. mirror: whether a picture
     and its mirror image are of one class; extract_features has the last word. network, preprocessing: as trained so far.
     origin: where the weights come from. fingerprint: all that determines what the run will leave, as JSON. views: of each photo
     for the classifier; 0 until the photos are counted."""
@@ -49,6 +51,7 @@ class Run:
     independent: bool
     mirror: bool
     views: int = 0
+    known: Optional[Known] = None
     tracker: Tracker = field(init=False)
     network: MobileNetV2 = field(init=False)
     preprocessing: Preprocessing = field(init=False)
@@ -72,6 +75,17 @@ class Run:
     answers: Dict[str, np.ndarray] = field(default_factory=dict)
     evaluation: Evaluation = field(init=False)
 
+    @property
+    def classifier_plan(self) -> Plan:
+        """That of the config, which pulls a classifier that knows its classes more than a new one."""
+        plan = self.config.classifier_plan
+        return replace(plan, weight_decay=self.config.pull) if self.known else plan
+
+    @property
+    def fold_penalty(self) -> float:
+        """The penalty of the cross-validation of that classifier."""
+        return self.config.pull if self.known else self.config.fold_penalty
+
     def recorded(self) -> Dict[str, Any]:
         """The settings, as the checkpoint records them."""
         mirror = {"mirror": "yes" if self.mirror else "no"}
@@ -86,7 +100,7 @@ class Run:
         if "head" in trained:
             # total_views: None where the number of views was typed.
             total = None if config.total_views == sys.maxsize else config.total_views
-            found["head"] = {**asdict(config.classifier_plan), "views": self.views, "total_views": total}
+            found["head"] = {**asdict(self.classifier_plan), "views": self.views, "total_views": total}
         if "finetune" in trained:
             found["finetune"] = {
                 **asdict(config.network_plan),
@@ -105,7 +119,7 @@ class Run:
             found["views"] = VIEWS
         found["cross_validation"] = {
             "folds": config.folds,
-            "fold_penalty": config.fold_penalty,
+            "fold_penalty": self.fold_penalty,
             "label_smoothing": config.classifier_plan.label_smoothing,
         }
         found["refused"] = config.rejection_rate

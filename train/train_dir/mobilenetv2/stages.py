@@ -24,11 +24,12 @@ from .data.cache import PhotoCache
 from .data.dataset import PhotoSet
 from .data.features import FeatureSets
 from .data.findings import Finding
+from .data.kind import for_kind
 from .data.layout import NEITHER
 from .engine import feature_maps
 from .evaluation.benchmark import benchmark_network
 from .evaluation.calibration import fit_temperature
-from .evaluation.cross_validation import CrossValidation, Head, cross_validate_features
+from .evaluation.cross_validation import CrossValidation, Head, Known, cross_validate_features, reject_nothing
 from .evaluation.evaluate import evaluate_answers
 from .evaluation.metrics import score_answers
 from .evaluation.mirroring import compare_mirrored, held_out_sample
@@ -90,15 +91,18 @@ def prepare(settings: Settings, output: Path) -> Run:
         )
         _write_findings(run, run.findings, wait=config.mirror == "auto" and start is not None)
         run.views = config.views_of_each(len(data.split("train")))
-    log.info("Photos %s.", data.describe())
+    log.info("%s %s.", for_kind("Photos", data.kind), data.describe())
     aim = config.aim_repo if distributed.is_main() and not settings.check else ""
     run.tracker = Tracker(aim, run.recorded())
     run.network = MobileNetV2(config.architecture, len(data.classes))
     run.preprocessing = config.preprocessing
     run.origin = {"weights": "random numbers"}
     if start:
+        start = pretrained.align_classes(start, data.classes)
         taken = pretrained.load_pretrained(run.network, start, data.classes)
         run.origin = {"weights": start.naming, "backbone": fingerprint(run.network.features), "head": taken}
+        if taken and start.head:
+            run.known, run.independent = Known(start.head, start.neither), False
         log.info("Weights of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
     else:
         run.decoded.clear()
@@ -164,7 +168,7 @@ def train_head(run: Run) -> None:
             val=run.features.val.pooled[:, 0],
             train_labels=run.data.labels("train"),
             val_labels=run.data.labels("val"),
-            plan=run.config.classifier_plan,
+            plan=run.classifier_plan,
             seed=run.config.seed,
             record=run.tracker.record("head"),
         )
@@ -173,7 +177,11 @@ def train_head(run: Run) -> None:
 def cross_validate(run: Run) -> None:
     """Needs the features. Leaves out-of-fold logits, the outlier detector, and findings about doubtful labels."""
     with run.watch("evidence"):
-        run.held_out = _held_out(run, run.given_classifier, run.independent)
+        run.held_out = _held_out(run, run.given_classifier, run.known, run.independent)
+        if _knows_more(run):
+            log.info(
+                'The answer "neither" is left out: the weights know these classes from other pictures, which they do not have.'
+            )
         suspects: List[Finding] = []
         if run.independent:
             labels, photos = run.data.labels("train"), run.data.split("train")
@@ -264,7 +272,9 @@ def evaluate(run: Run) -> None:
     if run.changed:
         with run.watch("evidence"):
             run.features = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
-            run.held_out = _held_out(run, None, False)
+            run.held_out = _held_out(run, None, None, False)
+            if _knows_more(run) and run.config.mode == "finetune":
+                run.held_out = reject_nothing(run.held_out)
     if run.packed:  # a compact file has no room for the detector
         run.held_out = replace(run.held_out, detector=None, scores={})
     for split, features in (("train", run.features.train), ("val", run.features.val)):
@@ -273,7 +283,7 @@ def evaluate(run: Run) -> None:
         with run.watch("evidence"):
             test = compute(run.data.split("test"))
         run.answers["test"] = classify(run.network.classifier, test.pooled[:, 0])
-        if run.held_out.detector:
+        if run.held_out.scores and run.held_out.detector:
             run.held_out.scores["test"] = run.held_out.detector.score(test.center)
     labels = {split: run.data.labels(split) for split in run.answers}
     if run.comparison:
@@ -311,6 +321,7 @@ def _write_files(run: Run, folder: Path) -> None:
         temperature=evaluation.calibration.temperature,
         metrics=evaluation.metrics,
         data={
+            "kind": run.data.kind,
             **{split: run.data.counts(split) for split in run.answers},
             "fingerprint": run.data.fingerprint(),
             "thumbnails": sheet,
@@ -397,7 +408,7 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
         run.findings = list(run.data.findings)
         run.views = config.views_of_each(len(run.data.split("train")))
         new = [finding for finding in run.findings if finding not in known]
-        log.info("Photos %s.", run.data.describe())
+        log.info("%s %s.", for_kind("Photos", run.data.kind), run.data.describe())
     elif config.leaks == "stop":
         new = [finding for finding in run.findings if is_mirrored(finding) and finding.kind != "copy"]
     if test.harmful:
@@ -418,17 +429,24 @@ def _fingerprint(run: Run) -> Dict[str, Any]:
     return resume.run_fingerprint(run.config.mode, run.recorded(), run.data, run.network)
 
 
-def _held_out(run: Run, given_classifier: Optional[Head], independent: bool) -> CrossValidation:
-    """given_classifier: that came with the weights, if the features are of their backbone; else None."""
+def _knows_more(run: Run) -> bool:
+    """Whether the weights know the classes from pictures of which nothing says how unlike them a picture of no class is."""
+    return run.known is not None and not run.known.rejects and not run.data.split(NEITHER)
+
+
+def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known], independent: bool) -> CrossValidation:
+    """given_classifier: that came with the weights, and known: what they know, if the features are of their backbone; else
+    None."""
     config = run.config
     return cross_validate_features(
         run.features,
         run.data.labels("train"),
         run.groups,
         given_classifier,
+        known,
         independent,
         folds=config.folds,
-        penalty=config.fold_penalty,
+        penalty=run.fold_penalty if known else config.fold_penalty,
         label_smoothing=config.classifier_plan.label_smoothing,
         rejection_rate=config.rejection_rate,
         seed=config.seed,

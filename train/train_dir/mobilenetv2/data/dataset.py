@@ -14,6 +14,7 @@ from ..runtime.i18n import Bilingual
 from ..runtime.text import printable
 from .findings import Finding
 from .image import MAX_BYTES
+from .kind import PHOTOS
 from .layout import NEITHER, Layout
 from .layout_search import find_layout
 from .unused import bad_name, is_bad_name, unused_findings
@@ -47,12 +48,13 @@ class Photo:
 @dataclass(frozen=True)
 class PhotoSet:
     """classes: sorted by name; a label is an index into them. photos: ordered by split ("neither", "test", "train", "val"),
-    label and name. findings: what has been found so far. layout: where the photos come from."""
+    label and name. findings: what has been found so far. layout: where the photos come from. kind: what they are, see kind.py."""
 
     classes: Tuple[str, ...]
     photos: Tuple[Photo, ...]
     findings: Tuple[Finding, ...]
     layout: Layout
+    kind: str = PHOTOS
 
     @property
     def presplit(self) -> bool:

@@ -5,7 +5,7 @@ Both classes share backgrounds, browns, brightness and sizes, so that only their
 
 import os
 from pathlib import Path
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, Iterable, List, Tuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from ..runtime.environment import usable_cpus
 from ..runtime.files import atomic, remove_temporary
 from ..runtime.progress import parallel_map, show_progress
+from .kind import DRAWINGS, PHOTOS
 from .shapes import POSES, Breed, Color, Pen, Random, crescent, pick, shade
 
 SIDE = 192  # of a drawing, in pixels
@@ -23,12 +24,7 @@ SHADOW = 0.35  # opacity, 0-1
 
 def write_sample(folder: Path) -> None:
     """Write train/ and val/ with class folders of JPEG files to `folder`; existing files are kept. Raises UserError."""
-    jobs = {
-        folder / split / class_ / f"{class_}_{number:03d}.jpg": (class_, [split == "val", number])
-        for split, count in COUNTS.items()
-        for class_ in CLASSES
-        for number in range(count)
-    }
+    jobs = {folder / name: drawing for name, drawing in _drawings().items()}
 
     def write(file: Path) -> None:
         class_, seed = jobs[file]
@@ -40,6 +36,21 @@ def write_sample(folder: Path) -> None:
     missing = [file for file in jobs if not os.path.exists(file)]
     for _ in show_progress(parallel_map(write, missing, usable_cpus()), len(missing), "Drawing"):
         pass
+
+
+def kind_of(files: Iterable[Path]) -> str:
+    """DRAWINGS for the files of `write_sample` and no others, wherever their folder is; else PHOTOS."""
+    return DRAWINGS if {Path(*file.parts[-3:]) for file in files} == _drawings().keys() else PHOTOS
+
+
+def _drawings() -> Dict[Path, Tuple[str, List[int]]]:
+    """File of each drawing, from its folder -> class and seed."""
+    return {
+        Path(split, class_, f"{class_}_{number:03d}.jpg"): (class_, [split == "val", number])
+        for split, count in COUNTS.items()
+        for class_ in CLASSES
+        for number in range(count)
+    }
 
 
 def draw(class_: str, seed: List[int]) -> Image.Image:

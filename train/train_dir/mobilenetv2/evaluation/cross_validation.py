@@ -15,10 +15,25 @@ Head = Tuple[np.ndarray, np.ndarray]  # weight f32 [K, channels], bias f32 [K]
 
 
 @dataclass(frozen=True)
+class Known:
+    """What the weights that a training starts from know of its classes, in their order. classifier: of these classes. detector:
+    on the same features, or None."""
+
+    classifier: Head
+    detector: Optional[OutlierDetector]
+
+    @property
+    def rejects(self) -> bool:
+        """Whether anything can be rejected."""
+        return self.detector is not None and self.detector.active
+
+
+@dataclass(frozen=True)
 class CrossValidation:
     """logits: f32 [N, C], out-of-fold, of the training photos. fitted_logits: f32 [N, C] of the same photos by a classifier
-    trained on all of them. detector: None to reject nothing. scores: of the detector, f32 [N] of "train" and "outliers"
-    (out-of-fold), of "val" and "test". independent: the backbone was not trained on these photos either."""
+    trained on all of them. detector: None for a file without one. scores: of the detector, f32 [N] of "train" and "outliers"
+    (out-of-fold), of "val" and "test"; empty where it rejects nothing. independent: the backbone was not trained on these photos
+    either."""
 
     logits: np.ndarray
     fitted_logits: np.ndarray
@@ -32,6 +47,7 @@ def cross_validate_features(
     labels: np.ndarray,
     groups: np.ndarray,
     head: Optional[Head],
+    known: Optional[Known],
     independent: bool,
     folds: int,
     penalty: float,
@@ -41,20 +57,36 @@ def cross_validate_features(
 ) -> CrossValidation:
     """Fit classifier and detector. labels i32 [N], groups i64 [N] (`copy_search.copy_groups`): of the training photos.
 
-    head: the classifier of the pretrained weights, if the features are of their backbone. folds: their number. penalty,
+    head: the classifier of the pretrained weights, if the features are of their backbone. known: what these weights know of
+    these classes, if they do. folds: their number. penalty,
     label_smoothing: of `softmax_regression`. rejection_rate: share (0-1) of the training photos that the detector may reject,
-    out-of-fold. independent: as in `CrossValidation`."""
+    out-of-fold. independent: as in `CrossValidation`.
+
+    These photos cannot tell which others of the same classes the weights know: a detector fitted to drawings rejects photos. So
+    what is known is not rejected: the given detector is extended, and where there is none, nothing is rejected. Known outliers
+    are a measure of their own: with them, the detector is fitted anew."""
     fold, classes = assign_folds(labels, groups, seed, folds), int(labels.max()) + 1
-    logits, fitted = out_of_fold(features.train.pooled, labels, fold, classes, penalty, label_smoothing)
+    anchor = known.classifier if known else None
+    logits, fitted = out_of_fold(features.train.pooled, labels, fold, classes, penalty, label_smoothing, anchor)
     centers, outliers = features.train.center, features.outliers.center
-    directions = ood.outlier_directions(centers, head[0] if head else None)
-    detector, scores = ood.fit_detector(centers, labels, fold, directions, outliers, rejection_rate, seed)
+    if known and known.detector and not len(outliers):
+        detector, scores = ood.extend_detector(known.detector, centers, labels, fold, rejection_rate, seed)
+    else:
+        directions = ood.outlier_directions(centers, head[0] if head else None)
+        detector, scores = ood.fit_detector(centers, labels, fold, directions, outliers, rejection_rate, seed)
     held_out = {
         "train": scores,
         "val": detector.score(features.val.center),
         "outliers": _held_out(detector, outliers, folds),
     }
-    return CrossValidation(logits, fitted, detector, held_out, independent)
+    found = CrossValidation(logits, fitted, detector, held_out, independent)
+    unknown = known is not None and not known.rejects and not len(outliers)
+    return reject_nothing(found) if unknown else found
+
+
+def reject_nothing(found: CrossValidation) -> CrossValidation:
+    """The same with a detector that keeps its references, for the most similar photos, and rejects nothing."""
+    return replace(found, detector=found.detector and replace(found.detector, threshold=ood.NEVER), scores={})
 
 
 def _held_out(detector: OutlierDetector, outliers: np.ndarray, folds: int) -> np.ndarray:
@@ -86,16 +118,23 @@ def assign_folds(labels: np.ndarray, groups: np.ndarray, seed: int, folds: int) 
 
 
 def out_of_fold(
-    features: np.ndarray, labels: np.ndarray, fold: np.ndarray, classes: int, penalty: float, label_smoothing: float
+    features: np.ndarray,
+    labels: np.ndarray,
+    fold: np.ndarray,
+    classes: int,
+    penalty: float,
+    label_smoothing: float,
+    anchor: Optional[Head] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
     """features f32 [N, views, channels], labels i32 [N], fold i64 [N] -> two logits f32 [N, classes] of view 0: out-of-fold, by
-    classifiers trained on all views of the other folds; and fitted, by one trained on all photos."""
+    classifiers trained on all views of the other folds; and fitted, by one trained on all photos. anchor: as in
+    `softmax_regression`."""
     out = np.zeros((len(labels), classes), np.float32)
     # Fitted to all photos, and so close to the classifiers of all folds.
-    start = softmax_regression(features, labels, classes, penalty, label_smoothing)
+    start = softmax_regression(features, labels, classes, penalty, label_smoothing, anchor=anchor)
     for number in np.unique(fold):
         held_out = fold == number
-        weight, bias = softmax_regression(features, labels, classes, penalty, label_smoothing, ~held_out, start)
+        weight, bias = softmax_regression(features, labels, classes, penalty, label_smoothing, ~held_out, start, anchor)
         out[held_out] = features[held_out, 0] @ weight.T + bias
     return out, features[:, 0] @ start[0].T + start[1]
 

@@ -17,8 +17,8 @@ class Evaluation:
     """metrics: for the checkpoint, of "val", "folds" (the training photos, out-of-fold), "train", and "test" where there are test
     photos. confusion: confusion matrix i64 [C, C] of the validation set, a row for each true class. test_confusion: of the test
     set; None without one. held_out_confusion: i64 [C, C] of the training photos,
-    out-of-fold; None if the backbone was trained on them. calibration: on the validation set. rejections: None without an
-    outlier detector."""
+    out-of-fold; None if the backbone was trained on them. calibration: on the validation set. rejections: None where
+    nothing is rejected."""
 
     metrics: Dict[str, Dict[str, Any]]
     confusion: np.ndarray
@@ -44,7 +44,9 @@ def evaluate_answers(
         {name: None if np.isnan(value) else float(value) for name, value in zip(classes, row)}
         for row in precision_recall(matrix)
     )
-    rejections = Rejections(held_out.detector.threshold, held_out.scores) if held_out.detector else None
+    rejections = (
+        Rejections(held_out.detector.threshold, held_out.scores) if held_out.scores and held_out.detector else None
+    )
     rejected = {name: rejections.count(name)[0] if rejections else 0 for name in answers}
     metrics = {
         "val": {

@@ -7,7 +7,7 @@ distance: the mean distance of training photos nearest to that class. Of the met
 residuals and more), this one rejects the most outliers."""
 
 from dataclasses import dataclass, replace
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ REFERENCES = 1000  # training photos that are stored, at most
 NEIGHBORS = 8  # nearest references of a class that are averaged, at most a quarter of the smallest class
 OUTLIERS = 4  # nearest known outliers that are averaged
 PULL = 0.7  # weight of the similarity to known outliers; that to references has 1
+NEVER = 10.0  # a threshold above every score: nothing is rejected
 PREFIX = "neither."  # of the tensor names in a checkpoint
 # Tensor names in a checkpoint -> attributes of the detector.
 TENSORS = {
@@ -35,7 +36,7 @@ class OutlierDetector:
     """projection: f32 [channels, D]. center: f32 [D], subtracted after the projection. references, outliers: f16 [R, D] and
     [S, D], unit rows: training photos, and known outliers (S may be 0). labels: i32 [R], of the references. class_baseline:
     f32 [classes], mean distance of the training photos nearest to each class. neighbors: number of references that are
-    averaged. threshold: images with a higher score are rejected."""
+    averaged. threshold: images with a higher score are rejected; from NEVER on, none is."""
 
     projection: np.ndarray
     center: np.ndarray
@@ -62,9 +63,20 @@ class OutlierDetector:
             distance += PULL * _mean_highest(rows @ self.outliers.astype(np.float32).T, OUTLIERS)
         return distance, near.argmax(1)
 
-    def nearest(self, features: np.ndarray, count: int) -> np.ndarray:
-        """features f32 [N, channels] -> i64 [N, count]: indices of the most similar references, nearest first."""
-        similarity = self._project(features) @ self.references.astype(np.float32).T
+    @property
+    def active(self) -> bool:
+        """Whether any image can be rejected."""
+        return self.threshold < NEVER
+
+    def reordered(self, order: Sequence[int]) -> "OutlierDetector":
+        """The same for other numbers of the classes. order: the present number of each new one."""
+        labels = np.argsort(order)[self.labels].astype(np.int32)
+        return replace(self, labels=labels, class_baseline=self.class_baseline[list(order)])
+
+    def nearest(self, features: np.ndarray, count: int, among: int) -> np.ndarray:
+        """features f32 [N, channels] -> i64 [N, count]: indices of the most similar of the first `among` references, nearest
+        first."""
+        similarity = self._project(features) @ self.references[:among].astype(np.float32).T
         return np.argsort(-similarity, axis=1, kind="stable")[:, :count]
 
     def _project(self, features: np.ndarray) -> np.ndarray:
@@ -151,6 +163,35 @@ def fit_detector(
     scores = distances - class_baseline[nearest]
     threshold = float(np.quantile(scores, 1 - rejection_rate, method="higher"))
     return replace(model, class_baseline=class_baseline, threshold=threshold), scores
+
+
+def extend_detector(
+    start: OutlierDetector,
+    features: np.ndarray,
+    labels: np.ndarray,
+    fold: np.ndarray,
+    rejection_rate: float,
+    seed: int = 0,
+) -> Tuple[OutlierDetector, np.ndarray]:
+    """`start` with the training photos as further references; returns it and the out-of-fold scores f32 [N] of these photos.
+
+    Projection, center and class baseline stay, and the threshold only rises, to the score that a share `rejection_rate` (0-1)
+    of the photos exceeds out-of-fold. More references only lower a score, so what `start` accepts is accepted. The new
+    references come first. Of those of `start`, at most REFERENCES stay. Arguments as in `fit_detector`; start: its classes are
+    those of `labels`."""
+    rows = start._project(features).astype(np.float16)
+    old = reference_indices(len(start.references), seed)
+
+    def with_rows(chosen: np.ndarray) -> OutlierDetector:
+        references = np.concatenate([rows[chosen], start.references[old]])
+        return replace(start, references=references, labels=np.concatenate([labels[chosen], start.labels[old]]))
+
+    scores = np.empty(len(features), np.float32)
+    for number in np.unique(fold):
+        scores[fold == number] = with_rows(np.flatnonzero(fold != number)).score(features[fold == number])
+    needed = float(np.quantile(scores, 1 - rejection_rate, method="higher"))
+    model = with_rows(reference_indices(len(rows), seed))
+    return replace(model, threshold=max(start.threshold, needed)), scores
 
 
 def reference_indices(count: int, seed: int) -> np.ndarray:

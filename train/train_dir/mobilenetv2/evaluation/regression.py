@@ -18,12 +18,14 @@ def softmax_regression(
     label_smoothing: float,
     included: Optional[np.ndarray] = None,
     start: Optional[Tuple[np.ndarray, np.ndarray]] = None,
+    anchor: Optional[Tuple[np.ndarray, np.ndarray]] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
     """features f32 [N, views, channels], labels i32 [N] -> weight f32 [classes, channels] and bias f32 [classes].
 
     Minimizes the objective of `training.head.train_classifier`: cross-entropy with smoothed labels, and an L2 penalty on the
     weights, on features standardized as there. included: bool [N], the photos to train on; None for all. The others get the
-    weight 0, which avoids a copy of the features. start: weight and bias to start from; None for zeros."""
+    weight 0, which avoids a copy of the features. anchor: weight and bias that the penalty pulls to, the weight only; None for
+    zeros. start: weight and bias to start from; None for those of the anchor."""
     inputs = features.reshape(-1, features.shape[-1])
     included = np.ones(len(labels), bool) if included is None else included
     share = np.repeat(included, features.shape[1])[:, None] / np.float32(included.sum() * features.shape[1])
@@ -32,6 +34,8 @@ def softmax_regression(
     targets = np.full((len(inputs), classes), label_smoothing / classes, np.float32)
     targets[np.arange(len(inputs)), np.repeat(labels, features.shape[1])] += 1 - label_smoothing
     shape = (classes, inputs.shape[1])
+
+    pulled = 0.0 if anchor is None else anchor[0] * deviation
 
     def loss(values: np.ndarray) -> Tuple[float, np.ndarray]:
         weight, bias = values[classes:].reshape(shape).astype(np.float32), values[:classes].astype(np.float32)
@@ -43,10 +47,12 @@ def softmax_regression(
         entropy = -float((share * targets * (logits - np.log(total))).sum())
         residual = share * (exponentials / total - targets)
         standardized = (residual.T @ inputs - np.outer(residual.sum(0), mean)) / deviation
-        gradient = np.concatenate([residual.sum(0), (standardized + penalty * weight).ravel()])
-        return entropy + penalty / 2 * float((weight**2).sum()), gradient.astype(np.float64)
+        change = weight - pulled
+        gradient = np.concatenate([residual.sum(0), (standardized + penalty * change).ravel()])
+        return entropy + penalty / 2 * float((change**2).sum()), gradient.astype(np.float64)
 
     initial = np.zeros(classes + inputs.shape[1] * classes)
+    start = start or anchor
     if start:
         initial = np.concatenate([start[1] + start[0] @ mean, (start[0] * deviation).ravel()]).astype(np.float64)
     solution = minimize(loss, initial, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS, "ftol": 1e-7}).x

@@ -1,12 +1,13 @@
 """Pretrained weights -> network. Strict: every tensor of the backbone must fit, or one error lists all that do not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..data.image import Preprocessing
+from ..evaluation.ood import OutlierDetector
 from ..runtime.errors import UserError
 from ..runtime.files import find_file
 from ..runtime.text import printable
@@ -27,7 +28,7 @@ class PretrainedWeights:
 
     backbone: f32 by name. head: weight f32 [C, channels] and bias f32 [C] of the classifier, or None. naming: a key of
     _NAMINGS, or OWN. mean, std: of the pixels. size: side of the input in pixels. size, classes: None where the file does not
-    say.
+    say. neither: the outlier detector on the backbone's features, or None.
     """
 
     backbone: Dict[str, np.ndarray]
@@ -38,6 +39,7 @@ class PretrainedWeights:
     std: Tuple[float, float, float] = Preprocessing.std
     size: Optional[int] = None
     classes: Optional[Tuple[str, ...]] = None
+    neither: Optional[OutlierDetector] = None
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,20 @@ def read_pretrained(path: str, width: Optional[float] = None, last: Optional[int
     return PretrainedWeights(backbone, head, naming, architecture, **stated)
 
 
+def align_classes(weights: PretrainedWeights, classes: Sequence[str]) -> PretrainedWeights:
+    """The weights with head and detector in the order of `classes`, if they know the same ones in another; else as they are."""
+    known = weights.classes
+    if known is None or weights.head is None or sorted(known) != sorted(classes):
+        return weights
+    order = [known.index(name) for name in classes]
+    head = (weights.head[0][order], weights.head[1][order])
+    neither = weights.neither and weights.neither.reordered(order)
+    return replace(weights, head=head, classes=tuple(classes), neither=neither)
+
+
 def load_pretrained(network: MobileNetV2, weights: PretrainedWeights, classes: Sequence[str]) -> bool:
-    """Put the backbone into the network, and the head if it has the same classes. Returns whether the head was taken.
+    """Put the backbone into the network, and the head if it has the same classes in the same order (`align_classes`). Returns
+    whether the head was taken.
 
     A file that does not name its classes is taken to have the same ones if their number is the same.
     """
@@ -152,7 +166,7 @@ def load_pretrained(network: MobileNetV2, weights: PretrainedWeights, classes: S
 
 def _from_checkpoint(file: Path, width: Optional[float], last: Optional[int]) -> PretrainedWeights:
     """The weights and conventions of a checkpoint of this program."""
-    network, description, _ = checkpoint.load(str(file))
+    network, description, neither = checkpoint.load(str(file))
     architecture, preprocessing = description.architecture, description.preprocessing
     _check_architecture(file, architecture, width, last)
     values = {name: parameter.asnumpy() for name, parameter in network.parameters_dict().items()}
@@ -166,6 +180,7 @@ def _from_checkpoint(file: Path, width: Optional[float], last: Optional[int]) ->
         preprocessing.std,
         preprocessing.size,
         description.classes,
+        neither,
     )
 
 

@@ -133,5 +133,6 @@ def _provenance(data: PhotoSet, recorded: Dict[str, Any]) -> Dict[str, Any]:
         "counts": {split: data.counts(split) for split in SPLITS if data.split(split)},
         "layout": data.layout,
         "fingerprint": data.fingerprint(),
+        "kind": data.kind,
         "command": shlex.join(["python", *sys.argv]),
     }

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 from PIL import Image
 
+from ..data.kind import PHOTOS
 from ..data.layout import Layout
 from ..evaluation.calibration import Calibration
 from ..evaluation.ood import Rejections
@@ -48,7 +49,7 @@ class Report:
     results of `benchmark_network` for "teacher" and "student". neither: outlier scores. answers: wrong ones first, then the
     least confident. findings: the most harmful first; None: nothing was checked, empty: nothing was found. settings, versions,
     seconds: by name. memory: the peak in MiB. counts: photos by class, by split. fingerprint, layout: of the data folder.
-    command: as typed."""
+    command: as typed. kind: of the pictures, see data/kind.py."""
 
     classes: Tuple[str, ...]
     val_confusion: np.ndarray
@@ -69,3 +70,4 @@ class Report:
     fingerprint: str = ""
     layout: Optional[Layout] = None
     command: str = ""
+    kind: str = PHOTOS

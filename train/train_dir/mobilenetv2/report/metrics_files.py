@@ -11,6 +11,7 @@ import numpy as np
 
 from ..data.dataset import Photo, PhotoSet
 from ..data.findings import Finding
+from ..data.kind import DRAWINGS
 from ..evaluation.intervals import describe_count
 from ..evaluation.metrics import log_softmax
 from ..model.checkpoint import Description
@@ -84,16 +85,20 @@ def write_metrics(
         describe_count(val["correct"], val["count"]),
         describe_count(folds["correct"], folds["count"]),
     )
+    if data.kind == DRAWINGS:
+        count = sum(data.counts("train").values())
+        log.info("Trained on %d drawings, not on photos: these figures are about drawings.", count)
     test = description.metrics.get("test")
     if test:
         log.info("Test: %s. Nothing was chosen by these photos.", describe_count(test["correct"], test["count"]))
     log.info(
-        "Confidence: temperature %.3f, calibration error %.3f, before %.3f. %d of %d validation photos are refused as neither.",
+        "Confidence: temperature %.3f, calibration error %.3f, before %.3f. %d of %d validation %s are refused as neither.",
         description.temperature,
         val["ece"]["after"],
         val["ece"]["before"],
         val["refused"],
         val["count"],
+        data.kind,
     )
     log.info(
         "Seconds: %s. Peak memory: %.0f MiB.",

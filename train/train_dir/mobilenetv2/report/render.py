@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..checks.issues import ISSUES
 from ..data.inline import jpeg_url
+from ..data.kind import DRAWINGS
 from ..evaluation.intervals import count_with_interval, exact_interval, interval_percent
 from ..runtime.files import atomic
 from ..runtime.own_files import PROGRAM
@@ -48,7 +49,7 @@ def render_page(content: Report, language: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    texts = load_texts(language)
+    texts = load_texts(language, content.kind)
     environment.filters.update(name=_name, small=partial(_picture, side=SMALL), large=partial(_picture, side=LARGE))
     splits = {"test": content.test_confusion, "val": content.val_confusion, "held_out": content.held_out_confusion}
     return environment.get_template("report.html").render(
@@ -138,6 +139,8 @@ def _verdict(content: Report, texts: Dict[str, str]) -> List[Tuple[Markup, bool]
     say = partial(_say, texts)
     correct, count = _totals(content.val_confusion)
     sentences = []
+    if content.kind == DRAWINGS and "train" in content.counts:
+        sentences.append((say("verdict.drawings", count=sum(content.counts["train"].values())), True))
     if count:
         reach = _range(texts, correct, count)
         sentences.append((say("verdict.val", correct=correct, count=count, range=reach), False))

@@ -2,16 +2,20 @@
 
 from typing import Dict, Tuple
 
+from ..data.kind import PHOTOS, for_kind
+
 LANGUAGES = ("en", "zh")
+AS_IT_IS = ("verdict.drawings",)  # speaks of photos and drawings
 
 
-def load_texts(language: str) -> Dict[str, str]:
-    """All texts in "en" or "zh". Raises ValueError for another language."""
+def load_texts(language: str, kind: str = PHOTOS) -> Dict[str, str]:
+    """All texts in "en" or "zh", about pictures of this kind (data/kind.py). Raises ValueError for another language."""
     if language not in LANGUAGES:
         raise ValueError(f"{language}: expected one of {', '.join(LANGUAGES)}")
     number = LANGUAGES.index(language)
     # A no-break space: no line begins with "%".
-    return {key: pair[number].replace(" %", "\u00a0%") for key, pair in PAIRS.items()}
+    texts = {key: pair[number] if key in AS_IT_IS else for_kind(pair[number], kind) for key, pair in PAIRS.items()}
+    return {key: text.replace(" %", "\u00a0%") for key, text in texts.items()}
 
 
 PAIRS: Dict[str, Tuple[str, str]] = {
@@ -31,6 +35,10 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "tile.outliers": ("strangers refused", "外来图片被拒绝"),
     "tile.findings": ("finding{s} to look at", "处发现值得查看"),
     "verdict.nothing": ("Nothing suspicious in the data set.", "数据集中没有可疑之处。"),
+    "verdict.drawings": (
+        "Trained on {count} drawings that this program makes, not on photos: the figures below are about drawings.",
+        "用本程序绘制的 {count} 张图画训练，而不是照片：下面的数字都是关于图画的。",
+    ),
     "verdict.val": (
         "Of {count} validation photos, {correct} are answered right. The network did not learn from them; only its best "
         "epoch was chosen by them. So many photos prove, with 95 % certainty, this share of right answers for photos of "
