@@ -40,8 +40,7 @@ def run_stages(settings: Settings, ignored: List[str]) -> int:
     if distributed.is_main():
         remove_temporary(output)
         result_files.move_in(output)
-    if ignored:
-        log.warning("Ignored arguments: %s", " ".join(ignored))
+    warn_of_ignored(ignored)
 
     run = prepare(settings, output)
     if not was_complete(run):
@@ -56,7 +55,15 @@ def run_stages(settings: Settings, ignored: List[str]) -> int:
             run.config.min_accuracy,
         )
     close(run)
+    warn_of_ignored(ignored)
     return 3 if too_low else 0
+
+
+def warn_of_ignored(arguments: List[str]) -> None:
+    """At the start and again at the end: what is said at the start has often left the screen by then."""
+    if arguments:
+        words = "Ignored arguments: %s. This program does not know them; 'train.py --help' shows all that it knows."
+        log.warning(words, ", ".join(arguments))
 
 
 @signals.listening()
