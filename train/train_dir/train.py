@@ -18,7 +18,7 @@ with starting.guarded():
 
     from mobilenetv2.command_line import parse_arguments
     from mobilenetv2.config import Settings
-    from mobilenetv2.runtime import logs, signals
+    from mobilenetv2.runtime import logs, progress, signals
     from mobilenetv2.runtime.errors import UserError, is_out_of_memory, os_errors_in_words
     from mobilenetv2.runtime.files import remove_temporary, user_path
 
@@ -27,8 +27,9 @@ log = logging.getLogger(f"{logs.NAME}.train")
 
 def run_stages(settings: Settings, ignored: List[str]) -> int:
     """The whole recipe: the stages of the mode, one after the other. Returns the exit code."""
-    # With these comes MindSpore, which takes a second: not for --help, nor for a wrong argument.
-    with starting.guarded(checked=True):
+    # With these comes MindSpore, which takes seconds: not for --help, nor for a wrong argument.
+    with starting.guarded(checked=True), progress.shown("Loading MindSpore ..."):
+        from mobilenetv2 import messages
         from mobilenetv2.runtime import distributed, result_files
         from mobilenetv2.stages import MODES, close, prepare, was_complete
         from mobilenetv2.training import resume
@@ -47,6 +48,10 @@ def run_stages(settings: Settings, ignored: List[str]) -> int:
         for stage in MODES[run.config.mode]:
             stage(run)
 
+    close(run)
+    if distributed.is_main() and not settings.check:
+        log.info("%s", messages.next_steps(output, drawings=not (settings.data_url or settings.download)))
+    warn_of_ignored(ignored)
     too_low = run.accuracy < run.config.min_accuracy
     if too_low:
         log.error(
@@ -54,8 +59,6 @@ def run_stages(settings: Settings, ignored: List[str]) -> int:
             run.accuracy,
             run.config.min_accuracy,
         )
-    close(run)
-    warn_of_ignored(ignored)
     return 3 if too_low else 0
 
 

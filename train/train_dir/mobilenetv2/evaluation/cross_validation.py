@@ -7,6 +7,7 @@ from typing import Dict, Optional, Tuple
 import numpy as np
 
 from ..data.features import FeatureSets
+from ..runtime.progress import progress_bar
 from . import ood
 from .ood import OutlierDetector
 from .regression import softmax_regression
@@ -91,12 +92,16 @@ def out_of_fold(
     """features f32 [N, views, channels], labels i32 [N], fold i64 [N] -> two logits f32 [N, classes] of view 0: out-of-fold, by
     classifiers trained on all views of the other folds; and fitted, by one trained on all photos."""
     out = np.zeros((len(labels), classes), np.float32)
-    # Fitted to all photos, and so close to the classifiers of all folds.
-    start = softmax_regression(features, labels, classes, penalty, label_smoothing)
-    for number in np.unique(fold):
-        held_out = fold == number
-        weight, bias = softmax_regression(features, labels, classes, penalty, label_smoothing, ~held_out, start)
-        out[held_out] = features[held_out, 0] @ weight.T + bias
+    numbers = np.unique(fold)
+    with progress_bar(len(numbers) + 1, "Testing on photos that are set aside in turn") as bar:
+        # Fitted to all photos, and so close to the classifiers of all folds.
+        start = softmax_regression(features, labels, classes, penalty, label_smoothing)
+        bar.update()
+        for number in numbers:
+            held_out = fold == number
+            weight, bias = softmax_regression(features, labels, classes, penalty, label_smoothing, ~held_out, start)
+            out[held_out] = features[held_out, 0] @ weight.T + bias
+            bar.update()
     return out, features[:, 0] @ start[0].T + start[1]
 
 
