@@ -15,7 +15,7 @@ NAMES = {
 
 def meant(*parts):
     """What is suggested for each argument."""
-    return [suggestion(one, NAMES) for one in unknown_arguments(parts)]
+    return [suggestion(one, NAMES, "data_url") for one in unknown_arguments(parts)]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_names_without_dashes_and_folders_without_a_name(tmp_path):
     assert meant("epochs=3") == meant("epochs") == ["--epochs"] and meant("3", "word") == ["", ""]
     (tmp_path / "my photos").mkdir()
     assert meant(str(tmp_path / "my photos")) == [f"--data_url='{tmp_path}/my photos'"]
-    errors, unknown = sort_out([str(tmp_path), "word"], NAMES)
+    errors, unknown = sort_out([str(tmp_path), "word"], NAMES, "data_url")
     assert errors == [f"{tmp_path}: nothing before it says what it is; did you mean --data_url={tmp_path}?"]
     assert unknown == ["word"]
 
@@ -78,7 +78,7 @@ def test_no_argument_of_a_platform_is_one_of_ours_or_near_one():
     ],
 )
 def test_other_names_are_not_near(name):
-    assert meant(f"--{name}=x") == [""] and sort_out([f"--{name}=x"], NAMES)[0] == []
+    assert meant(f"--{name}=x") == [""] and sort_out([f"--{name}=x"], NAMES, "data_url")[0] == []
 
 
 def test_values_go_with_their_names():

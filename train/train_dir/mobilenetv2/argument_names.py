@@ -65,13 +65,14 @@ def is_of_platform(unknown: Unknown) -> bool:
     return unknown.named and unknown.name.replace("-", "_") in PLATFORM_ARGUMENTS
 
 
-def suggestion(unknown: Unknown, names: Dict[str, bool]) -> str:
+def suggestion(unknown: Unknown, names: Dict[str, bool], folder: str) -> str:
     """What was probably meant, such as "--data_url", or "" where that is not known.
 
-    names: those of the program, the most important first; true for one that is yes or no."""
+    names: those of the program, the most important first; true for one that is yes or no. folder: the one that a folder is
+    meant for where no name is before it."""
     if not unknown.named and not unknown.name:
         value = str(unknown.value)
-        return f"--{value}" if value in names else f"--data_url={shlex.quote(value)}" if os.path.isdir(value) else ""
+        return f"--{value}" if value in names else f"--{folder}={shlex.quote(value)}" if os.path.isdir(value) else ""
     name = SEPARATORS.sub("_", unicodedata.normalize("NFKC", unknown.name).lower()).strip("_")
     positive = re.sub("^no_?", "", name)
     if positive != name and names.get(positive):
@@ -81,8 +82,9 @@ def suggestion(unknown: Unknown, names: Dict[str, bool]) -> str:
 
 
 def _likely(name: str, names: Dict[str, bool]) -> str:
-    if name in names or name in OTHER_WORDS:
-        return OTHER_WORDS.get(name, name)
+    name = OTHER_WORDS.get(name, name)
+    if name in names:
+        return name
     if len(name) > LONGEST:
         return ""
     likeness, best = max((_likeness(name, known), -number) for number, known in enumerate(names))
@@ -120,15 +122,15 @@ def _dashes(part: str) -> int:
     return 0 if re.fullmatch(r"-\d*\.?\d+(e[+-]?\d+)?", part, re.IGNORECASE) else count
 
 
-def sort_out(parts: Sequence[str], names: Dict[str, bool]) -> Tuple[List[str], List[str]]:
+def sort_out(parts: Sequence[str], names: Dict[str, bool], folder: str) -> Tuple[List[str], List[str]]:
     """The arguments that are left over -> a sentence for each that is a typing error, and the texts of those that nobody knows.
 
-    What platforms add is in neither. names: as in `suggestion`."""
+    What platforms add is in neither. names, folder: as in `suggestion`."""
     errors, unknown = [], []
     for one in unknown_arguments(parts):
         if is_of_platform(one):
             continue
-        meant, text = suggestion(one, names), printable(one.text)
+        meant, text = suggestion(one, names, folder), printable(one.text)
         if meant:
             what = "there is no such argument" if one.name else "nothing before it says what it is"
             errors.append(f"{text}: {what}; did you mean {printable(meant)}?")

@@ -74,7 +74,7 @@ def parse_arguments(kind: Type[T], arguments: Sequence[str]) -> Tuple[T, List[st
     """
     namespace, rest = _parser(kind).parse_known_args(arguments)
     names = {name: one.type is bool for one in fields(kind) for name in (one.name, *one.metadata["also"])}
-    problems, ignored = sort_out(rest, names)
+    problems, ignored = sort_out(rest, names, folder="data_url")
     values = {}
     for one in fields(kind):
         texts = [_unescape(text).strip() for text in getattr(namespace, one.name)]
