@@ -4,14 +4,15 @@ python docs/make_arguments.py
 """
 
 import sys
-from dataclasses import Field, fields
+from dataclasses import Field
 from pathlib import Path
 from typing import Dict
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent / "train" / "train_dir"))
 
-from mobilenetv2.command_line import default_value, expected_values, value_type
+from mobilenetv2.argument_names import PLATFORM_ARGUMENTS
+from mobilenetv2.command_line import by_group, default_value, expected_values, value_type
 from mobilenetv2.config import DEFAULTS, Settings
 
 HEAD, FINETUNE, SCRATCH, DISTILL = (DEFAULTS[kind] for kind in ("head", "finetune", "scratch", "distill"))
@@ -67,17 +68,30 @@ ENGLISH = """# Arguments of train.py
 
 [中文](zh/arguments.md) · made by `python docs/make_arguments.py` from `Settings` in `config.py`; `train.py --help` says the same.
 
-Every argument may be left out or empty; it then has its default. Unknown arguments are ignored with a warning, because
-platforms add their own. Values may be HTML-escaped.
+Every argument may be left out or empty; it then has its default. Values may be HTML-escaped.
 
-| name | other names | default | values | what |
-|---|---|---|---|---|
+A name that is almost one of these, such as `--data_ulr`, `--epoch` or `--data-url`, stops the run with exit code 2 and the name
+that was probably meant. What platforms add by themselves is ignored: {platforms}.
+Any other unknown argument is ignored with a warning, at the start and again at the end.
 """
 INTRODUCTION_ZH = """# train.py 的参数
 
 [English](../arguments.md) · 由 `python docs/make_arguments.py` 根据 `config.py` 中的 `Settings` 生成；`train.py --help` 的内容相同（英文）。
 
-所有参数都可以不写或留空，此时使用默认值。不认识的参数会被忽略并给出警告，因为平台会添加自己的参数。值可以是 HTML 转义的。
+所有参数都可以不写或留空，此时使用默认值。值可以是 HTML 转义的。
+
+与这些名称几乎相同的名称，例如 `--data_ulr`、`--epoch` 或 `--data-url`，会使程序以退出码 2 停止，并指出可能想写的名称。平台自己添加的参数会被忽略：
+{platforms}。
+其他不认识的参数会被忽略，并在开始和结束时各给出一次警告。
+"""
+HEADER = """
+## {title}
+
+| name | other names | default | values | what |
+|---|---|---|---|---|
+"""
+HEADER_ZH = """
+## {title}
 
 | 名称 | 其他名称 | 默认值 | 取值 | 说明 |
 |---|---|---|---|---|
@@ -118,11 +132,13 @@ def _row(one: Field, default: str, values: str, text: str) -> str:
 
 def pages() -> Dict[Path, str]:
     """The two pages, by file."""
-    settings = fields(Settings)
-    return {
-        DOCS / "arguments.md": ENGLISH + "".join(map(english, settings)),
-        DOCS / "zh" / "arguments.md": INTRODUCTION_ZH + "".join(map(chinese, settings)),
-    }
+    names = [f"`{name}`" for name in PLATFORM_ARGUMENTS]
+    text = ENGLISH.format(platforms=", ".join(names))
+    text_zh = INTRODUCTION_ZH.format(platforms="、".join(names))
+    for group, settings in by_group(Settings).items():
+        text += HEADER.format(title=str(group.title).capitalize()) + "".join(map(english, settings))
+        text_zh += HEADER_ZH.format(title=group.title.zh) + "".join(map(chinese, settings))
+    return {DOCS / "arguments.md": text, DOCS / "zh" / "arguments.md": text_zh}
 
 
 if __name__ == "__main__":

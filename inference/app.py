@@ -27,7 +27,7 @@ with starting.guarded():
     from pathlib import Path
     from typing import Any, Dict, List, Optional, Tuple
 
-    from checkpoints import find_checkpoint
+    from checkpoints import CHECKPOINT_HELP, find_checkpoint
     from connections import limit_connections, make_budget
     from gradio import flagging, http_server
     from limits import WAITING, Limits
@@ -38,6 +38,7 @@ with starting.guarded():
     from uploads import limit_uploads
     from visitors import Proxies
 
+    from mobilenetv2.argument_names import sort_out
     from mobilenetv2.classifier import Classifier
     from mobilenetv2.data import sample
     from mobilenetv2.data.image import MAX_BYTES
@@ -189,14 +190,18 @@ def serve(explicit: Optional[str]) -> None:
 def main() -> int:
     """Serve the page until SIGTERM or SIGINT. Returns the exit code: 2 where it cannot be opened."""
     parser = argparse.ArgumentParser(description="The upload page.")
-    parser.add_argument(
-        "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: as README.md says)"
-    )
-    options, _ = parser.parse_known_args()  # platforms add other arguments
+    parser.add_argument("--checkpoint", metavar="PATH", help=CHECKPOINT_HELP)
+    options, rest = parser.parse_known_args()  # platforms add other arguments
+    errors, unknown = sort_out(rest, {"checkpoint": False, "help": False}, folder="checkpoint")
     logs.log_to_stderr()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio sends requests to itself at the start
     if REMOVED:
         log.warning("Ignored environment variables: %s.", ", ".join(REMOVED))
+    if unknown:
+        log.warning("Ignored arguments: %s. This program does not know them.", ", ".join(unknown))
+    if errors:
+        log.error("%s", "\n".join(errors))
+        return 2
     try:
         with os_errors_in_words():
             serve(options.checkpoint)

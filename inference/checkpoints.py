@@ -18,6 +18,10 @@ from mobilenetv2.runtime.text import printable
 
 log = logging.getLogger(__name__)
 LONGEST = 2**20  # bytes of config.json
+CHECKPOINT_HELP = (
+    "checkpoint of train.py, or the folder that holds it (default: the one that CHECKPOINT or config.json names, or the newest "
+    "that train.py has left in this project or in this folder, or the built-in network)"
+)
 
 
 def find_checkpoint(explicit: Optional[str] = None) -> str:

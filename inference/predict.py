@@ -25,7 +25,7 @@ with starting.guarded():
     from pathlib import Path
     from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, TextIO, Tuple, Union, cast
 
-    from checkpoints import find_checkpoint
+    from checkpoints import CHECKPOINT_HELP, find_checkpoint
     from named_files import LeftOut, Named, find_files, read_list
     from records import record, write_csv, write_jsonl
 
@@ -122,9 +122,7 @@ def main(arguments: List[str]) -> int:
         metavar="PATH",
         help="file, folder, glob pattern, or - for a list of these on standard input",
     )
-    parser.add_argument(
-        "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: as README.md says)"
-    )
+    parser.add_argument("--checkpoint", metavar="PATH", help=CHECKPOINT_HELP)
     parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
     parser.add_argument(
         "--output",

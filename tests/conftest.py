@@ -1,16 +1,23 @@
 """The suite runs the real scripts. Photos and weights come from a folder `shared` beside the checkout, where there is one."""
 
 import csv
+import fcntl
 import hashlib
 import io
+import itertools
 import json
 import logging
 import os
+import pty
+import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
@@ -83,6 +90,7 @@ SLOW = (
     "runtime/test_starting.py",
     "test_fuzz.py",
     "test_hostile_names.py",
+    "test_messages.py::test_the_printed_commands_work",
     "test_modes.py::test_a_whole_run[scratch]",
     "test_modes.py::test_both_engines_train_alike",
     "test_soak.py",
@@ -161,6 +169,39 @@ class Run:
             cls._forks = None
 
 
+class Terminal:
+    """A finished command, in a terminal of 100 columns. screen: what it wrote there, as it came. lines: what is to be read there
+    at its end."""
+
+    def __init__(self, command: List[Any], cwd: Path, **environment: str):
+        main, other = pty.openpty()
+        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        done = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=cwd,
+            env={**os.environ, **environment},
+            stdin=other,
+            stdout=other,
+            stderr=other,
+        )
+        os.close(other)
+        written = b""
+        with suppress(OSError):  # where the last one who writes is gone
+            while True:
+                written += os.read(main, 2**16)
+        os.close(main)
+        self.code, self.screen = done.wait(), written.decode()
+        self.lines = [self._visible(line) for line in self.screen.split("\r\n")]
+
+    @staticmethod
+    def _visible(line: str) -> str:
+        """Of a line of which parts were written again, from its beginning."""
+        shown = ""
+        for part in line.split("\r"):
+            shown = part + shown[len(part) :]
+        return shown.rstrip()
+
+
 def pytest_sessionfinish() -> None:
     Run.end()
 
@@ -183,6 +224,14 @@ def assert_own_logits(output: Path, root: Path) -> None:
     np.testing.assert_allclose(answers, expected, atol=1e-5)
     correct = sum(row["class"] == row["answer"] for row in rows.values())
     assert correct == metrics(output)["val"]["correct"]
+
+
+def photo_counts(text: str) -> Dict[str, List[int]]:
+    """The last table of the numbers of photos in what a run says: by class, and for all together, those of each split."""
+    table = text[text.rindex("Photos  ") :].splitlines()
+    rows = itertools.takewhile(lambda line: line.startswith("  "), table[1:])
+    parts = [re.split(r" {2,}", line.strip()) for line in rows]
+    return {name: [int(number.replace(",", "")) for number in numbers] for name, *numbers in parts}
 
 
 @pytest.fixture

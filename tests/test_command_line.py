@@ -1,13 +1,15 @@
 """The command line: names, aliases, platform habits, and all mistakes in one report."""
 
 import random
+import re
+import shlex
 import string
 from dataclasses import fields
 
 import pytest
 from conftest import Run
 
-from mobilenetv2.command_line import parse_arguments
+from mobilenetv2.command_line import by_group, parse_arguments
 from mobilenetv2.config import Settings
 from mobilenetv2.runtime.errors import UserError
 
@@ -56,8 +58,30 @@ def test_html_escaped_values_are_what_was_meant():
     assert parse(["--data_url=/a &amp; b/&#39;x&#39;"])[0].data_url == "/a & b/'x'"
 
 
-def test_unknown_arguments_are_handed_back():
-    assert parse(["--init_method=tcp://x", "--seed=3", "--foo", "bar"])[1] == ["--init_method=tcp://x", "--foo", "bar"]
+def test_unknown_arguments_are_handed_back_with_their_values():
+    assert parse(["--foo", "bar", "--seed=3", "--quux=-1", "baz", "--bool"])[1] == [
+        "--foo bar",
+        "--quux=-1",
+        "baz",
+        "--bool",
+    ]
+
+
+def test_misspelt_names_and_wrong_values_in_one_error():
+    with pytest.raises(UserError) as caught:
+        parse(["--data_ulr", "photos", "--epoch=3", "--foo=1", "--lr=fast", "--seed"])
+    assert str(caught.value).split("\n") == [
+        "--data_ulr photos: there is no such argument; did you mean --data_url?",
+        "--epoch=3: there is no such argument; did you mean --epochs?",
+        "--lr=fast: expected a number from 1e-07 to 10 or 'auto'",
+        "--seed: its value is missing; a whole number from 0 to 2147483647",
+    ]
+
+
+def test_a_misspelt_name_stops_the_run_before_anything_is_written(tmp_path):
+    run = Run(["--data_ulr", "photos"], tmp_path)
+    assert run.code == 2 and run.err == "--data_ulr photos: there is no such argument; did you mean --data_url?\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_all_wrong_values_in_one_error():
@@ -76,8 +100,24 @@ def test_help_explains_every_setting(tmp_path):
     run = Run(["--help"], tmp_path, COLUMNS="200")
     assert run.code == 0
     for setting in fields(Settings):
-        assert f"--{setting.name}" in run.out and "(default: " in run.out
+        assert run.out.count(f"  --{setting.name} ") == 1 and "(default: " in run.out
+        assert all(f"--{name}" in run.out for name in setting.metadata["also"])
     assert "auto: 0.001 for the classifier, 0.0001 when fine-tuning, 0.01 from random numbers" in run.out
+    assert "README" not in run.out
+
+
+def test_help_has_groups_and_examples_that_are_right(tmp_path):
+    out = Run(["--help"], tmp_path, COLUMNS="80").out
+    assert re.findall(r"^(\w.*):$", out, re.MULTILINE) == [
+        *("options", "often used", "fine-tuning", "small networks", "checks of photos and answers", "this machine"),
+        "examples",
+    ]
+    groups = {str(group.title): [one.name for one in settings] for group, settings in by_group(Settings).items()}
+    assert sum(map(len, groups.values())) == len(fields(Settings)) and "data_url" in groups["often used"]
+    examples = re.findall(r"^  python (.*)$", out, re.MULTILINE)
+    assert len(examples) == 3
+    for words in map(shlex.split, examples):
+        assert words[0].endswith("train.py") and parse(words[1:])[1] == []
 
 
 def test_wrong_value_ends_with_exit_code_2_and_no_stack(tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import assert_own_logits, metrics
+from conftest import assert_own_logits, metrics, photo_counts
 
 import train
 from mobilenetv2.data import augment, sample
@@ -27,6 +27,31 @@ RUNS = {
     "finetune": (["--unfreeze=1", "--epochs=1"], {*TRAINED, THUMBNAILS}, ("head", "finetune")),
     "scratch": (["--pretrain_url=random", "--epochs=1"], {*TRAINED, THUMBNAILS}, ("finetune",)),
     "distill": ([*STUDENT, "--epochs=1"], TRAINED, ("head", "distill")),
+}
+PASS = "An epoch is one pass over the training photos."
+# What the log of each says of what is done, and of what --epochs counts.
+SAID = {
+    "check_files": ["The photos are only looked at, without a network (--check, --pretrain_url random)."],
+    "check": ["The photos are only looked at; nothing is trained (--check)."],
+    "head": [
+        "What is trained: the classifier, the network's last layer. The rest stays as it is (--unfreeze trains more).",
+        f"The classifier, the network's last layer, at most 3 epochs (--epochs 3). {PASS}",
+    ],
+    "finetune": [
+        "What is trained, in two steps: the classifier, the network's last layer; then the last of the network's 19 blocks "
+        "with it (--unfreeze).",
+        "Step 1 of 2: the classifier, the network's last layer, at most 60 epochs. --epochs and --lr are for step 2 alone.",
+        f"Step 2 of 2: the last of the network's 19 blocks, at most 1 epoch (--epochs 1). {PASS}",
+    ],
+    "scratch": [
+        "What is trained: the whole network, from random numbers.",
+        f"The whole network, at most 1 epoch (--epochs 1). {PASS}",
+    ],
+    "distill": [
+        "What is trained, in two steps: the classifier of the large network; then a small network, by its answers.",
+        "Step 1 of 2: the classifier, the network's last layer, at most 60 epochs. --epochs and --lr are for step 2 alone.",
+        f"Step 2 of 2: the small network, 1 epoch (--epochs 1). {PASS}",
+    ],
 }
 SHARED_BY_ALL = {"label_smoothing": 0.1, "warmup": 0.1, "patience": 10}
 HEAD = {
@@ -126,7 +151,8 @@ def test_a_whole_run(mode, drawn_photos, logging_as_before, tmp_path):
     assert train.main([*common, *arguments, "--image_size=32", "--batch_size=4"]) == 0  # the first size counts
     assert {file.name for file in output.iterdir()} == files
     log = (output / "train.log").read_text(encoding="utf-8")
-    assert f"Mode: {mode}." in log and "Photos to train: croissants 6, dog 6" in log
+    assert [line for line in log.splitlines() if line in SAID[mode]] == SAID[mode]
+    assert photo_counts(log)["dog"][0] == photo_counts(log)["croissants"][0] == 6
     if trainings:
         recorded = checkpoint.load(str(output))[1].hyperparameters
         expected = json.loads(json.dumps(HYPERPARAMETERS[mode]))  # lists for tuples

@@ -62,7 +62,7 @@ def test_distillation_stopped_and_resumed_writes_the_same_bytes(drawn, cache, tm
     assert description.origin["weights"] == "random numbers"
     for file in files:
         rows = metrics(file.parent)["history"]["distill"]
-        assert [(row["epoch"], row["kept"]) for row in rows] == [(0, False), (1, True)]
+        assert [(row["epoch"], row["kept"]) for row in rows] == [(1, False), (2, True)]
     losses = [row["loss"] for row in metrics(files[0].parent)["history"]["distill"]]
     assert losses[1] < losses[0]
     with open(files[0].parent / "validation.csv", encoding="utf-8-sig") as stream:

@@ -29,3 +29,32 @@ def test_with_a_validation_folder_it_is(tmp_path):
 def test_paths_that_cannot_be(name):
     with pytest.raises(UserError, match="no file or folder can have such a name"):
         dataset.scan_folder(name)
+
+
+def test_counts_are_a_table(tmp_path):
+    names = [
+        f"{split}/{class_}/{n}.png"
+        for split, count in (("train", 3), ("val", 2))
+        for class_ in "ab"
+        for n in range(count)
+    ]
+    fill(tmp_path / "p", *names)
+    assert dataset.scan_folder(str(tmp_path / "p")).describe().split("\n") == [
+        "Photos           to train  to validate",
+        "  a                     3            2",
+        "  b                     3            2",
+        "  all 2 classes         6            4",
+    ]
+
+
+def test_counts_of_many_classes_end_in_a_summary(tmp_path):
+    names = [
+        f"{split}/{number:02d}/{n}.png" for split in ("train", "val", "test") for number in range(12) for n in range(2)
+    ]
+    fill(tmp_path / "p", *names)
+    lines = dataset.scan_folder(str(tmp_path / "p")).describe().split("\n")
+    assert lines[0] == "Photos            to train  to validate  to test" and lines[10].split() == ["09", "2", "2", "2"]
+    assert lines[11:] == [
+        "  and 2 more             4            4        4",
+        "  all 12 classes        24           24       24",
+    ]

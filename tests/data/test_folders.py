@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from conftest import Run
+from conftest import Run, photo_counts
 from folders import fill
 
 from mobilenetv2.data import dataset
@@ -91,7 +91,7 @@ def test_its_own_output_is_no_data(tmp_path, place):
         places = ["--output_path", output, "--cache_dir", CACHES[place]]
         run = Run(["--data_url=photos", "--check", "--pretrain_url=random", *places], tmp_path)
         assert run.code == 0, run.out + run.err
-        assert "Photos to train: cat 5, dog 5; to validate: cat 1, dog 1." in run.out
+        assert photo_counts(run.out) == {"cat": [5, 1], "dog": [5, 1], "all 2 classes": [10, 2]}
         assert "not used: nothing." in run.out and "WARNING" not in run.out
 
 
@@ -101,7 +101,10 @@ def test_a_whole_training_beside_class_folders(tmp_path, cache):
     for arguments in (["--epochs=1"], ["--data_url=.", "--epochs=1"], ["--data_url=.", "--epochs=1"]):
         run = Run([*arguments, f"--cache_dir={cache}"], tmp_path)
         assert run.code == 0, run.out + run.err
-    assert "Photos to train: cat 5, dog 5;" in run.out and "output" not in run.out.split("not used:")[1].split("\n")[0]
+    assert (
+        photo_counts(run.out)["cat"] == photo_counts(run.out)["dog"] == [5, 1]
+        and "output" not in run.out.split("not used:")[1].split("\n")[0]
+    )
 
 
 def test_users_files_are_never_overwritten(tmp_path):
@@ -145,10 +148,12 @@ def test_the_log_of_a_hundred_folders_is_short(tmp_path):
     run = Run(arguments, tmp_path)
     assert run.code == 0, run.out + run.err
     lines = (tmp_path / "out" / "train.log").read_text(encoding="utf-8").splitlines()
-    assert (
-        len(lines) < 60
-        and "Photos to train: 400 of 100 classes, 4 of each; to validate: 100 of 100 classes, 1 of each." in lines
-    )
+    assert len(lines) < 72
+    assert photo_counts("\n".join(lines)) == {
+        **{f"class {number:03d}": [4, 1] for number in range(10)},
+        "and 90 more": [360, 90],
+        "all 100 classes": [400, 100],
+    }
     (left_out,) = (line for line in lines if "left out, and" in line)
     assert (
         "100: camera raw" in left_out

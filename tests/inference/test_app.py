@@ -113,6 +113,15 @@ def test_seconds_that_are_none_end_the_program(text, monkeypatch, caplog):
     assert app.main() == 2 and f"UPLOAD_SECONDS={text[:50]}: expected a whole number" in caplog.text
 
 
+def test_a_misspelt_argument_ends_the_program(monkeypatch, caplog):
+    monkeypatch.setattr(sys, "argv", ["app.py", "--checkpiont", "output", "--rank=0", "--foo=1"])
+    assert app.main() == 2
+    assert [record.message for record in caplog.records] == [
+        "Ignored arguments: --foo=1. This program does not know them.",
+        "--checkpiont output: there is no such argument; did you mean --checkpoint?",
+    ]
+
+
 def test_what_is_loaded_is_what_is_shown(built_in, drawings, while_open, tmp_path, monkeypatch, caplog):
     """The checkpoint is removed under the page, another one comes, which cannot be used, then one that can."""
     caplog.set_level("INFO")

@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from mobilenetv2.runtime.text import printable, printable_json, spreadsheet_cell
+from mobilenetv2.runtime.text import columns, printable, printable_json, spreadsheet_cell, table
 
 # Characters that are not seen, and what is shown for each.
 HIDDEN = {
@@ -119,3 +119,26 @@ def test_a_cell_is_one_line_of_a_table():
     stream = io.StringIO()
     csv.writer(stream).writerows([[spreadsheet_cell(name)] for name in names])
     assert [row for (row,) in csv.reader(stream.getvalue().splitlines())] == [printable(name) for name in names]
+
+
+def test_a_table_is_aligned_whatever_the_names_are():
+    rows = [
+        ["Photos", "to train"],
+        ["  狗", "1,234"],
+        ["  cafe\u0301", "5"],
+        ["  a\nb\u202e", "60"],
+        ["  " + "x" * 50, "7"],
+    ]
+    lines = table(rows, longest=12).split("\n")
+    assert lines == [
+        "Photos        to train",
+        "  狗             1,234",
+        "  cafe\u0301               5",
+        "  a\\nb\\u202e        60",
+        "  xxxxxxxxx…         7",
+    ]
+    assert [columns(line) for line in lines] == [22] * 5
+
+
+def test_wide_names_are_cut_to_columns_not_letters():
+    assert table([["狗" * 30, "1"]], longest=11) == "狗狗狗狗狗…  1"

@@ -33,8 +33,8 @@ def training(tmp_path):
 def save(states, numbers, value):
     """A state in the middle of an epoch, with that value everywhere; returns what was saved."""
     load_state_dict(numbers, {name: np.full_like(array, value) for name, array in state_dict(numbers).items()})
-    row = {"epoch": 0, "loss": 1 / 3, "val": {"correct": 1, "loss": 0.1 + value}}
-    state = TrainState([row], [0.1 * value, np.pi], [7.5, 1e-9], (1, -0.1), 0, {"bias": np.array([value], np.float32)})
+    row = {"epoch": 1, "loss": 1 / 3, "val": {"correct": 1, "loss": 0.1 + value}}
+    state = TrainState([row], [0.1 * value, np.pi], [7.5, 1e-9], (1, -0.1), 1, {"bias": np.array([value], np.float32)})
     states.save(state)
     return state
 
@@ -58,7 +58,7 @@ def test_the_newest_sound_state_is_taken(training, tmp_path, caplog):
         load_state_dict(numbers, {name: np.zeros_like(array) for name, array in state_dict(numbers).items()})
         taken = states().load(numbers.get_parameters())
         assert taken == (saved[value - 1] if value else TrainState()) and held(numbers) == {value}
-    assert caplog.text.count("Going on in epoch 1 after step 2") == 2
+    assert caplog.text.count("Going on in epoch 2 after step 2") == 2
     assert f"{FILES[1]} cannot be gone on from (it is damaged or cut off)" in caplog.text
     assert "Starting from the beginning" in caplog.text
     clear_states(output)

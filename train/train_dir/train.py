@@ -18,7 +18,7 @@ with starting.guarded():
 
     from mobilenetv2.command_line import parse_arguments
     from mobilenetv2.config import Settings
-    from mobilenetv2.runtime import logs, signals
+    from mobilenetv2.runtime import logs, progress, signals
     from mobilenetv2.runtime.errors import UserError, is_out_of_memory, os_errors_in_words
     from mobilenetv2.runtime.files import remove_temporary, user_path
 
@@ -27,8 +27,9 @@ log = logging.getLogger(f"{logs.NAME}.train")
 
 def run_stages(settings: Settings, ignored: List[str]) -> int:
     """The whole recipe: the stages of the mode, one after the other. Returns the exit code."""
-    # With these comes MindSpore, which takes a second: not for --help, nor for a wrong argument.
-    with starting.guarded(checked=True):
+    # With these comes MindSpore, which takes seconds: not for --help, nor for a wrong argument.
+    with starting.guarded(checked=True), progress.shown("Loading MindSpore ..."):
+        from mobilenetv2 import messages
         from mobilenetv2.runtime import distributed, result_files
         from mobilenetv2.stages import MODES, close, prepare, was_complete
         from mobilenetv2.training import resume
@@ -40,14 +41,17 @@ def run_stages(settings: Settings, ignored: List[str]) -> int:
     if distributed.is_main():
         remove_temporary(output)
         result_files.move_in(output)
-    if ignored:
-        log.warning("Ignored arguments: %s", " ".join(ignored))
+    warn_of_ignored(ignored)
 
     run = prepare(settings, output)
     if not was_complete(run):
         for stage in MODES[run.config.mode]:
             stage(run)
 
+    close(run)
+    if distributed.is_main() and not settings.check:
+        log.info("%s", messages.next_steps(output, drawings=not (settings.data_url or settings.download)))
+    warn_of_ignored(ignored)
     too_low = run.accuracy < run.config.min_accuracy
     if too_low:
         log.error(
@@ -55,8 +59,14 @@ def run_stages(settings: Settings, ignored: List[str]) -> int:
             run.accuracy,
             run.config.min_accuracy,
         )
-    close(run)
     return 3 if too_low else 0
+
+
+def warn_of_ignored(arguments: List[str]) -> None:
+    """At the start and again at the end: what is said at the start has often left the screen by then."""
+    if arguments:
+        words = "Ignored arguments: %s. This program does not know them; 'train.py --help' shows all that it knows."
+        log.warning(words, ", ".join(arguments))
 
 
 @signals.listening()

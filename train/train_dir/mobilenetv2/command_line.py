@@ -1,27 +1,46 @@
 """Command line -> a dataclass of settings.
 
 Platforms allow names of at most 20 characters and pass every value as an HTML-escaped string, `--name=value`. They also add
-arguments of their own. An empty value means the default.
+arguments of their own (argument_names.py). An empty value means the default.
 """
 
 import argparse
 import html
 import json
 import math
+import os
 import re
+import shlex
+import sys
 from dataclasses import Field, field, fields
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, Type, TypeVar
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar
 
+from .argument_names import sort_out
 from .runtime.errors import UserError
+from .runtime.i18n import Bilingual
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+MISSING = "\0"  # stands for the value of an argument that was written without one
+EXAMPLES = (
+    ("", "drawings made by this program, in seconds"),
+    ("--data_url photos", "your own photos, in one folder per class: photos/cat, photos/dog"),
+    ("--data_url photos --check", "only look at the photos, and report what is wrong with them"),
+)
 SWITCH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 T = TypeVar("T", bound="DataclassInstance")
 
 
+class Group(NamedTuple):
+    """A heading of --help. order: the lowest comes first."""
+
+    order: int
+    title: Bilingual
+
+
 def setting(
+    group: Group,
     default: Any,
     text: str,
     also: Sequence[str] = (),
@@ -31,9 +50,11 @@ def setting(
     auto: str = "",
     words: Optional[Dict[str, Any]] = None,
 ) -> Any:
-    """A field of the dataclass. also: other names of it. low, high: limits of a number. choices: the values that a text may
-    have. auto: what None, written "auto" on the command line, comes to. words: other ways to write a value."""
+    """A field of the dataclass. group: in which --help shows it. also: other names of it. low, high: limits of a number.
+    choices: the values that a text may have. auto: what None, written "auto" on the command line, comes to. words: other ways
+    to write a value."""
     known = {
+        "group": group,
         "text": text,
         "also": also,
         "low": low,
@@ -46,24 +67,20 @@ def setting(
 
 
 def parse_arguments(kind: Type[T], arguments: Sequence[str]) -> Tuple[T, List[str]]:
-    """Arguments -> settings of that dataclass, and the arguments that were ignored: unknown ones, and second values under
-    another name.
+    """Arguments -> settings of that dataclass, and the arguments that were ignored: those that neither this program nor a
+    platform knows, and second values under another name.
 
-    Raises UserError that lists every wrong value.
+    Raises UserError that lists every wrong value and every misspelt name.
     """
-    parser = argparse.ArgumentParser(
-        description="Fine-tune MobileNetV2 on folders of photos.",
-        allow_abbrev=False,
-        epilog="Unknown arguments are ignored with a warning.",
-    )
-    for one in fields(kind):
-        names = [f"--{name}" for name in (one.name, *one.metadata["also"])]
-        options: Dict[str, Any] = {"nargs": "?", "const": "yes"} if one.type is bool else {"metavar": _metavar(one)}
-        parser.add_argument(*names, default=[], action="append", help=_help(one), **options)
-    namespace, ignored = parser.parse_known_args(arguments)
-    values, problems = {}, []
+    namespace, rest = _parser(kind).parse_known_args(arguments)
+    names = {name: one.type is bool for one in fields(kind) for name in (one.name, *one.metadata["also"])}
+    problems, ignored = sort_out(rest, names, folder="data_url")
+    values = {}
     for one in fields(kind):
         texts = [_unescape(text).strip() for text in getattr(namespace, one.name)]
+        if MISSING in texts:
+            problems.append(f"--{one.name}: its value is missing{_expected(one)}")
+            continue
         try:
             texts = list(dict.fromkeys(text for text in texts if text and listed_paths(text)))
         except UserError as error:
@@ -78,6 +95,44 @@ def parse_arguments(kind: Type[T], arguments: Sequence[str]) -> Tuple[T, List[st
     if problems:
         raise UserError("\n".join(problems))
     return kind(**values), ignored
+
+
+def by_group(kind: "Type[DataclassInstance]") -> Dict[Group, List[Field]]:
+    """The settings under the headings of --help."""
+    groups: Dict[Group, List[Field]] = {one.metadata["group"]: [] for one in fields(kind)}
+    for one in fields(kind):
+        groups[one.metadata["group"]].append(one)
+    return {group: groups[group] for group in sorted(groups)}
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Shows "--epochs INTEGER": that a value may be missing is for `parse_arguments` to say, in words."""
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        text = super()._format_args(action, default_metavar)
+        return text if action.const == "yes" else text.strip("[]")
+
+
+def _parser(kind: "Type[DataclassInstance]") -> argparse.ArgumentParser:
+    script = sys.argv[0] if os.path.basename(sys.argv[0]) == "train.py" else "train.py"
+    examples = [(" ".join(filter(None, ("python", shlex.quote(script), typed))), what) for typed, what in EXAMPLES]
+    parser = argparse.ArgumentParser(
+        usage=f"python {shlex.quote(script).replace('%', '%%')} [--name value] ...",
+        description="Fine-tune MobileNetV2 on folders of photos. Everything may be left out.",
+        allow_abbrev=False,
+        formatter_class=_HelpFormatter,
+        epilog="\n".join(["examples:", *(f"  {command}\n      {what}" for command, what in examples)]),
+    )
+    for group, settings in by_group(kind).items():
+        shown = parser.add_argument_group(str(group.title))
+        for one in settings:
+            options: Dict[str, Any] = {"nargs": "?", "default": [], "action": "append", "dest": one.name}
+            options["const"] = "yes" if one.type is bool else MISSING
+            options["metavar"] = _metavar(one)
+            shown.add_argument(f"--{one.name}", help=_help(one), **options)
+            for name in one.metadata["also"]:
+                shown.add_argument(f"--{name}", help=argparse.SUPPRESS, **options)
+    return parser
 
 
 def listed_paths(text: str) -> List[str]:
@@ -150,11 +205,18 @@ def _value(one: Field, text: str) -> Any:
     return number
 
 
+def _expected(one: Field) -> str:
+    """What may be written, behind a comma or the like; "" for a path."""
+    return "" if value_type(one) is str and not one.metadata["choices"] else f"; {expected_values(one)}"
+
+
 def _metavar(one: Field) -> str:
-    return {str: "TEXT", int: "INTEGER", float: "NUMBER"}[value_type(one)]
+    if one.metadata["choices"]:
+        return "WORD"
+    return {bool: "yes|no", str: "PATH", int: "INTEGER", float: "NUMBER"}[value_type(one)]
 
 
 def _help(one: Field) -> str:
-    limits = one.metadata
-    range_ = "" if value_type(one) is str and not limits["choices"] else f"; {expected_values(one)}"
-    return f"{limits['text']}{range_} (default: {default_value(one)})".replace("%", "%%")
+    also = ", ".join(f"--{name}" for name in one.metadata["also"])
+    names = f"; also {also}" if also else ""
+    return f"{one.metadata['text']}{_expected(one)} (default: {default_value(one)}{names})".replace("%", "%%")

@@ -8,10 +8,11 @@ import sys
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
-from .command_line import setting
+from .command_line import Group, setting
 from .data.image import Preprocessing
 from .model.architecture import NUM_BLOCKS, Architecture
 from .runtime.environment import usable_cpus
+from .runtime.i18n import Bilingual
 from .training.plan import Plan, Teaching
 
 if TYPE_CHECKING:
@@ -99,20 +100,30 @@ def _auto(name: str) -> str:
     return f"{head} for the classifier, {finetune} when fine-tuning, {scratch} from random numbers, {distill} with a teacher"
 
 
+# The headings of --help.
+OFTEN = Group(0, Bilingual("often used", "常用"))
+TUNING = Group(1, Bilingual("fine-tuning", "微调"))
+SMALL = Group(2, Bilingual("small networks", "小网络"))
+CHECKS = Group(3, Bilingual("checks of photos and answers", "对照片和答案的检查"))
+MACHINE = Group(4, Bilingual("this machine", "本机"))
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What was typed; None stands for "auto"."""
+    """What was typed; None stands for "auto". The order is that in which a checkpoint records them."""
 
     output_path: str = setting(
-        "output", "folder for the checkpoint, the metrics and the log", ("out_path", "train_url")
+        OFTEN, "output", "folder for the checkpoint, the metrics and the log", ("out_path", "train_url")
     )
     data_url: str = setting(
+        OFTEN,
         "",
         "folder of photos: one folder per class, or train/, val/ and perhaps test/ with such folders, or one folder of "
         "pictures with a table of classes; none: drawings made by this program",
         ("data_path", "dataset_path", "multi_data_url"),
     )
     pretrain_url: str = setting(
+        OFTEN,
         "",
         "weights to start from, a file or the folder that holds it: .ckpt of MindCV, MindVision or this program, "
         ".npz or .safetensors with torchvision's names; or 'random', for random numbers; none: the small network that "
@@ -120,17 +131,20 @@ class Settings:
         ("pretrained_path", "pretrain_model_path", "ckpt_url", "model_url"),
     )
     download: bool = setting(
+        OFTEN,
         False,
         "get the tutorial's photos and ImageNet weights from MindSpore's servers into cache_dir, where data_url and "
         "pretrain_url do not name others",
     )
     teacher_url: str = setting(
+        SMALL,
         "",
         "weights, as for pretrain_url, of a large network that learns the photos first and then teaches them to a small "
         "one, which starts from random numbers",
         ("teacher_path",),
     )
     unfreeze: int = setting(
+        TUNING,
         0,
         f"how many of the network's {NUM_BLOCKS} blocks to fine-tune, counted from the last; 0 trains the classifier "
         "alone, 'all' the whole network",
@@ -138,21 +152,26 @@ class Settings:
         high=NUM_BLOCKS,
         words={"all": NUM_BLOCKS},
     )
-    epochs: Optional[int] = setting(None, "passes over the photos, at most", low=1, high=10_000, auto=_auto("epochs"))
+    epochs: Optional[int] = setting(
+        TUNING, None, "passes over the photos, at most", low=1, high=10_000, auto=_auto("epochs")
+    )
     batch_size: int = setting(
+        TUNING,
         DEFAULTS["finetune"]["batch_size"],
         "photos per step of the network's training; the classifier and a small network with a teacher always take 64",
         low=2,
         high=1024,
     )
-    lr: Optional[float] = setting(None, "highest learning rate", low=1e-7, high=10, auto=_auto("lr"))
+    lr: Optional[float] = setting(TUNING, None, "highest learning rate", low=1e-7, high=10, auto=_auto("lr"))
     patience: int = setting(
+        TUNING,
         DEFAULTS["head"]["patience"],
         "epochs without a better validation result before stopping early",
         low=1,
         high=10_000,
     )
     views: Optional[int] = setting(
+        TUNING,
         None,
         "how many different views of each photo the classifier learns from, the plain one included",
         low=1,
@@ -160,6 +179,7 @@ class Settings:
         auto="{total_views:,} divided by the number of photos, at least 1, at most {views}".format(**DEFAULTS["head"]),
     )
     image_size: Optional[int] = setting(
+        SMALL,
         None,
         "side of the network's square input in pixels",
         low=32,
@@ -168,6 +188,7 @@ class Settings:
         f"numbers, {DEFAULTS['distill']['image_size']} with a teacher",
     )
     width: Optional[float] = setting(
+        SMALL,
         None,
         "multiplier of the network's channel counts",
         low=0.1,
@@ -176,6 +197,7 @@ class Settings:
         "teacher",
     )
     last: Optional[int] = setting(
+        SMALL,
         None,
         "channels of the network's last layer, the features that the classifier works on",
         low=8,
@@ -183,17 +205,20 @@ class Settings:
         auto=f"what the weights say, 1280 where they do not; {DEFAULTS['distill']['last']} with a teacher",
     )
     compact: bool = setting(
+        SMALL,
         False,
         "weights of 8 bits in the file, a quarter of its size; without the answer 'neither' and the nearest photos",
     )
-    bad_files: str = setting("stop", "what to do about files that cannot be read", choices=("stop", "skip"))
+    bad_files: str = setting(CHECKS, "stop", "what to do about files that cannot be read", choices=("stop", "skip"))
     leaks: str = setting(
+        CHECKS,
         "stop",
         "what to do about pictures that are in two classes, or in two of train/, val/ and test/: stop; drop the former "
         "everywhere and the latter from all but the last; or allow them, and with them results that promise too much",
         choices=("stop", "drop", "allow"),
     )
     mirror: str = setting(
+        CHECKS,
         "auto",
         "whether a picture and its mirror image are of one class: views to train on are then mirrored or not, and a mirrored "
         "copy is a copy; auto: no where mirror images of one class lie in another as a rule, or where mirroring costs accuracy "
@@ -201,34 +226,43 @@ class Settings:
         "numbers), yes elsewhere",
         choices=("auto", "yes", "no"),
     )
-    check: bool = setting(False, "only look at the photos and report what is wrong with them, without training")
+    check: bool = setting(OFTEN, False, "only look at the photos and report what is wrong with them, without training")
     refused: float = setting(
+        CHECKS,
         0.02,
         "share of pictures of the classes that may be answered with 'neither', so that pictures of anything else are",
         low=0,
         high=0.5,
     )
     min_accuracy: float = setting(
-        0.0, "validation accuracy below which the run ends with exit code 3, after writing everything", low=0, high=1
+        CHECKS,
+        0.0,
+        "validation accuracy below which the run ends with exit code 3, after writing everything",
+        low=0,
+        high=1,
     )
     thumbnails: int = setting(
+        CHECKS,
         64,
         "side in pixels of the training photos' thumbnails that the page shows as nearest; 0 keeps none",
         low=0,
         high=128,
     )
-    language: str = setting("en", "language of report.html", choices=("en", "zh"))
-    seed: int = setting(0, "every random choice follows from it", low=0, high=2**31 - 1)
+    language: str = setting(OFTEN, "en", "language of report.html", choices=("en", "zh"))
+    seed: int = setting(MACHINE, 0, "every random choice follows from it", low=0, high=2**31 - 1)
     device_target: str = setting(
+        MACHINE,
         "auto",
         "auto takes the device MindSpore was built for, or else the CPU",
         choices=("auto", "CPU", "Ascend", "GPU"),
     )
-    workers: Optional[int] = setting(None, "threads that read photos", low=1, high=256, auto="the number of processors")
-    cache_dir: str = setting(
-        "~/.cache/mobilenetv2-photos", "folder for computed features and downloads; may be deleted at any time"
+    workers: Optional[int] = setting(
+        MACHINE, None, "threads that read photos", low=1, high=256, auto="the number of processors"
     )
-    aim_repo: str = setting("", "Aim repository to record the run in, where the package aim is installed")
+    cache_dir: str = setting(
+        MACHINE, "~/.cache/mobilenetv2-photos", "folder for computed features and downloads; may be deleted at any time"
+    )
+    aim_repo: str = setting(MACHINE, "", "Aim repository to record the run in, where the package aim is installed")
 
 
 # What `resolve` chooses where it is "auto". The number of views is chosen later, when the photos are counted.

@@ -13,6 +13,7 @@ from .model import checkpoint, pretrained
 from .runtime import distributed
 from .runtime.errors import UserError, collect_errors
 from .runtime.files import user_path
+from .runtime.progress import shown
 
 log = logging.getLogger(__name__)
 BUILT_IN = "the built-in network"
@@ -56,7 +57,8 @@ def _first_photos(paths: List[str], settings: Settings) -> PhotoSet:
     problems = []
     for path in paths:
         try:
-            found = dataset.scan_folder(path, skipped=(user_path(settings.cache_dir),))
+            with shown("Looking for photos"):
+                found = dataset.scan_folder(path, skipped=(user_path(settings.cache_dir),))
         except UserError as error:
             problems.append(str(error))
             continue

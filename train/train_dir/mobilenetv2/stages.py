@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from . import messages
 from .checks.data_check import Checked, act_on_findings, check_photos
 from .checks.duplicates import is_mirrored
 from .checks.issues import mark_handled
@@ -24,7 +25,6 @@ from .data.cache import PhotoCache
 from .data.dataset import PhotoSet
 from .data.features import FeatureSets
 from .data.findings import Finding
-from .data.kind import for_kind
 from .data.layout import NEITHER
 from .engine import feature_maps
 from .evaluation.benchmark import benchmark_network
@@ -46,7 +46,7 @@ from .runtime import device, distributed, result_files
 from .runtime.environment import package_versions
 from .runtime.errors import UserError
 from .runtime.own_files import CHECKPOINT, FINDINGS, LATER_FINDINGS
-from .runtime.progress import Stopwatch
+from .runtime.progress import Stopwatch, shown
 from .runtime.signals import uninterrupted
 from .training import resume
 from .training.distill import distill_network
@@ -70,9 +70,9 @@ def prepare(settings: Settings, output: Path) -> Run:
     with watch("read"):
         found, start = read_inputs(settings, output)
         config = resolve(settings, start)
-        log.info("Mode: %s.", config.mode)
+        log.info("%s", messages.plan(config))
         cache = PhotoCache(config.cache_dir)
-        log.info("Data folder: %s.", found.layout)
+        log.info("In the data folder: %s.", found.layout)
         checked = _checked(found, config, cache, config.mirror)
         data = checked.data
         run = Run(
@@ -91,7 +91,7 @@ def prepare(settings: Settings, output: Path) -> Run:
         )
         _write_findings(run, run.findings, wait=config.mirror == "auto" and start is not None)
         run.views = config.views_of_each(len(data.split("train")))
-    log.info("%s %s.", for_kind("Photos", data.kind), data.describe())
+    log.info("%s", data.describe())
     aim = config.aim_repo if distributed.is_main() and not settings.check else ""
     run.tracker = Tracker(aim, run.recorded())
     run.network = MobileNetV2(config.architecture, len(data.classes))
@@ -103,7 +103,10 @@ def prepare(settings: Settings, output: Path) -> Run:
         run.origin = {"weights": start.naming, "backbone": fingerprint(run.network.features), "head": taken}
         if taken and start.head:
             run.known, run.independent = Known(start.head, start.neither), False
-        log.info("Weights of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
+        classifier = (
+            "with its classifier, which knows these classes" if taken else "with a new classifier, for these classes"
+        )
+        log.info("Weights to start from: %s, %s.", start.naming, classifier)
     else:
         run.decoded.clear()
     run.fingerprint = {**_fingerprint(run), "language": config.language}
@@ -161,6 +164,7 @@ def extract_features(run: Run) -> None:
 
 def train_head(run: Run) -> None:
     """Needs the features. Leaves the network's classifier trained on them."""
+    log.info("%s", messages.step(run.config, "head"))
     with run.watch("head"):
         run.history["head"] = train_classifier(
             run.network.classifier,
@@ -194,13 +198,17 @@ def cross_validate(run: Run) -> None:
 
 def finish_check(run: Run) -> None:
     """Needs the findings. Leaves a line in the log that says where they are."""
-    log.info("Findings: %d, listed in %s.", len(run.findings), _findings_files(run)[1])
+    report = _findings_files(run)[1]
+    log.info("Findings: %d, listed in %s.", len(run.findings), report)
+    if distributed.is_main():
+        log.info("%s", messages.after_check(report))
 
 
 def finetune(run: Run) -> None:
     """Needs the network. Leaves its last blocks, or all, trained together with its classifier. In mode "scratch" these are
     random at the start; the history is named "finetune" all the same."""
     config = run.config
+    log.info("%s", messages.step(config, "finetune"))
     with run.watch("finetune"):
         states = _states(run)
         run.history["finetune"] = finetune_network(
@@ -222,6 +230,7 @@ def finetune(run: Run) -> None:
 def distill(run: Run) -> None:
     """Needs the network with a trained classifier, the teacher. Leaves the small network that it taught in its place."""
     config = run.config
+    log.info("%s", messages.step(config, "distill"))
     with run.watch("distill"):
         result = score_answers(classify(run.network.classifier, run.features.val.pooled[:, 0]), run.data.labels("val"))
         run.comparison["teacher"] = _benchmarked(run, result)
@@ -260,7 +269,7 @@ def quantize(run: Run) -> None:
             "--compact: the weights are too large for it, as after a training that ran away; start with a lower --lr"
         ) from None
     load_state_dict(run.network, rounded)
-    log.info("Compact: %d validation photos right; with weights of 32 bits, %d.", _right_answers(run), exact)
+    log.info("With weights of 8 bits, %d validation photos are right; with 32 bits, %d.", _right_answers(run), exact)
     run.changed = True
 
 
@@ -298,7 +307,7 @@ def save(run: Run) -> None:
     run.accuracy = run.evaluation.metrics["val"]["accuracy"]
     if not distributed.is_main():
         return
-    with result_files.new_folder(run.output) as folder:
+    with result_files.new_folder(run.output) as folder, shown("Writing the results"):
         _write_files(run, folder)
         val = run.evaluation.metrics["val"]
         result_files.complete(run.output, {"fingerprint": run.fingerprint, "val": [val["correct"], val["count"]]})
@@ -397,9 +406,10 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
     # Other machines may have other rounding errors: all workers decide by the main worker's features.
     plain, mirrored = distributed.broadcast(plain), distributed.broadcast(mirrored)
     smoothing = config.classifier_plan.label_smoothing
-    test = compare_mirrored(plain, mirrored, labels, fold, rows, config.fold_penalty, smoothing)
-    figures = test.plain, test.count, test.mirrored, test.p
-    log.info("Mirroring: %d of %d held-out photos are answered right, %d if mirrored (p = %.1g).", *figures)
+    with shown("Testing mirrored photos"):
+        test = compare_mirrored(plain, mirrored, labels, fold, rows, config.fold_penalty, smoothing)
+    words = "Mirroring: of %d photos set aside for this test, %d are answered right as they are and %d mirrored, %s (p = %.1g)."
+    log.info(words, test.count, test.plain, test.mirrored, "a loss" if test.harmful else "no clear loss", test.p)
     off = test.harmful and config.mirror == "auto"
     new: List[Finding] = []
     if off:
@@ -408,7 +418,7 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
         run.findings = list(run.data.findings)
         run.views = config.views_of_each(len(run.data.split("train")))
         new = [finding for finding in run.findings if finding not in known]
-        log.info("%s %s.", for_kind("Photos", run.data.kind), run.data.describe())
+        log.info("%s", run.data.describe())
     elif config.leaks == "stop":
         new = [finding for finding in run.findings if is_mirrored(finding) and finding.kind != "copy"]
     if test.harmful:

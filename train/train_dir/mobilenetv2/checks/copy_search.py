@@ -13,7 +13,7 @@ from ..data.dataset import Photo
 from ..data.image_stats import SIDE
 from ..evaluation.metrics import row_blocks, unit_rows
 from ..runtime.environment import usable_cpus
-from ..runtime.progress import parallel_map
+from ..runtime.progress import parallel_map, progress_bar, show_progress
 from .copy_comparison import confirm, luminance
 
 COARSE = 8  # side of the coarse thumbnails, in cells
@@ -69,7 +69,8 @@ def find_near_duplicates(thumbnails: Sequence[np.ndarray], mirrored: bool = True
         return pairs
 
     found: Dict[Tuple[int, int], Pair] = {}
-    for pairs in parallel_map(confirmed, row_blocks(len(candidates.queries)), usable_cpus()):
+    blocks = row_blocks(len(candidates.queries))
+    for pairs in show_progress(parallel_map(confirmed, blocks, usable_cpus()), len(blocks), "Comparing likely copies"):
         for pair in pairs:
             if pair[:2] not in found or found[pair[:2]].score < pair.score:
                 found[pair[:2]] = pair
@@ -151,11 +152,14 @@ def _candidates(pictures: Sequence[np.ndarray], mirrored: bool) -> _Candidates:
         others[row, column], chosen[row, column] = wholes.start + other, box
         flipped[row, column] = mirrored & (odd[box, np.arange(len(box))] < 0)
 
-    for wholes in ranges:
-        grey = _stack(pictures[wholes])
-        seen = np.stack([_unit(_even_odd(_coarse_cells(grey, box)) @ whiten) for box in boxes], 1)  # f32 [2, K, n, D]
-        for _ in parallel_map(search, ranges, usable_cpus()):
-            pass
+    with progress_bar(len(ranges) ** 2, "Looking for copies") as bar:
+        for wholes in ranges:
+            grey = _stack(pictures[wholes])
+            seen = np.stack(
+                [_unit(_even_odd(_coarse_cells(grey, box)) @ whiten) for box in boxes], 1
+            )  # f32 [2, K, n, D]
+            for _ in parallel_map(search, ranges, usable_cpus()):
+                bar.update()
     row, column = np.nonzero(others >= 0)
     windows, mirror = boxes[chosen[row, column]], flipped[row, column]
     windows[mirror, :2] = 1 - windows[mirror, 1::-1]

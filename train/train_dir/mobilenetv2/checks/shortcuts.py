@@ -8,6 +8,7 @@ import numpy as np
 from ..data.findings import Finding
 from ..data.image_stats import ImageStats
 from ..runtime.i18n import Bilingual
+from ..runtime.progress import show_progress
 from .inspection import Inspection
 
 TELLING = 0.75  # balanced accuracy of a single measure from which on it is a shortcut; chance is 0.5
@@ -38,9 +39,9 @@ class Shortcut(NamedTuple):
         """The text of the finding."""
         accuracy, own, others = (f"{100 * share:.0f} %" for share in (self.accuracy, *self.inside))
         return Bilingual(
-            f"{self.measure} alone gives {self.class_} away with a balanced accuracy of {accuracy} "
+            f"{self.measure} alone gives {self.class_} away, with {accuracy} right on average "
             f"({self.side}: {own} of {self.class_}, {others} of the others); the network may learn that instead",
-            f"只凭{MEASURES_ZH[self.measure]}就能认出 {self.class_}，平衡准确率 {accuracy}"
+            f"只凭{MEASURES_ZH[self.measure]}就能认出 {self.class_}，平均 {accuracy} 判断正确"
             f"（{self.side.zh}：{self.class_} 中有 {own}，其余有 {others}）；网络可能学的是这个",
         )
 
@@ -58,7 +59,7 @@ def measure_shortcuts(classes: Sequence[str], labels: np.ndarray, all_stats: Seq
     measures = _measures(all_stats)
     pairs = [(label, name) for name in measures for label in (range(len(classes)) if len(classes) > 2 else (0,))]
     found: Dict[str, Shortcut] = {}
-    for label, name in pairs:
+    for label, name in show_progress(pairs, len(pairs), "Looking for what gives classes away"):
         values, own = measures[name], labels == label
         if not 0 < own.sum() < len(labels):
             continue

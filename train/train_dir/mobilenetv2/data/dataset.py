@@ -4,18 +4,18 @@ import hashlib
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
 from ..runtime.errors import UserError, reason
 from ..runtime.files import read_file, user_path
 from ..runtime.i18n import Bilingual
-from ..runtime.text import printable
+from ..runtime.text import printable, table
 from .findings import Finding
 from .image import MAX_BYTES
 from .kind import PHOTOS
-from .layout import NEITHER, Layout
+from .layout import NEITHER, SPLITS, WHAT_FOR, Layout
 from .layout_search import find_layout
 from .unused import bad_name, is_bad_name, unused_findings
 
@@ -76,17 +76,22 @@ class PhotoSet:
         return dict(zip(self.classes, counts.tolist()))
 
     def describe(self) -> str:
-        """All counts in words, such as "to train: cat 6, dog 8; to validate: cat 1, dog 1"; of many classes sum and range."""
-        parts = []
-        for name, verb in (("train", "to train"), ("val", "to validate"), ("test", "to test")):
-            counts = self.counts(name)
-            low, high = min(counts.values()), max(counts.values())
-            if len(counts) <= LISTED:
-                words = ", ".join(f"{class_} {count:,}" for class_, count in counts.items())
-            else:
-                words = f"{sum(counts.values()):,} of {len(counts):,} classes, {low:,}{f' to {high:,}' * (low < high)} of each"
-            parts += [f"{verb}: {words}"] if high or name != "test" else []
-        return "; ".join(parts)
+        """A table of the numbers of photos: a row for each class, of many for the first ones, and for all together."""
+        splits = {name: self.counts(name) for name in SPLITS}
+        if not any(splits["test"].values()):
+            del splits["test"]
+        rows = [[self.kind.capitalize(), *(WHAT_FOR[name] for name in splits)]]
+
+        def add(title: str, classes: Sequence[str]) -> None:
+            rows.append([title, *(f"{sum(counts[class_] for class_ in classes):,}" for counts in splits.values())])
+
+        for class_ in self.classes[:LISTED]:
+            add(f"  {class_}", [class_])
+        others = self.classes[LISTED:]
+        if others:
+            add(f"  and {len(others):,} more", others)
+        add(f"  all {len(self.classes):,} classes", self.classes)
+        return table(rows)
 
     def fingerprint(self) -> str:
         """SHA-256, in hexadecimal, of split, class and bytes of all photos. Does not depend on file names or the folder."""

@@ -12,6 +12,7 @@ from .folders import Folder
 
 NEITHER = "neither"  # the folder of outliers (images of no class), beside the class folders
 SPLITS = ("train", "val", "test")
+WHAT_FOR = {"train": "to train", "val": "to validate", "test": "to test"}
 
 
 class Remark(NamedTuple):
@@ -75,12 +76,14 @@ class Layout:
 
     def __str__(self) -> str:
         """One line for the log."""
-        parts = [f"{split} in {folder.name or '.'}/" for split, folder in self.folders.items()]
+        places = {split: f"{folder.name or '.'}/" for split, folder in self.folders.items()}
+        parts = [f"photos {WHAT_FOR[split]} in {place}" for split, place in places.items()]
         if "val" not in self.folders:
-            parts = [f"photos in {self.folders['train'].name or '.'}/, of which the program chooses a part for val"]
+            place = self.folders["train"].name
+            parts = [f"photos {f'in {place}/' if place else 'of all classes'}, some of which are set aside to validate"]
         parts += [f"classes from {' and '.join(self.table_names())}"] * bool(self.tables)
         unused = some_names([unused.name for unused in self.unused])
-        return f"{self.form}, {', '.join(parts)}; not used: {unused or 'nothing'}"
+        return f"{', '.join(parts)}; not used: {unused or 'nothing'}"
 
 
 def count_of(count: int, what: str) -> str:

@@ -7,6 +7,7 @@ from typing import Dict, Optional, Tuple
 import numpy as np
 
 from ..data.features import FeatureSets
+from ..runtime.progress import progress_bar
 from . import ood
 from .ood import OutlierDetector
 from .regression import softmax_regression
@@ -130,12 +131,18 @@ def out_of_fold(
     classifiers trained on all views of the other folds; and fitted, by one trained on all photos. anchor: as in
     `softmax_regression`."""
     out = np.zeros((len(labels), classes), np.float32)
-    # Fitted to all photos, and so close to the classifiers of all folds.
-    start = softmax_regression(features, labels, classes, penalty, label_smoothing, anchor=anchor)
-    for number in np.unique(fold):
-        held_out = fold == number
-        weight, bias = softmax_regression(features, labels, classes, penalty, label_smoothing, ~held_out, start, anchor)
-        out[held_out] = features[held_out, 0] @ weight.T + bias
+    numbers = np.unique(fold)
+    with progress_bar(len(numbers) + 1, "Testing on photos that are set aside in turn") as bar:
+        # Fitted to all photos, and so close to the classifiers of all folds.
+        start = softmax_regression(features, labels, classes, penalty, label_smoothing, anchor=anchor)
+        bar.update()
+        for number in numbers:
+            held_out = fold == number
+            weight, bias = softmax_regression(
+                features, labels, classes, penalty, label_smoothing, ~held_out, start, anchor
+            )
+            out[held_out] = features[held_out, 0] @ weight.T + bias
+            bar.update()
     return out, features[:, 0] @ start[0].T + start[1]
 
 

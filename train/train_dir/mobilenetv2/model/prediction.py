@@ -81,7 +81,7 @@ def logits_of_frozen(
             return None
         own = distributed.shard(photos)
         rows = run_batches(beginning, _pictures(own, preprocessing, workers))
-        return [row for _, row in show_progress(rows, len(own), "Frozen blocks")]
+        return [row for _, row in show_progress(rows, len(own), "Running the blocks that stay as they are")]
 
     def logits() -> np.ndarray:
         inputs = held()

@@ -22,6 +22,14 @@ from ..runtime.text import spreadsheet_cell
 
 log = logging.getLogger(__name__)
 SHOWN = 10  # wrong answers that the log names
+PARTS = {
+    "read": "reading and checking the photos",
+    "features": "running the network on them",
+    "head": "training the classifier",
+    "finetune": "training the network",
+    "distill": "teaching the small network",
+    "evidence": "testing the answers",
+}
 
 
 def write_metrics(
@@ -59,52 +67,54 @@ def write_metrics(
     }
     write_optional("metrics.json", _write_json, folder / "metrics.json", metrics)
     write_optional("validation.csv", _write_table, folder / "validation.csv", description, photos, answers, scores)
+    _log_results(description, photos, answers, comparison, scores is not None)
+    parts = [f"{PARTS[part]} {value:.1f}" for part, value in seconds.items() if part in PARTS and value >= 0.05]
+    words = "Time: %.1f seconds, of which %s. Memory: up to %.0f MiB."
+    log.info(words, seconds["total"], ", ".join(parts), metrics["peak_memory_mib"])
+
+
+def _log_results(
+    description: Description,
+    photos: Sequence[Photo],
+    answers: np.ndarray,
+    comparison: Dict[str, Dict[str, Any]],
+    has_neither: bool,
+) -> None:
+    """Arguments as in `write_metrics`. has_neither: whether the checkpoint has an outlier detector."""
     wrong = [(photo, row) for photo, row in zip(photos, answers) if row.argmax() != photo.label]
     for photo, row in wrong[:SHOWN]:
         log.info(
-            "Wrong: %s is said to be %s (%.3f).",
+            "Wrong: %s is said to be %s (%.0f %% sure).",
             photo.name,
             description.classes[row.argmax()],
-            np.exp(log_softmax(row[None] / np.float32(description.temperature))).max(),
+            100 * np.exp(log_softmax(row[None] / np.float32(description.temperature))).max(),
         )
     if len(wrong) > SHOWN:
         log.info("... and %d more in validation.csv.", len(wrong) - SHOWN)
     for name, row in comparison.items():
         log.info(
             "%s: %d of %d right, %s parameters, %.0f kB, %.1f ms a picture.",
-            name.capitalize(),
-            row["correct"],
-            row["count"],
-            f"{row['parameters']:,}",
-            row["bytes"] / 1000,
-            row["milliseconds"],
+            *(name.capitalize(), row["correct"], row["count"]),
+            *(f"{row['parameters']:,}", row["bytes"] / 1000, row["milliseconds"]),
         )
-    val, folds = description.metrics["val"], description.metrics["folds"]
-    log.info(
-        "Validation: %s. Out of fold: %s.",
-        describe_count(val["correct"], val["count"]),
-        describe_count(folds["correct"], folds["count"]),
-    )
-    if data.kind == DRAWINGS:
-        count = sum(data.counts("train").values())
-        log.info("Trained on %d drawings, not on photos: these figures are about drawings.", count)
-    test = description.metrics.get("test")
+    val, folds, test = description.metrics["val"], description.metrics["folds"], description.metrics.get("test")
+    kind = description.data["kind"]
+    log.info("Validation %s: %s (95 %% interval).", kind, describe_count(val["correct"], val["count"]))
+    words = "Training %s, each answered by a classifier that was trained without it: %s."
+    log.info(words, kind, describe_count(folds["correct"], folds["count"]))
     if test:
-        log.info("Test: %s. Nothing was chosen by these photos.", describe_count(test["correct"], test["count"]))
-    log.info(
-        "Confidence: temperature %.3f, calibration error %.3f, before %.3f. %d of %d validation %s are refused as neither.",
-        description.temperature,
-        val["ece"]["after"],
-        val["ece"]["before"],
-        val["refused"],
-        val["count"],
-        data.kind,
-    )
-    log.info(
-        "Seconds: %s. Peak memory: %.0f MiB.",
-        ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()),
-        metrics["peak_memory_mib"],
-    )
+        words = "Test %s, by which nothing was chosen: %s."
+        log.info(words, kind, describe_count(test["correct"], test["count"]))
+    if kind == DRAWINGS:
+        count = sum(description.data["train"].values())
+        log.info("Trained on %d drawings, not on photos: these figures are about drawings.", count)
+    words = "How sure the answers are is off by %.1f %% on average, and was by %.1f %% before a correction (temperature %.3f)."
+    log.info(words, 100 * val["ece"]["after"], 100 * val["ece"]["before"], description.temperature)
+    if has_neither:
+        words = (
+            "These counts take the class that fits best. Where none fits, the page says 'neither': to %d of the %d %s."
+        )
+        log.info(words, val["refused"], val["count"], kind)
 
 
 def write_findings(file: Path, data: PhotoSet, findings: Sequence[Finding]) -> None:

@@ -22,8 +22,20 @@ from .text import printable
 NAME = __package__.split(".")[0]  # of the parent of all loggers in this package
 
 
+# extra= of a log call: who reads the line. One without it is for all.
+FOR_PLATFORMS = {"reader": "platform"}  # parses train.log, and standard output where that is no terminal
+FOR_TERMINALS = {"reader": "terminal"}  # has the same in other words, on standard output where that is a terminal
+
+
 class _ConsoleHandler(logging.Handler):
     """Standard output, above the progress bar if there is one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._other = FOR_PLATFORMS if sys.stdout.isatty() else FOR_TERMINALS
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return vars(record).get("reader") != self._other["reader"]
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -36,6 +48,9 @@ class _ConsoleHandler(logging.Handler):
 
 class _FileHandler(logging.FileHandler):
     """The file train.log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return vars(record).get("reader") != FOR_TERMINALS["reader"]
 
     def handleError(self, record: logging.LogRecord) -> None:
         """A failure to write, as on a full disk, does not end the run: warn once, and stop writing to this file."""

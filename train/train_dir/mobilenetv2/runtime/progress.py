@@ -5,7 +5,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterable, Iterator, Optional, TypeVar
+from typing import Callable, Dict, Iterable, Iterator, NoReturn, Optional, TypeVar
 
 from tqdm import tqdm
 
@@ -15,15 +15,33 @@ Result = TypeVar("Result")
 SECONDS = 5  # between two lines in the log
 
 
-def progress_bar(items: Iterable[Item], total: Optional[int], what: str) -> Iterable[Item]:
-    """Iterate over the items, with a bar on a terminal. total: None if not known. what: as in "Reading photos"."""
-    return tqdm(items, what, total, leave=False, delay=1, disable=not sys.stderr.isatty())
+def progress_bar(total: Optional[int], what: str, done: int = 0, delay: float = 1) -> "tqdm[NoReturn]":
+    """A bar on a terminal, which goes away when it is closed; `update(n)` after each n of the items.
+
+    total: None if not known. what: as in "Reading photos". done: items of the total that are done already. delay: seconds
+    until it appears, with an item."""
+    form = "{desc}: {percentage:3.0f} % |{bar}| {n_fmt} of {total_fmt}, {remaining} left" if total else None
+    return tqdm(
+        desc=what,
+        total=total,
+        initial=done,
+        leave=False,
+        delay=delay,
+        miniters=1,
+        smoothing=0,  # the time left is that of the mean pace
+        bar_format=form,
+        dynamic_ncols=True,
+        disable=not sys.stderr.isatty(),
+    )
 
 
 def show_progress(items: Iterable[Item], total: Optional[int], what: str) -> Iterator[Item]:
     """Iterate over the items, with a bar on a terminal or else lines in the log. Arguments as in `progress_bar`."""
     if sys.stderr.isatty():
-        yield from progress_bar(items, total, what)
+        with progress_bar(total, what) as bar:
+            for item in items:
+                yield item
+                bar.update()
         return
     start = last = time.monotonic()
     for done, item in enumerate(items, 1):
@@ -33,6 +51,13 @@ def show_progress(items: Iterable[Item], total: Optional[int], what: str) -> Ite
             last = now
             rest = f" of {total}, {(now - start) / done * (total - done):.0f} s left" if total else ""
             log.info("%s: %d%s", what, done, rest)
+
+
+@contextmanager
+def shown(what: str) -> Iterator[None]:
+    """Say what is going on, on a terminal, while the block runs: for what takes a while and cannot be counted."""
+    with tqdm(desc=what, bar_format="{desc} ...", leave=False, disable=not sys.stderr.isatty()):
+        yield
 
 
 def parallel_map(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:

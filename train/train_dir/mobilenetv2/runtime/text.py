@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from typing import List, Sequence
 
 # What is not seen and changes how a name looks: control characters, line and paragraph separators, lone surrogates (bytes of a
 # file name that are not UTF-8), interlinear annotations, and Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt,
@@ -41,3 +42,30 @@ def spreadsheet_cell(text: str) -> str:
     """The text of a CSV cell, `printable`; an apostrophe is put before what a spreadsheet would evaluate as a formula."""
     formula = FORMULA.match(unicodedata.normalize("NFKC", text))
     return f"'{printable(text)}" if formula else printable(text)
+
+
+def columns(text: str) -> int:
+    """Of a terminal that the text takes: Chinese characters take two, marks that are put on others none."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(unicodedata.category(letter) in ("Mn", "Me", "Cf") for letter in text)
+
+
+def table(rows: Sequence[Sequence[str]], longest: int = 40) -> str:
+    """Lines with the cells of the rows below each other, the first column to the left and the others to the right.
+
+    longest: columns of a terminal for a cell; the rest is cut off."""
+    cells = [[_cut(printable(cell), longest) for cell in row] for row in rows]
+    widths = [max(map(columns, column)) for column in zip(*cells)]
+    lines: List[str] = []
+    for row in cells:
+        spaces = [" " * (width - columns(cell)) for width, cell in zip(widths, row)]
+        lines.append("  ".join([row[0] + spaces[0], *(space + cell for space, cell in zip(spaces[1:], row[1:]))]))
+    return "\n".join(lines)
+
+
+def _cut(text: str, longest: int) -> str:
+    if columns(text) <= longest:
+        return text
+    while columns(text) >= longest:
+        text = text[:-1]
+    return f"{text}…"

@@ -68,7 +68,8 @@ def make_targets(
     seed: of the views. Raises UserError for a photo that cannot be read.
     """
     size = teacher.preprocessing.size
-    images = list(parallel_map(lambda photo: _reduced(decode(photo.read(), size), LARGE * size), photos, workers))
+    decoded = parallel_map(lambda photo: _reduced(decode(photo.read(), size), LARGE * size), photos, workers)
+    images = list(show_progress(decoded, len(photos), "Reading photos for the teacher"))
     count = min(most, max(1, most_bytes // (3 * side**2 * len(photos)))) * len(photos)
     channels = teacher.network.classifier.in_channels
     pictures, features = np.empty((count, side, side, 3), np.uint8), np.empty((count, 5, channels), np.float16)

@@ -78,7 +78,7 @@ def _features_of(
         if number == 0:
             out.center[index] = rows[1]
 
-    for index, photo in enumerate(photos):
+    for index, photo in enumerate(show_progress(photos, len(photos), "Looking for what was computed before")):
         numbers = []
         for number in wanted:
             value = cache.get(view(photo, number))
@@ -91,7 +91,7 @@ def _features_of(
     uncached = sum(len(numbers) for _, numbers in missing)
     pictures = _pictures(photos, missing, decoded, seed, workers, mirror)
     pooled = run_batches(feature_pooler(network), pictures)
-    for (index, number), rows in show_progress(pooled, uncached, "Computing features"):
+    for (index, number), rows in show_progress(pooled, uncached, "Running the network"):
         keep(index, number, rows)
         cache.put(view(photos[index], number), (rows[:1] if number else rows).tobytes())
     return Features(*(distributed.all_gather(rows, total) for rows in out))

@@ -14,6 +14,7 @@ from ..evaluation.metrics import score_answers
 from ..model.state import load_state_dict, state_dict
 from ..runtime import distributed
 from ..runtime.errors import UserError
+from ..runtime.logs import FOR_PLATFORMS, FOR_TERMINALS
 from ..runtime.progress import SECONDS, progress_bar
 from ..runtime.signals import uninterrupted
 from .plan import Plan
@@ -65,7 +66,8 @@ def train_epochs(
     keep_best: bool = True,
     distribute: bool = False,
 ) -> List[Dict[str, Any]]:
-    """The loop over epochs. Returns a row for each; "kept" is true for the one whose parameters the model has at the end.
+    """The loop over epochs. Returns a row for each, the first with the number 1; "kept" is true for the one whose parameters the
+    model has at the end.
 
     step: arrays of a batch -> loss. schedule: learning rate of each step of all epochs. saved: the parameters that a state of
     the training contains. batches(epoch, first): the batches of an epoch from the step `first` on; all have the same shapes.
@@ -83,32 +85,42 @@ def train_epochs(
 
     state = checkpoints.load(saved) if checkpoints else TrainState()
     if keep_best and state.best is None:
-        state.keep(_score(measure()), state_dict(model), -1)
+        state.keep(_score(measure()), state_dict(model), 0)
     stopping = distributed.stopped_together() if distribute else nullcontext()
-    with stopping, checkpoints.saved_when_stopped(state) if checkpoints else nullcontext():
+    steps, count = len(schedule) // plan.epochs, len(val_labels)
+    bar = progress_bar(len(schedule), "Training", len(state.history) * steps + len(state.losses), delay=0)
+    with bar, stopping, checkpoints.saved_when_stopped(state) if checkpoints else nullcontext():
         while len(state.history) < plan.epochs and not (keep_best and state.idle() >= plan.patience):
-            row = run_epoch(model, step, batches, measure, state, plan.epochs, schedule, checkpoints)
+            bar.set_description_str(f"Training, epoch {len(state.history) + 1} of {plan.epochs}")
+            row = run_epoch(model, step, batches, measure, state, plan.epochs, schedule, bar.update, checkpoints)
             if not keep_best and not math.isfinite(row["loss"]):
                 raise UserError(
                     f"--lr={plan.lr:g}: the training ran away, its loss is not finite; start with a lower one"
                 )
             record(row)
             with uninterrupted():
-                if keep_best and state.is_best(_score(row["val"])):
+                best = keep_best and state.is_best(_score(row["val"]))
+                if best:
                     state.keep(_score(row["val"]), state_dict(model), row["epoch"])
                 state.end_epoch(row)
                 if checkpoints:
                     checkpoints.save(state)
-    history, kept = state.history, state.best_epoch if keep_best else plan.epochs - 1
+            log.info(
+                "Epoch %*d of %d: %*d of %d validation photos right, loss %.3f%s",
+                *(len(str(plan.epochs)), row["epoch"], plan.epochs, len(str(count)), row["val"]["correct"], count),
+                *(row["loss"], ", the best so far" if best else ""),
+                extra=FOR_TERMINALS,
+            )
+    history, kept = state.history, state.best_epoch if keep_best else plan.epochs
     for row in history:
         row["kept"] = row["epoch"] == kept
     if keep_best:
         if len(history) < plan.epochs:
-            log.info("No better validation result in %d epochs: stopped early.", plan.patience)
+            log.info("Stopped early: the last %d epochs brought nothing better (--patience).", plan.patience)
         load_state_dict(model, state.kept)
-        kept_epoch = f"epoch {kept}" if kept >= 0 else "what was there before, no epoch was better"
+        kept_epoch = f"epoch {kept}" if kept else "what was there before, no epoch was better"
         right = state.best[0] if state.best else 0
-        log.info("Kept %s: %d of %d validation photos right.", kept_epoch, right, len(val_labels))
+        log.info("Kept %s: %d of %d validation photos right.", kept_epoch, right, count)
     return history
 
 
@@ -120,30 +132,31 @@ def run_epoch(
     state: TrainState,
     epochs: int,
     schedule: Sequence[float],
+    done: Callable[[], Any],
     checkpoints: Optional[CheckpointManager] = None,
 ) -> Dict[str, Any]:
     """Train the remaining steps of one epoch, then validate. Returns the epoch's row: epoch, loss, val and step_ms.
 
     measure(): `score_answers` of the validation photos. state: the steps done so far; the new ones are added to it, and it is
-    saved in `checkpoints` when that is due. The other arguments are as in `train_epochs`.
+    saved in `checkpoints` when that is due. done: called after each step. The other arguments are as in `train_epochs`.
     """
     epoch, steps = len(state.history), len(schedule) // epochs
     losses, durations = state.losses, state.milliseconds
     model.set_train(True)
     last = logged = time.monotonic()
-    rest = batches(epoch, len(losses))
-    for number, batch in enumerate(progress_bar(rest, steps - len(losses), f"Epoch {epoch}"), len(losses) + 1):
+    for number, batch in enumerate(batches(epoch, len(losses)), len(losses) + 1):
         with uninterrupted():  # a state can be saved between two steps only
             losses.append(float(step(*map(ms.Tensor, batch))))
             now = time.monotonic()
             durations.append(1000 * (now - last))
             last = now
+        done()
         distributed.stop_if_asked()
         if now - logged >= SECONDS or number == steps:
             logged = now
             log.info(
                 "Epoch:[%3d/%3d], step:[%5d/%5d], loss:[%.3f/%.3f], time:%.3f ms, lr:%.5f",
-                epoch,
+                epoch + 1,
                 epochs,
                 number,
                 steps,
@@ -151,14 +164,16 @@ def run_epoch(
                 np.mean(losses),
                 np.median(durations),
                 schedule[epoch * steps + number - 1],
+                extra=FOR_PLATFORMS,
             )
         if checkpoints and checkpoints.due():
             checkpoints.save(state)
             last = time.monotonic()
     model.set_train(False)
     result = measure()
-    row = {"epoch": epoch, "loss": float(np.mean(losses)), "val": result, "step_ms": float(np.median(durations))}
-    log.info("Epoch: [%3d / %3d], Train Loss: [%.3f], Accuracy:  %.3f", epoch, epochs, row["loss"], result["accuracy"])
+    row = {"epoch": epoch + 1, "loss": float(np.mean(losses)), "val": result, "step_ms": float(np.median(durations))}
+    numbers = epoch + 1, epochs, row["loss"], result["accuracy"]
+    log.info("Epoch: [%3d / %3d], Train Loss: [%.3f], Accuracy:  %.3f", *numbers, extra=FOR_PLATFORMS)
     return row
 
 

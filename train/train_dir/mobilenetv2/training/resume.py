@@ -49,15 +49,15 @@ class TrainState:
     """The state of a training, besides the values of its parameters.
 
     history: a row for each complete epoch. losses, milliseconds: of each step so far in the current epoch. best: right
-    validation answers and negative loss of the best epoch. best_epoch: its number, -1 for the initial parameters. kept: the
-    network's parameters after it. The last three are None, -1 and empty where no best epoch is selected.
+    validation answers and negative loss of the best epoch. best_epoch: its number from 1, 0 for the initial parameters. kept: the
+    network's parameters after it. The last three are None, 0 and empty where no best epoch is selected.
     """
 
     history: List[Dict[str, Any]] = field(default_factory=list)
     losses: List[float] = field(default_factory=list)
     milliseconds: List[float] = field(default_factory=list)
     best: Optional[Tuple[int, float]] = None
-    best_epoch: int = -1
+    best_epoch: int = 0
     kept: Dict[str, np.ndarray] = field(default_factory=dict)
 
     def is_best(self, score: Tuple[int, float]) -> bool:
@@ -65,12 +65,12 @@ class TrainState:
         return self.best is None or score > self.best
 
     def keep(self, score: Tuple[int, float], parameters: Dict[str, np.ndarray], epoch: int) -> None:
-        """Set the best epoch so far. epoch: -1 for the initial parameters."""
+        """Set the best epoch so far. epoch: 0 for the initial parameters."""
         self.best, self.kept, self.best_epoch = score, parameters, epoch
 
     def idle(self) -> int:
         """Number of epochs since the best one."""
-        return len(self.history) - 1 - self.best_epoch
+        return len(self.history) - self.best_epoch
 
     def end_epoch(self, row: Dict[str, Any]) -> None:
         """Add the row of a complete epoch, and start the next one."""
@@ -141,7 +141,7 @@ class CheckpointManager:
             best = tuple(entries["best"]) if entries["best"] else None
             steps = entries["losses"], entries["milliseconds"]
             state = TrainState(entries["history"], *steps, best, entries["best_epoch"], kept)
-            log.info("Going on in epoch %d after step %d.", len(state.history), len(state.losses))
+            log.info("Going on in epoch %d after step %d.", len(state.history) + 1, len(state.losses))
             return state
         if files:
             log.warning("Starting from the beginning.")
