@@ -44,7 +44,7 @@ from .run import Run
 from .runtime import device, distributed, result_files
 from .runtime.environment import package_versions
 from .runtime.errors import UserError
-from .runtime.own_files import CHECKPOINT, FINDINGS, LATER_FINDINGS
+from .runtime.own_files import CHECKPOINT, FINDINGS, LATER_FINDINGS, TRACKING
 from .runtime.progress import Stopwatch
 from .runtime.signals import uninterrupted
 from .training import resume
@@ -53,7 +53,7 @@ from .training.distill_targets import Teacher
 from .training.extraction import compute_features, mirrored_features
 from .training.finetune import finetune_network
 from .training.head import train_classifier
-from .training.tracking import Tracker
+from .training.tracking import Tracker, read_trackers
 
 log = logging.getLogger(__name__)
 SETS = ("train", "val", NEITHER)  # in the order of FeatureSets
@@ -66,6 +66,7 @@ def prepare(settings: Settings, output: Path) -> Run:
     """
     watch = Stopwatch("read", "features", "head", "finetune", "distill", "evidence")
     device.select_device(settings.device_target, settings.seed)
+    trackers = [] if settings.check else read_trackers(settings.track)
     with watch("read"):
         found, start = read_inputs(settings, output)
         config = resolve(settings, start)
@@ -91,8 +92,10 @@ def prepare(settings: Settings, output: Path) -> Run:
         _write_findings(run, run.findings, wait=config.mirror == "auto" and start is not None)
         run.views = config.views_of_each(len(data.split("train")))
     log.info("Photos %s.", data.describe())
-    aim = config.aim_repo if distributed.is_main() and not settings.check else ""
-    run.tracker = Tracker(aim, run.recorded())
+    tracked = distributed.is_main() and not settings.check
+    run.tracker = Tracker(
+        trackers if tracked else [], output / TRACKING, run.recorded(), config.aim_repo if tracked else ""
+    )
     run.network = MobileNetV2(config.architecture, len(data.classes))
     run.preprocessing = config.preprocessing
     run.origin = {"weights": "random numbers"}

@@ -1,4 +1,5 @@
-"""check.json, metrics.json and validation.csv. Where one cannot be written, that is a warning and the run does not fail."""
+"""check.json, metrics.json, validation.csv and history.csv. Where one cannot be written, that is a warning and the run does not
+fail."""
 
 import csv
 import json
@@ -16,7 +17,7 @@ from ..evaluation.metrics import log_softmax
 from ..model.checkpoint import Description
 from ..runtime.environment import peak_memory_mib
 from ..runtime.files import atomic
-from ..runtime.own_files import PROGRAM, TABLE_COLUMNS
+from ..runtime.own_files import HISTORY_COLUMNS, PROGRAM, TABLE_COLUMNS
 from ..runtime.text import spreadsheet_cell
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def write_metrics(
     comparison: Dict[str, Dict[str, Any]],
     seconds: Dict[str, float],
 ) -> None:
-    """Write metrics.json and validation.csv, and log the main results.
+    """Write metrics.json, validation.csv and history.csv, and log the main results.
 
     answers: logits f32 [N, C] of the validation photos. scores: their outlier scores f32 [N]; None where the checkpoint has no
     outlier detector. history: rows of `train_epochs` by stage. comparison: results of `benchmark_network` for "teacher" and
@@ -58,6 +59,7 @@ def write_metrics(
     }
     write_optional("metrics.json", _write_json, folder / "metrics.json", metrics)
     write_optional("validation.csv", _write_table, folder / "validation.csv", description, photos, answers, scores)
+    write_optional("history.csv", _write_history, folder / "history.csv", history)
     wrong = [(photo, row) for photo, row in zip(photos, answers) if row.argmax() != photo.label]
     for photo, row in wrong[:SHOWN]:
         log.info(
@@ -142,3 +144,17 @@ def _write_table(
             numbers = [repr(float(value)) for value in (*logits, *shares)]
             names = (photo.name, classes[photo.label], classes[logits.argmax()])
             table.writerow([*map(spreadsheet_cell, names), score, *numbers])
+
+
+def _write_history(file: Path, history: Dict[str, List[Dict[str, Any]]]) -> None:
+    """history.csv: a row per epoch. phase: "head", "finetune" or "distill". Losses are in nats, the learning rate is that of the
+    epoch's last step; kept: "yes" for the epoch whose parameters the phase has left."""
+    columns = ("validation accuracy", "validation right", "validation photos", "learning rate", "seconds", "step ms", "kept")
+    with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        table.writerow([*HISTORY_COLUMNS, *columns])
+        for phase, rows in history.items():
+            for row in rows:
+                val, kept = row["val"], "yes" if row["kept"] else "no"
+                results = (row["loss"], val["loss"], val["accuracy"], val["correct"], val["count"])
+                table.writerow([phase, row["epoch"], *results, row["lr"], row["seconds"], row["step_ms"], kept])

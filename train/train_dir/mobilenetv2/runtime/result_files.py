@@ -18,7 +18,7 @@ from .signals import uninterrupted
 
 log = logging.getLogger(__name__)
 NEW, RECORD = ".training.files", ".training.complete"
-OTHERS = ("mobilenetv2.thumbnails.jpg", "metrics.json", "validation.csv", "check.json", "report.html")
+OTHERS = ("mobilenetv2.thumbnails.jpg", "metrics.json", "validation.csv", "history.csv", "check.json", "report.html", "README.md")
 LARGEST = 2**22  # bytes of a record
 
 

@@ -122,7 +122,8 @@ def run_epoch(
     schedule: Sequence[float],
     checkpoints: Optional[CheckpointManager] = None,
 ) -> Dict[str, Any]:
-    """Train the remaining steps of one epoch, then validate. Returns the epoch's row: epoch, loss, val and step_ms.
+    """Train the remaining steps of one epoch, then validate. Returns the epoch's row: epoch, loss, val, step_ms, lr (of its last
+    step) and seconds.
 
     measure(): `score_answers` of the validation photos. state: the steps done so far; the new ones are added to it, and it is
     saved in `checkpoints` when that is due. The other arguments are as in `train_epochs`.
@@ -156,8 +157,16 @@ def run_epoch(
             checkpoints.save(state)
             last = time.monotonic()
     model.set_train(False)
-    result = measure()
-    row = {"epoch": epoch, "loss": float(np.mean(losses)), "val": result, "step_ms": float(np.median(durations))}
+    validating = time.monotonic()
+    row = {
+        "epoch": epoch,
+        "loss": float(np.mean(losses)),
+        "val": measure(),
+        "step_ms": float(np.median(durations)),
+        "lr": float(schedule[(epoch + 1) * steps - 1]),
+        "seconds": round(float(np.sum(durations)) / 1000 + time.monotonic() - validating, 3),
+    }
+    result = row["val"]
     log.info("Epoch: [%3d / %3d], Train Loss: [%.3f], Accuracy:  %.3f", epoch, epochs, row["loss"], result["accuracy"])
     return row
 
