@@ -236,7 +236,17 @@ AUTO = ("image_size", "width", "last", "epochs", "lr", "workers")
 # Settings that a checkpoint does not record: paths, and how much of the machine is used. What lies at the paths is recorded by
 # content, in `data.fingerprint` and `origin`.
 LOCAL = (
-    *("output_path", "data_url", "pretrain_url", "teacher_url", "device_target", "workers", "cache_dir", "track", "aim_repo"),
+    *(
+        "output_path",
+        "data_url",
+        "pretrain_url",
+        "teacher_url",
+        "device_target",
+        "workers",
+        "cache_dir",
+        "track",
+        "aim_repo",
+    ),
     *("download", "check", "min_accuracy", "language"),
 )
 

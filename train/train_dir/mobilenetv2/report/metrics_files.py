@@ -149,7 +149,15 @@ def _write_table(
 def _write_history(file: Path, history: Dict[str, List[Dict[str, Any]]]) -> None:
     """history.csv: a row per epoch. phase: "head", "finetune" or "distill". Losses are in nats, the learning rate is that of the
     epoch's last step; kept: "yes" for the epoch whose parameters the phase has left."""
-    columns = ("validation accuracy", "validation right", "validation photos", "learning rate", "seconds", "step ms", "kept")
+    columns = (
+        "validation accuracy",
+        "validation right",
+        "validation photos",
+        "learning rate",
+        "seconds",
+        "step ms",
+        "kept",
+    )
     with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
         table.writerow([*HISTORY_COLUMNS, *columns])

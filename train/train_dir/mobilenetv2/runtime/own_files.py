@@ -11,6 +11,7 @@ from .files import open_file, read_file
 PROGRAM = "mobilenetv2-photos"  # in every file that is known by its content
 CHECKPOINT = "mobilenetv2.ckpt"
 LOG = "train.log"
+MODEL_CARD = "README.md"
 LOG_START = f"Log of {PROGRAM}. The next run in this folder replaces it."
 TABLE_COLUMNS = ("photo", "class", "answer", "neither score")  # of validation.csv, the first ones
 HISTORY_COLUMNS = ("phase", "epoch", "training loss", "validation loss")  # of history.csv, the first ones
@@ -29,7 +30,7 @@ MARKS = {
     "check.json": f'"format": "{PROGRAM}"'.encode(),
     "validation.csv": ",".join(TABLE_COLUMNS).encode(),
     "history.csv": ",".join(HISTORY_COLUMNS).encode(),
-    "README.md": f"<!-- {PROGRAM} ".encode(),
+    MODEL_CARD: f"<!-- {PROGRAM} ".encode(),
     "mobilenetv2.thumbnails.jpg": PROGRAM.encode(),
 }
 MARKS.update({later: MARKS[name] for name, later in zip(FINDINGS, LATER_FINDINGS)})

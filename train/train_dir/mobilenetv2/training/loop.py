@@ -158,15 +158,15 @@ def run_epoch(
             last = time.monotonic()
     model.set_train(False)
     validating = time.monotonic()
+    result = measure()
     row = {
         "epoch": epoch,
         "loss": float(np.mean(losses)),
-        "val": measure(),
+        "val": result,
         "step_ms": float(np.median(durations)),
         "lr": float(schedule[(epoch + 1) * steps - 1]),
         "seconds": round(float(np.sum(durations)) / 1000 + time.monotonic() - validating, 3),
     }
-    result = row["val"]
     log.info("Epoch: [%3d / %3d], Train Loss: [%.3f], Accuracy:  %.3f", epoch, epochs, row["loss"], result["accuracy"])
     return row
 

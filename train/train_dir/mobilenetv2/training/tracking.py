@@ -16,8 +16,8 @@ Opened = Tuple[Write, Callable[[], None]]  # the second ends the recording
 
 
 class Package(NamedTuple):
-    """name: what is imported, and what pip installs. open: begins a recording in a folder, or Aim's repository, of a run with these
-    settings."""
+    """name: what is imported, and what pip installs. open: begins to record a run with these settings, in a folder or Aim's
+    repository."""
 
     name: str
     open: Callable[[str, Dict[str, Any]], Opened]
