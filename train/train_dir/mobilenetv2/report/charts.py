@@ -98,7 +98,7 @@ def histograms(rejections: Rejections) -> List[Dict[str, Any]]:
     every = np.concatenate([*scores.values(), [rejections.threshold]])
     low, high = float(every.min()), float(every.max())
     width = max(high - low, 1e-3) / BARS
-    across = _cut(axis(low, high, 40, 252), low - width, high + width)
+    across = _cut(axis(low, high, 40, 236), low - width, high + width)
     out = []
     for split, values in scores.items():
         # A score equal to the threshold is not rejected: a bar includes its upper end.

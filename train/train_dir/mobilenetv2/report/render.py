@@ -3,6 +3,7 @@
 The page is for people; metrics.json has the same numbers for programs. Equal content gives equal bytes.
 """
 
+import re
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -40,8 +41,8 @@ LARGE, SMALL = 192, 112  # longer side of the pictures of photos and of findings
 QUALITY = 72  # of their JPEGs
 CROWDED = 6  # from this number of classes on, the confusion matrix has a row of its own and narrow columns
 MATRIX = 12  # with more classes there is no matrix, but a list of the most frequent confusions
-CONFUSIONS, CLASSES = 20, 120  # rows of that list, and of the table of classes that goes with it, at most
-PRINTED = 6  # findings on paper, where more classes or findings would take many pages
+CONFUSIONS, CLASSES = 15, 120  # rows of that list, and of the table of classes that goes with it, at most
+PRINTED, PRINTED_CLASSES = 6, 60  # findings and classes on paper, where more would take many pages
 
 
 # What a stage of the training, or a part of the time, is called in a mode in which it is another thing.
@@ -111,8 +112,9 @@ def _say(texts: Dict[str, str], key: str, **values: Any) -> Markup:
 
 
 def _name(value: str) -> Markup:
-    """A file or class name, escaped, with its writing direction isolated. Lines break at its slashes first."""
-    return Markup("<bdi>{}</bdi>").format(Markup("/<wbr>").join(_clean(value).split("/")))
+    """A file or class name, escaped, with its writing direction isolated. Lines break behind its "/" and "_" first."""
+    parts = re.split(r"(?<=[/_])(?=.)", _clean(value))
+    return Markup("<bdi>{}</bdi>").format(Markup("<wbr>").join(parts))
 
 
 def _clean(value: Any) -> Any:
@@ -177,10 +179,11 @@ def _many(classes: Sequence[str], shown: Dict[str, np.ndarray]) -> Dict[str, Any
     first = next(iter(shown.values()))
     order = weakest_first(first)
     order += [label for label in range(len(classes)) if label not in set(order)]
-    pairs = {split: mixed_up(matrix) for split, matrix in shown.items()}
+    pairs = {split: mixed_up(matrix) for split, matrix in [*shown.items()][:2]}
     return {
         "pairs": {split: found[:CONFUSIONS] for split, found in pairs.items()},
         "rest": {split: sum(count for *_, count in found[CONFUSIONS:]) for split, found in pairs.items()},
         "order": order[:CLASSES],
         "more": len(order[CLASSES:]),
+        "printed": PRINTED_CLASSES,
     }
