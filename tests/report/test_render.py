@@ -89,6 +89,10 @@ def content(classes: Tuple[str, ...] = HOSTILE) -> Report:
         counts={"train": dict.fromkeys(classes, 50), "val": dict.fromkeys(classes, 14)},
         fingerprint="9f86d081",
         command="python train.py --data_url '<photos> & more'",
+        origin={"weights": "torchvision", "backbone": "0123456789abcdef"},
+        leaked={"val": 2, "test": 0},
+        refused={"val": np.arange(count) % 3, "held_out": np.zeros(count, int)},
+        refused_right=7,
     )  # fmt: skip
 
 
@@ -136,8 +140,13 @@ def test_numbers_are_there():
         "150 of 150 right out of fold above 97 %",
         "17 of 20 strangers refused 62 % to 97 %",
         "57 findings to look at",
-        "14 pictures in two splits",
-        f"{HOSTILE[0]} is said to be {HOSTILE[1]} (2 times)",
+        "15 pairs of copies in two classes",
+        "14 pairs of copies in two of train, val and test",
+        "Of the validation photos, 2 have a copy among the training photos",
+        "Starting weights: a file in the form of torchvision (SHA-256 of its layers 0123456789ab).",
+        f"The weakest class is {HOSTILE[0]}: 12 of 14 right, 57 % to 99 %.",
+        "0 would be refused as none of the classes, 7 of them in spite of the right answer",
+        f"{HOSTILE[0]} is said to be {HOSTILE[1]} (2 validation photos)",
         "Epoch 1: 36 of 40 right, validation loss 0.310.",
         "12 of 14 57–99 %",  # recall and precision of the first two classes
         "Temperature 0.73",
@@ -161,7 +170,7 @@ def test_numbers_are_there():
     for number in (
         "36 / 38 验证照片答对",
         "57 处发现值得查看",
-        f"把{HOSTILE[0]}说成{HOSTILE[1]}（2 次）",
+        f"把{HOSTILE[0]}说成{HOSTILE[1]}（2 张验证照片）",
         "另有 7 处，见 check.json",
     ):
         assert number in chinese, number

@@ -16,11 +16,11 @@ Opened = Tuple[Write, Callable[[], None]]  # the second ends the recording
 
 
 class Package(NamedTuple):
-    """name: what is imported, and what pip installs. open: begins to record a run with these settings, in a folder or Aim's
+    """name: what is imported, and what pip installs. begin: starts to record a run with these settings, in a folder or Aim's
     repository."""
 
     name: str
-    open: Callable[[str, Dict[str, Any]], Opened]
+    begin: Callable[[str, Dict[str, Any]], Opened]
 
 
 def _aim(place: str, settings: Dict[str, Any]) -> Opened:
@@ -126,7 +126,7 @@ class Tracker:
             try:
                 if place != aim_repo:
                     os.makedirs(place, exist_ok=True)
-                self._open[name] = TRACKERS[name].open(place, settings)
+                self._open[name] = TRACKERS[name].begin(place, settings)
                 log.info("Recorded by %s in %s.", name, place)
             except Exception as error:
                 self._give_up(name, error)
