@@ -325,6 +325,114 @@ def test_in_a_browser(chromium, tmp_path, width, classes):
     assert dark[0] == text and dark[1].mean() < 100 < 200 < shot.mean()
 
 
+KINDS = (
+    "Staffordshire bullterrier",
+    "curly-coated_retriever",
+    "Chesapeake_Bay_retriever",
+    "hen",
+    "金毛寻回犬",
+    "Shih-Tzu",
+)
+
+
+def content_of_many(count: int) -> Report:
+    """With everything in it, and classes of a few photos, each with mistakes. Names are as long as those of ImageNet."""
+    classes = tuple(
+        f"n{2000000 + number}-{KINDS[number % 6]}" if number % 3 else f"{KINDS[number % 6]} {number}"
+        for number in range(count)
+    )
+    random = np.random.default_rng(0)
+    matrices = []
+    for most in (20, 20, 60):
+        matrix = np.diag(random.integers(1, most, count))
+        for _ in range(most * count // 8):
+            matrix[tuple(random.integers(count, size=2))] += 1
+        matrices.append(matrix)
+    made = content(classes)
+    return replace(
+        made,
+        test_confusion=matrices[0],
+        val_confusion=matrices[1],
+        held_out_confusion=matrices[2],
+        refused={split: random.integers(0, 3, count) for split in ("test", "val", "held_out")},
+        answers=made.answers * 6,
+        settings={f"setting_{number}": number for number in range(17)},
+    )
+
+
+# Of each name: how long its lines are, in characters. A line ends where a character is further left than the one before.
+LINES = """
+() => [...document.querySelectorAll("bdi")].filter(name => name.getClientRects().length).map(name => {
+  const lines = [], walker = document.createTreeWalker(name, NodeFilter.SHOW_TEXT);
+  let last = Infinity;
+  for (let node = walker.nextNode(); node; node = walker.nextNode())
+    for (let at = 0; at < node.length; at++) {
+      const range = document.createRange();
+      range.setStart(node, at); range.setEnd(node, at + 1);
+      const box = range.getBoundingClientRect();
+      if (!box.width) continue;
+      if (box.left < last) lines.push("");
+      lines[lines.length - 1] += node.data[at];
+      last = box.left;
+    }
+  return lines;
+})
+"""
+SIZES = """
+() => [...document.querySelectorAll("svg text")].map(
+  text => Math.round(10 * parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getScreenCTM().a) / 10)
+"""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("count", [7, 12, 100])
+def test_many_classes(chromium, tmp_path, count, language):
+    """Nothing reaches out sideways, no name is broken within a word, all charts have one type size, six pages of paper do."""
+    file = tmp_path / "report.html"
+    write_page(file, content_of_many(count), language)
+    for width, colours in ((390, "light"), (800, "dark"), (1280, "light")):
+        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=colours)
+        page.goto(file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert len(set(page.evaluate(SIZES))) == 1
+        names = page.evaluate(LINES)
+        assert len(names) > 2 * count
+        for lines in names:
+            for line in lines[:-1]:
+                assert re.search(r"[ /_\-寻回金毛犬]$", line), (width, lines)
+        page.close()
+    page = chromium.new_page()
+    page.goto(file.as_uri())
+    paper = page.pdf(prefer_css_page_size=True)
+    page.close()
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) <= 6
+
+
+def test_many_classes_are_a_sorted_list():
+    report = content_of_many(100)
+    said = Page(render_page(report, "en"))
+    source, matrix = render_page(report, "en"), report.test_confusion
+    assert 'table class="confusion' not in source
+    shown = re.findall(
+        r'<tr(?: class="screen")?><th scope="row"><bdi>(.*?)</bdi></th><td>\s*<span class="number">(\d+) of (\d+)<',
+        source,
+    )
+    assert len(shown) == 100
+    shares = [int(right) / int(photos) for _, right, photos in shown]
+    assert shares == sorted(shares) == sorted(np.diag(matrix) / matrix.sum(1))
+    mistakes = matrix - np.diag(np.diag(matrix))
+    counts = [
+        int(count)
+        for count in re.findall(r"<tr><td><bdi>.*?</bdi></td><td><bdi>.*?</bdi></td><td>(\d+)</td></tr>", source)
+    ]
+    assert counts[:15] == sorted(mistakes[mistakes > 0].tolist(), reverse=True)[:15]
+    assert (
+        f"The other {mistakes.sum() - sum(counts[:15])} wrong answers, of rarer confusions, are in metrics.json."
+        in said.said()
+    )
+    assert "100 classes (" in said.said() and "97 more)" in said.said()
+
+
 def test_on_paper(chromium, tmp_path):
     file = tmp_path / "report.html"
     write_page(file, content(), "en")

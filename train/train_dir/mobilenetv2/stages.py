@@ -326,8 +326,9 @@ def _write_files(run: Run, folder: Path) -> None:
         hyperparameters=run.hyperparameters(),
     )
     checkpoint.save(file, run.network, description, detector, run.packed)
-    seconds, answers, scores = run.watch.seconds(), run.answers["val"], run.held_out.scores.get("val")
-    metrics_files.write_metrics(folder, description, run.data, answers, scores, run.history, run.comparison, seconds)
+    seconds, answers = run.watch.seconds(), run.answers["val"]
+    results = (answers, evaluation.rejections, run.history, run.comparison, seconds)
+    metrics_files.write_metrics(folder, description, run.data, *results)
     metrics_files.write_findings(folder / "check.json", run.data, run.findings)
     shown = (description, run.data, run.findings, evaluation, answers, run.history, run.comparison, seconds)
     report, language = folder / "report.html", run.config.language

@@ -50,6 +50,8 @@ def judge(content: Report) -> List[Sentence]:
         right, photos = totals(content.test_confusion)
         sentences.append(Sentence("verdict.test", {"correct": right, "count": photos, "range": Share(right, photos)}))
         sentences += _used_as(content, "test")
+    if content.seen_before:
+        sentences.append(Sentence("verdict.seen"))
     if content.held_out_confusion is not None:
         right, photos = totals(content.held_out_confusion)
         sentences.append(Sentence("verdict.held_out", {"correct": right, "count": photos}))
@@ -117,10 +119,7 @@ def _used_as(content: Report, split: str) -> List[Sentence]:
     leaked = content.leaked.get(split, 0)
     chosen = ("chosen.last" if content.mode == "distill" else "chosen.best") if split == "val" else "chosen.none"
     sentences = [Sentence(f"verdict.{split}.leaked", {"count": leaked}, True)] if leaked else []
-    sentences.append(Sentence(f"verdict.{chosen}"))
-    if content.seen_before:
-        sentences.append(Sentence("verdict.seen"))
-    return sentences
+    return [*sentences, Sentence(f"verdict.{chosen}")]
 
 
 def _about_classes(content: Report) -> List[Sentence]:
