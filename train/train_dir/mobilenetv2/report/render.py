@@ -39,7 +39,7 @@ PHOTOS = 12  # wrong and least confident answers that are shown, at most
 FINDINGS = 50  # likewise
 LARGE, SMALL = 192, 112  # longer side of the pictures of photos and of findings, in pixels
 QUALITY = 72  # of their JPEGs
-CROWDED = 6  # from this number of classes on, the confusion matrix has a row of its own and narrow columns
+CROWDED = 6  # from this number of classes on, the matrices have narrow columns, and one table has the classes
 MATRIX = 12  # with more classes there is no matrix, but a list of the most frequent confusions
 CONFUSIONS, CLASSES = 15, 120  # rows of that list, and of the table of classes that goes with it, at most
 PRINTED, PRINTED_CLASSES = 6, 60  # findings and classes on paper, where more would take many pages
@@ -89,7 +89,7 @@ def render_page(content: Report, language: str) -> str:
         renamed=RENAMED.get(content.mode, {}),
         confusions={split: _confusion(matrix, content.refused.get(split)) for split, matrix in shown.items()},
         crowded=len(content.classes) >= CROWDED,
-        many=_many(content.classes, shown) if shown and len(content.classes) > MATRIX else None,
+        many=_many(content.classes, shown) if shown and len(content.classes) >= CROWDED else None,
         dials=dials(content.calibration) if content.calibration else [],
         histograms=histograms(content.neither) if content.neither else [],
         photos=content.answers[:PHOTOS],
@@ -175,7 +175,7 @@ def _confusion(matrix: np.ndarray, refused: Optional[np.ndarray]) -> Dict[str, A
 
 
 def _many(classes: Sequence[str], shown: Dict[str, np.ndarray]) -> Dict[str, Any]:
-    """What stands in place of the matrices of many classes. shown: confusion matrices by split; the first sorts the classes."""
+    """What stands beside the matrices of many classes, or in their place. shown: confusion matrices by split; the first sorts the classes."""
     first = next(iter(shown.values()))
     order = weakest_first(first)
     order += [label for label in range(len(classes)) if label not in set(order)]
