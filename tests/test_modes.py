@@ -16,7 +16,7 @@ from mobilenetv2.stages import MODES
 from mobilenetv2.training import distill, step
 
 CHECKED = {"train.log", "check.json", "report.html"}
-TRAINED = {*CHECKED, "mobilenetv2.ckpt", "metrics.json", "validation.csv"}
+TRAINED = {*CHECKED, "mobilenetv2.ckpt", "metrics.json", "validation.csv", "history.csv", "README.md"}
 THUMBNAILS = "mobilenetv2.thumbnails.jpg"
 STUDENT = [f"--teacher_url={EMBEDDED}", "--compact", "--last=32"]
 # By mode: arguments, files that are left, trainings that the metrics tell of.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mobilenetv2.data.dataset import Photo
+from mobilenetv2.evaluation.ood import Rejections
 from mobilenetv2.model import checkpoint
 from mobilenetv2.report.metrics_files import _write_table
 
@@ -22,7 +23,13 @@ def table(folder, description, classes, name):
     photos = [Photo(Path(name), f"val/{classes[label]}/{name}", label, "val") for label in (0, 1)]
     answers = np.array([[-1, 1], [-2, 2]], np.float32)
     described = replace(description, classes=classes, temperature=1.0)
-    _write_table(folder / "validation.csv", described, photos, answers, np.array([-0.5, 0.25], np.float32))
+    _write_table(
+        folder / "validation.csv",
+        described,
+        photos,
+        answers,
+        Rejections(0.0, {"val": np.array([-0.5, 0.25], np.float32)}),
+    )
     return (folder / "validation.csv").read_bytes()
 
 
@@ -31,9 +38,9 @@ def test_it_opens_right_in_a_spreadsheet(description, tmp_path):
     assert data.startswith(b"\xef\xbb\xbfphoto,class,answer,") and data.count(b"\n") == data.count(b"\r\n") == 3
     rows = list(csv.reader(data.decode("utf-8-sig").splitlines()))
     columns = ["logit 牛角包", "logit 狗", "confidence 牛角包", "confidence 狗"]
-    assert rows[0] == ["photo", "class", "answer", "neither score", *columns]
-    assert rows[1][:6] == ["val/牛角包/照片.jpg", "牛角包", "狗", "-0.5", "-1.0", "1.0"]
-    assert rows[2][:6] == ["val/狗/照片.jpg", "狗", "狗", "0.25", "-2.0", "2.0"]
+    assert rows[0] == ["photo", "class", "answer", "neither score", "refused", *columns]
+    assert rows[1][:7] == ["val/牛角包/照片.jpg", "牛角包", "狗", "-0.5", "no", "-1.0", "1.0"]
+    assert rows[2][:7] == ["val/狗/照片.jpg", "狗", "狗", "0.25", "yes", "-2.0", "2.0"]
 
 
 @pytest.mark.parametrize("letter", ["\u202e", "\u2067", "\u200f", "\u3164", "\ufeff", "\u2028"], ids=ascii)
@@ -42,5 +49,5 @@ def test_names_hide_nothing(description, tmp_path, letter):
     text = table(tmp_path, description, (class_, "b"), f"{letter}.jpg").decode("utf-8-sig")
     rows = list(csv.reader(text.splitlines()))
     assert letter not in text and len(rows) == 3
-    assert rows[0][4:] == [f"logit {shown}", "logit b", f"confidence {shown}", "confidence b"]
+    assert rows[0][5:] == [f"logit {shown}", "logit b", f"confidence {shown}", "confidence b"]
     assert rows[1][:3] == [f"val/{shown}/{shown[:-4]}.jpg", f"'{shown}", "b"]  # that class is no formula

@@ -13,6 +13,7 @@ from .data.image import Preprocessing
 from .model.architecture import NUM_BLOCKS, Architecture
 from .runtime.environment import usable_cpus
 from .runtime.i18n import Bilingual
+from .runtime.own_files import TRACKERS
 from .training.plan import Plan, Teaching
 
 if TYPE_CHECKING:
@@ -262,6 +263,12 @@ class Settings:
     cache_dir: str = setting(
         MACHINE, "~/.cache/mobilenetv2-photos", "folder for computed features and downloads; may be deleted at any time"
     )
+    track: str = setting(
+        MACHINE,
+        "",
+        f"trackers that record every epoch, one or more of {', '.join(TRACKERS)}, separated by commas; each has to be installed, "
+        "and writes into the folder 'tracking' of the output folder, without the network",
+    )
     aim_repo: str = setting(MACHINE, "", "Aim repository to record the run in, where the package aim is installed")
 
 
@@ -270,7 +277,17 @@ AUTO = ("image_size", "width", "last", "epochs", "lr", "workers")
 # Settings that a checkpoint does not record: paths, and how much of the machine is used. What lies at the paths is recorded by
 # content, in `data.fingerprint` and `origin`.
 LOCAL = (
-    *("output_path", "data_url", "pretrain_url", "teacher_url", "device_target", "workers", "cache_dir", "aim_repo"),
+    *(
+        "output_path",
+        "data_url",
+        "pretrain_url",
+        "teacher_url",
+        "device_target",
+        "workers",
+        "cache_dir",
+        "track",
+        "aim_repo",
+    ),
     *("download", "check", "min_accuracy", "language"),
 )
 

@@ -16,7 +16,6 @@ from .runtime.files import user_path
 from .runtime.progress import shown
 
 log = logging.getLogger(__name__)
-BUILT_IN = "the built-in network"
 
 
 def read_inputs(settings: Settings, output: Path) -> Tuple[PhotoSet, Optional[pretrained.PretrainedWeights]]:
@@ -81,4 +80,6 @@ def _read_weights(settings: Settings) -> Optional[pretrained.PretrainedWeights]:
     if settings.pretrain_url:
         return pretrained.read_pretrained(listed_paths(settings.pretrain_url)[0], settings.width, settings.last)
     log.info("No --pretrain_url: starting from the small network that comes with this program.")
-    return replace(pretrained.read_pretrained(str(checkpoint.EMBEDDED), settings.width, settings.last), naming=BUILT_IN)
+    return replace(
+        pretrained.read_pretrained(str(checkpoint.EMBEDDED), settings.width, settings.last), naming=pretrained.BUILT_IN
+    )

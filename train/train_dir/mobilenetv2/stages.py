@@ -34,18 +34,19 @@ from .evaluation.evaluate import evaluate_answers
 from .evaluation.metrics import score_answers
 from .evaluation.mirroring import compare_mirrored, held_out_sample
 from .evaluation.ood import reference_indices
-from .inputs import BUILT_IN, read_inputs
+from .inputs import read_inputs
 from .model import checkpoint, pretrained, quantization
 from .model.mobilenet_v2 import MobileNetV2
 from .model.prediction import classify, pool_features, predict_logits
 from .model.state import fingerprint, load_state_dict, state_dict
 from .report import metrics_files
-from .report.build import write_check_report, write_report
+from .report.build import write_check_report, write_model_card, write_report
+from .report.model_card import read_licence
 from .run import Run
 from .runtime import device, distributed, result_files
 from .runtime.environment import package_versions
 from .runtime.errors import UserError
-from .runtime.own_files import CHECKPOINT, FINDINGS, LATER_FINDINGS
+from .runtime.own_files import CHECKPOINT, FINDINGS, LATER_FINDINGS, MODEL_CARD, TRACKING
 from .runtime.progress import Stopwatch, shown
 from .runtime.signals import uninterrupted
 from .training import resume
@@ -54,7 +55,7 @@ from .training.distill_targets import Teacher
 from .training.extraction import compute_features, mirrored_features
 from .training.finetune import finetune_network
 from .training.head import train_classifier
-from .training.tracking import Tracker
+from .training.tracking import Tracker, read_trackers
 
 log = logging.getLogger(__name__)
 SETS = ("train", "val", NEITHER)  # in the order of FeatureSets
@@ -67,6 +68,7 @@ def prepare(settings: Settings, output: Path) -> Run:
     """
     watch = Stopwatch("read", "features", "head", "finetune", "distill", "evidence")
     device.select_device(settings.device_target, settings.seed)
+    trackers = [] if settings.check else read_trackers(settings.track)
     with watch("read"):
         found, start = read_inputs(settings, output)
         config = resolve(settings, start)
@@ -86,21 +88,25 @@ def prepare(settings: Settings, output: Path) -> Run:
             decoded=checked.decoded,
             findings=list(data.findings),
             given_classifier=start.head if start else None,
-            independent=start is not None and start.naming not in (pretrained.OWN, BUILT_IN),
+            independent=start is not None and start.naming not in (pretrained.OWN, pretrained.BUILT_IN),
             mirror=checked.mirror,
         )
+        run.origin = _origin(run, {"weights": start.naming if start else "random numbers"})
         _write_findings(run, run.findings, wait=config.mirror == "auto" and start is not None)
         run.views = config.views_of_each(len(data.split("train")))
     log.info("%s", data.describe())
-    aim = config.aim_repo if distributed.is_main() and not settings.check else ""
-    run.tracker = Tracker(aim, run.recorded())
+    tracked = distributed.is_main() and not settings.check
+    run.tracker = Tracker(
+        trackers if tracked else [], output / TRACKING, run.recorded(), config.aim_repo if tracked else ""
+    )
     run.network = MobileNetV2(config.architecture, len(data.classes))
     run.preprocessing = config.preprocessing
-    run.origin = {"weights": "random numbers"}
     if start:
         start = pretrained.align_classes(start, data.classes)
         taken = pretrained.load_pretrained(run.network, start, data.classes)
-        run.origin = {"weights": start.naming, "backbone": fingerprint(run.network.features), "head": taken}
+        run.origin = _origin(
+            run, {"weights": start.naming, "backbone": fingerprint(run.network.features), "head": taken}
+        )
         if taken and start.head:
             run.known, run.independent = Known(start.head, start.neither), False
         classifier = (
@@ -236,7 +242,6 @@ def distill(run: Run) -> None:
         run.comparison["teacher"] = _benchmarked(run, result)
         teacher = Teacher(run.network, run.preprocessing)
         states = _states(run)
-        run.origin = {"weights": "random numbers", "teacher": run.origin}
         run.network = MobileNetV2(config.student, len(run.data.classes))
         run.preprocessing = config.student_preprocessing
         run.history["distill"] = distill_network(
@@ -341,12 +346,18 @@ def _write_files(run: Run, folder: Path) -> None:
         hyperparameters=run.hyperparameters(),
     )
     checkpoint.save(file, run.network, description, detector, run.packed)
-    seconds, answers, scores = run.watch.seconds(), run.answers["val"], run.held_out.scores.get("val")
-    metrics_files.write_metrics(folder, description, run.data, answers, scores, run.history, run.comparison, seconds)
+    seconds, answers = run.watch.seconds(), run.answers["val"]
+    results = (answers, evaluation.rejections, run.history, run.comparison, seconds)
+    metrics_files.write_metrics(folder, description, run.data, *results)
     metrics_files.write_findings(folder / "check.json", run.data, run.findings)
     shown = (description, run.data, run.findings, evaluation, answers, run.history, run.comparison, seconds)
     report, language = folder / "report.html", run.config.language
     metrics_files.write_optional("report.html", write_report, report, run.network, *shown, language)
+    card = folder / MODEL_CARD
+    facts = (description, run.data, run.findings, evaluation, answers)
+    metrics_files.write_optional(
+        card.name, write_model_card, card, *facts, read_licence(run.output / card.name), language
+    )
 
 
 CHECKS = ("check", "check_files")
@@ -379,7 +390,7 @@ def _write_findings(run: Run, new: Sequence[Finding], wait: bool = False) -> Non
             report.unlink()  # of an earlier check
         metrics_files.write_findings(file, run.data, run.findings)
         if run.findings or run.config.mode in CHECKS:
-            known = (run.data, run.findings, run.recorded(), run.config.language)
+            known = (run.data, run.findings, run.origin, run.recorded(), run.config.language)
             metrics_files.write_optional(report.name, write_check_report, report, *known)
     try:
         act_on_findings(new, wait, bad_files=run.config.bad_files, leaks=run.config.leaks)
@@ -427,6 +438,11 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
     if new:
         _write_findings(run, new)
     return off
+
+
+def _origin(run: Run, start: Dict[str, Any]) -> Dict[str, Any]:
+    """What the checkpoint says of where its weights come from. start: the same of those that the run starts with."""
+    return {"weights": "random numbers", "teacher": start} if run.config.mode == "distill" else start
 
 
 def _states(run: Run) -> resume.CheckpointManager:

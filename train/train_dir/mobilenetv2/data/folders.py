@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from ..runtime.environment import usable_cpus
 from ..runtime.errors import UserError
-from ..runtime.own_files import LOG, MARKS, SAMPLE, is_cache, is_own_file
+from ..runtime.own_files import LOG, MARKS, SAMPLE, TRACKERS, TRACKING, is_cache, is_own_file
 from ..runtime.progress import parallel_map
 from .picture_files import SUFFIXES, kind_of_file
 from .system_files import is_system_name
@@ -95,7 +95,8 @@ class Folder:
         found.pictures.sort()
         has_log = any(path.name == LOG for path in found.own)
         for folder in found.folders[:]:
-            if folder.is_own or is_cache(folder.path) or (has_log and folder.base == SAMPLE and folder.is_sample):
+            ours = (folder.base == SAMPLE and folder.is_sample) or (folder.base == TRACKING and folder.is_tracking)
+            if folder.is_own or is_cache(folder.path) or (has_log and ours):
                 found.folders.remove(folder)
                 found.own.append(folder.path)
         return found
@@ -126,6 +127,13 @@ class Folder:
     def is_sample(self) -> bool:
         """Whether it could be the drawings of this program: train/ and val/, and nothing else."""
         return [folder.base for folder in self.folders] == ["train", "val"] and not self.pictures
+
+    @property
+    def is_tracking(self) -> bool:
+        """Whether it could be what trackers have recorded: folders with their names, and nothing else."""
+        entries = self.entries
+        names = {folder.base for folder in entries.folders}
+        return bool(names) and names <= set(TRACKERS) and not (entries.pictures or entries.others)
 
     def inmost(self) -> "Folder":
         """The folder itself, or where it holds nothing but one folder, that one's inmost: archives are often packed so."""

@@ -18,7 +18,7 @@ from .plausibility import check_normalisation, implausible
 from .state import load_state_dict
 from .tensor_files import read_tensors
 
-OWN = "this program"
+OWN, BUILT_IN = "this program", "the built-in network"  # `PretrainedWeights.naming` of checkpoints
 BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 

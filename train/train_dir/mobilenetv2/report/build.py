@@ -1,9 +1,10 @@
-"""Results of a run -> report.html: selects what the report shows, and makes its pictures."""
+"""Results of a run -> report.html and README.md: selects what they show, and makes the pictures."""
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Set, Tuple
 
 import mindspore as ms
 import numpy as np
@@ -21,16 +22,24 @@ from ..evaluation.metrics import log_softmax
 from ..model.checkpoint import Description
 from ..model.mobilenet_v2 import MobileNetV2
 from ..model.prediction import run_batches
+from ..model.pretrained import BUILT_IN, OWN
 from ..runtime.environment import package_versions, peak_memory_mib
 from ..runtime.i18n import in_language
 from .content import Remark, Report, ShownAnswer
+from .model_card import write_card
 from .render import FINDINGS, PHOTOS, SMALL, write_page
 
 
 def write_check_report(
-    file: Path, data: PhotoSet, findings: Sequence[Finding], recorded: Dict[str, Any], language: str
+    file: Path,
+    data: PhotoSet,
+    findings: Sequence[Finding],
+    origin: Dict[str, Any],
+    recorded: Dict[str, Any],
+    language: str,
 ) -> None:
-    """Write the report of a run that only checks its data set. recorded: settings. language: "en" or "zh".
+    """Write the report of a run that only checks its data set, or has not trained yet. origin: as in `Description`. recorded:
+    settings. language: "en" or "zh".
 
     Raises UserError where the file cannot be written, or a photo not be read any more.
     """
@@ -38,6 +47,8 @@ def write_check_report(
         data.classes,
         np.zeros((len(data.classes), len(data.classes)), np.int64),
         findings=make_remarks(data, findings, language),
+        trained=False,
+        origin=origin,
         **_provenance(data, recorded),
     )
     write_page(file, content, language)
@@ -61,22 +72,90 @@ def write_report(
     history, comparison, seconds: as in `write_metrics`. Raises UserError where the file cannot be written, or a photo not be
     read any more.
     """
-    shown = _select_answers(network, description, data.split("val"), answers / np.float32(description.temperature))
-    content = Report(
-        classes=data.classes,
-        val_confusion=evaluation.confusion,
-        test_confusion=evaluation.test_confusion,
-        held_out_confusion=evaluation.held_out_confusion,
+    refused = _refused(data, evaluation, "val")
+    scaled = answers / np.float32(description.temperature)
+    content = replace(
+        _results(description, data, findings, evaluation, answers),
         history=history,
         comparison=comparison,
-        calibration=evaluation.calibration,
-        neither=evaluation.rejections,
-        answers=shown,
+        answers=_select_answers(network, description, data.split("val"), scaled, refused),
         findings=make_remarks(data, findings, language),
         seconds=seconds,
         **_provenance(data, description.settings),
     )
     write_page(file, content, language)
+
+
+def write_model_card(
+    file: Path,
+    description: Description,
+    data: PhotoSet,
+    findings: Sequence[Finding],
+    evaluation: Evaluation,
+    answers: np.ndarray,
+    licence: str,
+    language: str,
+) -> None:
+    """Write README.md. licence: for its front matter, or "". Otherwise as `write_report`."""
+    write_card(file, _results(description, data, findings, evaluation, answers), description, licence, language)
+
+
+def _results(
+    description: Description,
+    data: PhotoSet,
+    findings: Sequence[Finding],
+    evaluation: Evaluation,
+    answers: np.ndarray,
+) -> Report:
+    """What report and model card have in common. Its findings have no pictures."""
+    trained_from = description.origin.get("teacher", description.origin)
+    refused = {split: _refused(data, evaluation, split) for split in ("val", "test", "train")}
+    right = answers.argmax(1) == data.labels("val")
+    counted = {
+        "held_out" if split == "train" else split: np.bincount(data.labels(split)[rows], minlength=len(data.classes))
+        for split, rows in refused.items()
+        if evaluation.rejections and len(rows)
+    }
+    return Report(
+        classes=data.classes,
+        val_confusion=evaluation.confusion,
+        test_confusion=evaluation.test_confusion,
+        held_out_confusion=evaluation.held_out_confusion,
+        calibration=evaluation.calibration,
+        neither=evaluation.rejections,
+        findings=tuple(Remark(finding.kind, (), finding.text) for finding in findings),
+        settings=description.settings,
+        counts=_counts(data),
+        kind=data.kind,
+        mode=description.hyperparameters["mode"],
+        origin=description.origin,
+        seen_before=trained_from["weights"] in (OWN, BUILT_IN),
+        leaked=_leaked(data, findings),
+        refused=counted,
+        refused_right=int((refused["val"] & right).sum()),
+    )
+
+
+def _refused(data: PhotoSet, evaluation: Evaluation, split: str) -> np.ndarray:
+    """bool [N]: which photos of a split are refused; of "train", out of fold."""
+    rejections = evaluation.rejections
+    scores = rejections.scores.get(split) if rejections else None
+    if rejections is None or scores is None:
+        return np.zeros(len(data.split(split)), bool)
+    return np.asarray(scores, np.float64) > rejections.threshold
+
+
+def _leaked(data: PhotoSet, findings: Sequence[Finding]) -> Dict[str, int]:
+    """How many photos of "val" and "test" have a copy in a split before theirs."""
+    splits = {photo.name: photo.split for photo in data.photos}
+    leaked: Dict[str, Set[str]] = {"val": set(), "test": set()}
+    for finding in findings:
+        if finding.kind in ("leak", "conflict"):
+            pair = [name for name in (finding.name, finding.other) if splits.get(name) in SPLITS]
+            if len({splits[name] for name in pair}) == 2:
+                later = max(pair, key=lambda name: SPLITS.index(splits[name]))
+                leaked[splits[later]].add(later)
+    return {split: len(names) for split, names in leaked.items()}
 
 
 def make_remarks(data: PhotoSet, findings: Sequence[Finding], language: str) -> Tuple[Remark, ...]:
@@ -99,11 +178,11 @@ def _thumbnail(photo: Photo) -> Image.Image:
 
 
 def _select_answers(
-    network: MobileNetV2, description: Description, photos: Sequence[Photo], logits: np.ndarray
+    network: MobileNetV2, description: Description, photos: Sequence[Photo], logits: np.ndarray, refused: np.ndarray
 ) -> Tuple[ShownAnswer, ...]:
     """The wrong answers, the most confident first, then the least confident right ones, with class activation maps.
 
-    logits: f32 [N, C], after temperature scaling.
+    logits: f32 [N, C], after temperature scaling. refused: bool [N].
     """
     confidences = np.exp(log_softmax(logits))
     best = logits.argmax(1)
@@ -119,8 +198,13 @@ def _select_answers(
         picture = overlay(array, np.zeros_like(activation), preprocessing)
         marked = overlay(array, activation, preprocessing)
         true, answer = (description.classes[label] for label in (photos[index].label, best[index]))
-        shown.append(ShownAnswer(photos[index].name, true, answer, float(confidence[index]), picture, marked))
+        pictures = picture, marked, bool(refused[index])
+        shown.append(ShownAnswer(photos[index].name, true, answer, float(confidence[index]), *pictures))
     return tuple(shown)
+
+
+def _counts(data: PhotoSet) -> Dict[str, Dict[str, int]]:
+    return {split: data.counts(split) for split in SPLITS if data.split(split)}
 
 
 def _provenance(data: PhotoSet, recorded: Dict[str, Any]) -> Dict[str, Any]:
@@ -130,7 +214,7 @@ def _provenance(data: PhotoSet, recorded: Dict[str, Any]) -> Dict[str, Any]:
         "versions": package_versions(),
         "device": ms.get_context("device_target"),
         "memory": peak_memory_mib(),
-        "counts": {split: data.counts(split) for split in SPLITS if data.split(split)},
+        "counts": _counts(data),
         "layout": data.layout,
         "fingerprint": data.fingerprint(),
         "kind": data.kind,

@@ -47,7 +47,7 @@ def _cut(whole: Axis, low: float, high: float) -> Axis:
 def curves(stage: str, rows: List[Dict[str, Any]]) -> Dict[str, Any]:
     """Training curves of one stage: axes, points, and the row of the epoch that was kept, or None. rows: of `train_epochs`."""
     epochs = [row["epoch"] for row in rows]
-    across = _cut(axis(min(epochs), max(epochs), 44, 350, 6, whole=True), min(epochs), max(*epochs, min(epochs) + 1))
+    across = _cut(axis(min(epochs), max(epochs), 44, 316, 6, whole=True), min(epochs), max(*epochs, min(epochs) + 1))
     train, val = [row["loss"] for row in rows], [row["val"]["loss"] for row in rows]
     shares = [row["val"]["accuracy"] for row in rows]
     loss = axis(0, max((value for value in train + val if math.isfinite(value)), default=1.0), 170, 12)
@@ -72,7 +72,7 @@ def _points(across: Axis, up: Axis, places: Sequence[float], values: Sequence[fl
 def dials(calibration: Calibration) -> List[Dict[str, Any]]:
     """The reliability diagrams before and after calibration."""
     quarters = (0, 0.25, 0.5, 0.75, 1)
-    across, up = Axis(0, 1, 44, 336, quarters), Axis(0, 1, 170, 12, quarters)
+    across, up = Axis(0, 1, 44, 312, quarters), Axis(0, 1, 170, 12, quarters)
     dials = []
     for name, reliability in (("before", calibration.before), ("after", calibration.after)):
         most = max((row["count"] for row in reliability.bins), default=0)
@@ -98,7 +98,7 @@ def histograms(rejections: Rejections) -> List[Dict[str, Any]]:
     every = np.concatenate([*scores.values(), [rejections.threshold]])
     low, high = float(every.min()), float(every.max())
     width = max(high - low, 1e-3) / BARS
-    across = _cut(axis(low, high, 40, 272), low - width, high + width)
+    across = _cut(axis(low, high, 40, 236), low - width, high + width)
     out = []
     for split, values in scores.items():
         # A score equal to the threshold is not rejected: a bar includes its upper end.

@@ -16,9 +16,9 @@ from ..evaluation.ood import Rejections
 class ShownAnswer:
     """A validation photo that the report shows. name: of the file. true, answer: class names.
 
-    confidence: in the answer, 0-1, calibrated where that was done. picture: the photo. overlay: the photo with its class
-    activation map, from `class_activation.overlay`. Any size: the page reduces them, so small ones
-    are quicker.
+    confidence: in the answer, 0-1, calibrated where that was done. refused: the page says "neither" instead. picture: the photo.
+    overlay: the photo with its class activation map, from `class_activation.overlay`. Any size: the page reduces them, so
+    small ones are quicker.
     """
 
     name: str
@@ -27,6 +27,7 @@ class ShownAnswer:
     confidence: float
     picture: Optional[Image.Image] = None
     overlay: Optional[Image.Image] = None
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,11 @@ class Report:
     results of `benchmark_network` for "teacher" and "student". neither: outlier scores. answers: wrong ones first, then the
     least confident. findings: the most harmful first; None: nothing was checked, empty: nothing was found. settings, versions,
     seconds: by name. memory: the peak in MiB. counts: photos by class, by split. fingerprint, layout: of the data folder.
-    command: as typed. kind: of the pictures, see data/kind.py."""
+    command: as typed. mode: of `config.mode`. trained: False where only the photos were looked at. origin: where the weights
+    came from, as in `Description`. seen_before: whether the weights at the start may have learned these photos. leaked: how many
+    photos of "val" and "test" have a copy that was learned from, or by which something was chosen. refused: i64 [C], how many
+    photos of each class are refused, by "val", "test" and "held_out". refused_right: those of "val" whose class is right. kind:
+    of the pictures, see data/kind.py."""
 
     classes: Tuple[str, ...]
     val_confusion: np.ndarray
@@ -71,3 +76,10 @@ class Report:
     layout: Optional[Layout] = None
     command: str = ""
     kind: str = PHOTOS
+    mode: str = "head"
+    trained: bool = True
+    origin: Dict[str, Any] = field(default_factory=dict)
+    seen_before: bool = False
+    leaked: Dict[str, int] = field(default_factory=dict)
+    refused: Dict[str, np.ndarray] = field(default_factory=dict)
+    refused_right: int = 0

@@ -1,4 +1,5 @@
-"""check.json, metrics.json and validation.csv. Where one cannot be written, that is a warning and the run does not fail."""
+"""check.json, metrics.json, validation.csv and history.csv. Where one cannot be written, that is a warning and the run does not
+fail."""
 
 import csv
 import json
@@ -14,10 +15,11 @@ from ..data.findings import Finding
 from ..data.kind import DRAWINGS
 from ..evaluation.intervals import describe_count
 from ..evaluation.metrics import log_softmax
+from ..evaluation.ood import Rejections
 from ..model.checkpoint import Description
 from ..runtime.environment import peak_memory_mib
 from ..runtime.files import atomic
-from ..runtime.own_files import PROGRAM, TABLE_COLUMNS
+from ..runtime.own_files import HISTORY_COLUMNS, PROGRAM, TABLE_COLUMNS
 from ..runtime.text import spreadsheet_cell
 
 log = logging.getLogger(__name__)
@@ -37,16 +39,16 @@ def write_metrics(
     description: Description,
     data: PhotoSet,
     answers: np.ndarray,
-    scores: Optional[np.ndarray],
+    rejections: Optional[Rejections],
     history: Dict[str, List[Dict[str, Any]]],
     comparison: Dict[str, Dict[str, Any]],
     seconds: Dict[str, float],
 ) -> None:
-    """Write metrics.json and validation.csv, and log the main results.
+    """Write metrics.json, validation.csv and history.csv, and log the main results.
 
-    answers: logits f32 [N, C] of the validation photos. scores: their outlier scores f32 [N]; None where the checkpoint has no
-    outlier detector. history: rows of `train_epochs` by stage. comparison: results of `benchmark_network` for "teacher" and
-    "student", or empty. seconds: by part of the run.
+    answers: logits f32 [N, C] of the validation photos. rejections: None where the checkpoint has no outlier detector. history:
+    rows of `train_epochs` by stage. comparison: results of `benchmark_network` for "teacher" and "student", or empty. seconds: by
+    part of the run.
     """
     photos = data.split("val")
     steps = [row["step_ms"] for row in history.get("finetune", [])]
@@ -66,8 +68,9 @@ def write_metrics(
         "history": history,
     }
     write_optional("metrics.json", _write_json, folder / "metrics.json", metrics)
-    write_optional("validation.csv", _write_table, folder / "validation.csv", description, photos, answers, scores)
-    _log_results(description, photos, answers, comparison, scores is not None)
+    write_optional("validation.csv", _write_table, folder / "validation.csv", description, photos, answers, rejections)
+    write_optional("history.csv", _write_history, folder / "history.csv", history)
+    _log_results(description, photos, answers, comparison, rejections is not None)
     parts = [f"{PARTS[part]} {value:.1f}" for part, value in seconds.items() if part in PARTS and value >= 0.05]
     words = "Time: %.1f seconds, of which %s. Memory: up to %.0f MiB."
     log.info(words, seconds["total"], ", ".join(parts), metrics["peak_memory_mib"])
@@ -141,9 +144,14 @@ def _write_json(file: Path, content: Any) -> None:
 
 
 def _write_table(
-    file: Path, description: Description, photos: Sequence[Photo], answers: np.ndarray, scores: Optional[np.ndarray]
+    file: Path,
+    description: Description,
+    photos: Sequence[Photo],
+    answers: np.ndarray,
+    rejections: Optional[Rejections],
 ) -> None:
-    """validation.csv: a row per photo with its class, answer, outlier score, logits and confidences.
+    """validation.csv: a row per photo with its class, the class that is answered, outlier score, whether it is refused because of
+    that, logits and confidences. Score and refusal are empty without an outlier detector.
 
     The byte order mark at its start tells spreadsheets that it is in UTF-8."""
     classes = description.classes
@@ -151,9 +159,34 @@ def _write_table(
     with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8-sig") as stream:
         table = csv.writer(stream)
         columns = [f"{what} {name}" for what in ("logit", "confidence") for name in classes]
-        table.writerow([*TABLE_COLUMNS, *map(spreadsheet_cell, columns)])
-        written = [""] * len(photos) if scores is None else [repr(float(score)) for score in scores]
-        for photo, score, logits, shares in zip(photos, written, answers, confidences):
+        table.writerow([*TABLE_COLUMNS, "refused", *map(spreadsheet_cell, columns)])
+        written = [("", "")] * len(photos)
+        if rejections:
+            scores = [float(score) for score in rejections.scores["val"]]
+            written = [(repr(score), "yes" if score > rejections.threshold else "no") for score in scores]
+        for photo, refusal, logits, shares in zip(photos, written, answers, confidences):
             numbers = [repr(float(value)) for value in (*logits, *shares)]
             names = (photo.name, classes[photo.label], classes[logits.argmax()])
-            table.writerow([*map(spreadsheet_cell, names), score, *numbers])
+            table.writerow([*map(spreadsheet_cell, names), *refusal, *numbers])
+
+
+def _write_history(file: Path, history: Dict[str, List[Dict[str, Any]]]) -> None:
+    """history.csv: a row per epoch. phase: "head", "finetune" or "distill". Losses are in nats, the learning rate is that of the
+    epoch's last step; kept: "yes" for the epoch whose parameters the phase has left."""
+    columns = (
+        "validation accuracy",
+        "validation right",
+        "validation photos",
+        "learning rate",
+        "seconds",
+        "step ms",
+        "kept",
+    )
+    with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        table.writerow([*HISTORY_COLUMNS, *columns])
+        for phase, rows in history.items():
+            for row in rows:
+                val, kept = row["val"], "yes" if row["kept"] else "no"
+                results = (row["loss"], val["loss"], val["accuracy"], val["correct"], val["count"])
+                table.writerow([phase, row["epoch"], *results, row["lr"], row["seconds"], row["step_ms"], kept])

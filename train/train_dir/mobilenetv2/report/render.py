@@ -3,10 +3,11 @@
 The page is for people; metrics.json has the same numbers for programs. Equal content gives equal bytes.
 """
 
+import re
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,21 +16,37 @@ from PIL import Image
 
 from ..checks.issues import ISSUES
 from ..data.inline import jpeg_url
-from ..data.kind import DRAWINGS
-from ..evaluation.intervals import count_with_interval, exact_interval, interval_percent
+from ..evaluation.intervals import count_with_interval, interval_percent
 from ..runtime.files import atomic
 from ..runtime.own_files import PROGRAM
 from ..runtime.text import printable
 from .charts import curves, dials, histograms
 from .content import Report
-from .texts import LANGUAGES, load_texts
+from .texts import LANGUAGES, agreeing, load_texts
+from .verdict import (
+    Sentence,
+    count_looked_at,
+    describe_start,
+    judge,
+    mixed_up,
+    name_classes,
+    speak,
+    totals,
+    weakest_first,
+)
 
 PHOTOS = 12  # wrong and least confident answers that are shown, at most
 FINDINGS = 50  # likewise
 LARGE, SMALL = 192, 112  # longer side of the pictures of photos and of findings, in pixels
 QUALITY = 72  # of their JPEGs
-WIDE = 0.2  # an interval wider than this asks for more validation photos
-CROWDED = 6  # from this number of classes on, the confusion matrix has a row of its own and narrow columns
+CROWDED = 6  # from this number of classes on, the matrices have narrow columns, and one table has the classes
+MATRIX = 12  # with more classes there is no matrix, but a list of the most frequent confusions
+CONFUSIONS, CLASSES = 15, 120  # rows of that list, and of the table of classes that goes with it, at most
+PRINTED, PRINTED_CLASSES = 6, 60  # findings and classes on paper, where more would take many pages
+
+
+# What a stage of the training, or a part of the time, is called in a mode in which it is another thing.
+RENAMED = {"scratch": {"finetune": "scratch"}, "distill": {"head": "teacher"}}
 
 
 def write_page(file: Path, content: Report, language: str) -> None:
@@ -52,22 +69,34 @@ def render_page(content: Report, language: str) -> str:
     texts = load_texts(language, content.kind)
     environment.filters.update(name=_name, small=partial(_picture, side=SMALL), large=partial(_picture, side=LARGE))
     splits = {"test": content.test_confusion, "val": content.val_confusion, "held_out": content.held_out_confusion}
+    shown = {split: matrix for split, matrix in splits.items() if matrix is not None and matrix.any()}
+    wrong = [answer for answer in content.answers[:PHOTOS] if answer.true != answer.answer]
+    correct, count = totals(content.val_confusion)
+
+    def spoken(sentence: Sentence) -> Markup:
+        return Markup(speak(sentence, _name, partial(_say, texts)))
+
     return environment.get_template("report.html").render(
         report=content,
         program=PROGRAM,
         text=texts,
         say=partial(_say, texts),
         tiles=_tiles(content, texts),
-        verdict=_verdict(content, texts),
+        classes=spoken(name_classes(content.classes)),
+        start=spoken(describe_start(content.origin)) if content.origin else "",
+        verdict=[(spoken(sentence), sentence.warning) for sentence in judge(content)],
         curves=[curves(stage, rows) for stage, rows in content.history.items() if rows],
-        confusions={
-            split: _confusion(matrix) for split, matrix in splits.items() if matrix is not None and matrix.any()
-        },
+        renamed=RENAMED.get(content.mode, {}),
+        confusions={split: _confusion(matrix, content.refused.get(split)) for split, matrix in shown.items()},
         crowded=len(content.classes) >= CROWDED,
+        many=_many(content.classes, shown) if shown and len(content.classes) >= CROWDED else None,
         dials=dials(content.calibration) if content.calibration else [],
         histograms=histograms(content.neither) if content.neither else [],
         photos=content.answers[:PHOTOS],
+        unshown=count - correct - len(wrong),
         remarks=(content.findings or ())[:FINDINGS],
+        printed=PRINTED,
+        listed=MATRIX,
         more=max(0, len(content.findings or ()) - FINDINGS),
         issues=ISSUES,
         number=LANGUAGES.index(language),
@@ -79,12 +108,13 @@ def render_page(content: Report, language: str) -> str:
 def _say(texts: Dict[str, str], key: str, **values: Any) -> Markup:
     """A text with its values filled in, escaped. Names go through `_name` first, to isolate their writing direction."""
     values = {name: _clean(value) for name, value in values.items()}
-    return Markup(texts[key]).format(s="s" * (values.get("count", 0) != 1), **values)
+    return Markup(texts[key]).format(**{**agreeing(values.get("count", 0)), **values})
 
 
 def _name(value: str) -> Markup:
-    """A file or class name, escaped, with its writing direction isolated. Lines break at its slashes first."""
-    return Markup("<bdi>{}</bdi>").format(Markup("/<wbr>").join(_clean(value).split("/")))
+    """A file or class name, escaped, with its writing direction isolated. Lines break behind its "/" and "_" first."""
+    parts = re.split(r"(?<=[/_])(?=.)", _clean(value))
+    return Markup("<bdi>{}</bdi>").format(Markup("<wbr>").join(parts))
 
 
 def _clean(value: Any) -> Any:
@@ -106,18 +136,13 @@ def _range(texts: Dict[str, str], correct: int, count: int) -> Markup:
     return _say(texts, f"range.{which}", low=low, high=high)
 
 
-def _totals(matrix: np.ndarray) -> Tuple[int, int]:
-    """Right answers and all answers in a confusion matrix."""
-    return int(np.trace(matrix)), int(matrix.sum())
-
-
 def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
     """The key figures at the top: number, label and interval."""
-    counts = {"val": _totals(content.val_confusion)}
+    counts = {"val": totals(content.val_confusion)}
     if content.test_confusion is not None:
-        counts["test"] = _totals(content.test_confusion)
+        counts["test"] = totals(content.test_confusion)
     if content.held_out_confusion is not None:
-        counts["held_out"] = _totals(content.held_out_confusion)
+        counts["held_out"] = totals(content.held_out_confusion)
     counts["outliers"] = content.neither.count("outliers") if content.neither else (0, 0)
     tiles: List[Dict[str, Any]] = [
         {
@@ -129,69 +154,14 @@ def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
         if count
     ]
     if content.findings is not None:
-        count = sum(remark.kind != "note" for remark in content.findings)
+        count = count_looked_at(content)
         tiles.append({"number": count, "label": _say(texts, "tile.findings", count=count), "range": ""})
     return tiles
 
 
-def _verdict(content: Report, texts: Dict[str, str]) -> List[Tuple[Markup, bool]]:
-    """Sentences that interpret the numbers, each with whether it is a warning."""
-    say = partial(_say, texts)
-    correct, count = _totals(content.val_confusion)
-    sentences = []
-    if content.kind == DRAWINGS and "train" in content.counts:
-        sentences.append((say("verdict.drawings", count=sum(content.counts["train"].values())), True))
-    if count:
-        reach = _range(texts, correct, count)
-        sentences.append((say("verdict.val", correct=correct, count=count, range=reach), False))
-    if content.test_confusion is not None:
-        right, photos = _totals(content.test_confusion)
-        reach = _range(texts, right, photos)
-        sentences.append((say("verdict.test", correct=right, count=photos, range=reach), False))
-    if content.held_out_confusion is not None:
-        right, photos = _totals(content.held_out_confusion)
-        sentences.append((say("verdict.held_out", correct=right, count=photos), False))
-    if count:
-        low, high = exact_interval(correct, count)
-        largest = content.val_confusion.sum(1)
-        if low <= largest.max() / count:
-            guess, share = _name(content.classes[int(largest.argmax())]), round(100 * largest.max() / count)
-            sentences.append((say("verdict.guess", class_=guess, share=share), True))
-        if high - low > WIDE:
-            sentences.append((say("verdict.wide"), True))
-    mistake = _mistake(content)
-    if mistake:
-        true, answer, times = mistake
-        sentences.append((say("verdict.mistake", true=_name(true), answer=_name(answer), count=times), False))
-    rejected, outliers = content.neither.count("outliers") if content.neither else (0, 0)
-    if outliers:
-        sentences.append((say("verdict.outliers", refused=rejected, count=outliers), False))
-    leaks = sum(remark.kind == "leak" for remark in content.findings or ())
-    if leaks:
-        sentences.append((say("verdict.leak", count=leaks), True))
-    dropped = sum(remark.kind == "dropped" for remark in content.findings or ())
-    if dropped:
-        sentences.append((say("verdict.dropped", count=dropped), False))
-    if content.findings is not None:
-        count = sum(remark.kind != "note" for remark in content.findings)
-        if count or not dropped:
-            sentences.append((say("verdict.findings" if count else "verdict.nothing", count=count), False))
-    return sentences
-
-
-def _mistake(content: Report) -> Optional[Tuple[str, str, int]]:
-    """The most frequent confusion: true class, predicted class, count. Of the validation photos, or else out of fold."""
-    for matrix in (content.val_confusion, content.held_out_confusion):
-        if matrix is not None:
-            mistakes = matrix - np.diag(np.diag(matrix))
-            if mistakes.any():
-                true, answer = divmod(int(mistakes.argmax()), len(mistakes))
-                return content.classes[true], content.classes[answer], int(mistakes.max())
-    return None
-
-
-def _confusion(matrix: np.ndarray) -> Dict[str, Any]:
-    """Rows of the confusion matrix, each cell with its share of the row in percent, and recall and precision per class."""
+def _confusion(matrix: np.ndarray, refused: Optional[np.ndarray]) -> Dict[str, Any]:
+    """Rows of the confusion matrix, each cell with its share of the row in percent, and recall and precision per class. refused:
+    i64 [C], photos of each class that are refused; None without an outlier detector."""
     rows, predicted = matrix.sum(1), matrix.sum(0)
     return {
         "cells": [
@@ -200,4 +170,22 @@ def _confusion(matrix: np.ndarray) -> Dict[str, Any]:
         ],
         "recall": [count_with_interval(matrix[label, label], rows[label]) for label in range(len(matrix))],
         "precision": [count_with_interval(matrix[label, label], predicted[label]) for label in range(len(matrix))],
+        "refused": None if refused is None else refused.tolist(),
+    }
+
+
+def _many(classes: Sequence[str], shown: Dict[str, np.ndarray]) -> Dict[str, Any]:
+    """What stands beside the matrices of many classes, or in their place.
+
+    shown: confusion matrices by split; the first sorts the classes."""
+    first = next(iter(shown.values()))
+    order = weakest_first(first)
+    order += [label for label in range(len(classes)) if label not in set(order)]
+    pairs = {split: mixed_up(matrix) for split, matrix in [*shown.items()][:2]}
+    return {
+        "pairs": {split: found[:CONFUSIONS] for split, found in pairs.items()},
+        "rest": {split: sum(count for *_, count in found[CONFUSIONS:]) for split, found in pairs.items()},
+        "order": order[:CLASSES],
+        "more": len(order[CLASSES:]),
+        "printed": PRINTED_CLASSES,
     }

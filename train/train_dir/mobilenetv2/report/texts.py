@@ -1,4 +1,5 @@
-"""The texts of report.html in English and Chinese. {s} is an English plural; other {names} are filled in, escaped."""
+"""The texts of report.html and README.md in English and Chinese. {s}, {es}, {have}, {are} and {were} agree with {count} in
+English; other {names} are filled in, escaped."""
 
 from typing import Dict, Tuple
 
@@ -18,10 +19,30 @@ def load_texts(language: str, kind: str = PHOTOS) -> Dict[str, str]:
     return {key: text.replace(" %", "\u00a0%") for key, text in texts.items()}
 
 
+def agreeing(count: int) -> Dict[str, str]:
+    """The endings and verbs that agree with a count in English."""
+    one = count == 1
+    return {
+        "s": "" if one else "s",
+        "es": "" if one else "es",
+        "have": "has" if one else "have",
+        "are": "is" if one else "are",
+        "were": "was" if one else "were",
+    }
+
+
 PAIRS: Dict[str, Tuple[str, str]] = {
     "code": ("en", "zh-CN"),
     "title": ("Training report", "训练报告"),
-    "subtitle": ("MobileNetV2 for {classes}", "MobileNetV2：{classes}"),
+    "title.untrained": ("Data check", "数据检查"),
+    "subtitle": (
+        "MobileNetV2 for {classes}. Starting weights: {start}.",
+        "MobileNetV2：{classes}。起始权重：{start}。",
+    ),
+    "classes.many": ("{count} classes ({names})", "{count} 个类别（{names}）"),
+    "and.more": ("{count} more", "另外 {count} 个"),
+    "class.name": ("{class_}", "{class_}"),
+    "class.right": ("{class_} ({correct} of {count} right: {range})", "{class_}（{correct} / {count}，正确率{range}）"),
     "and": (", ", "、"),
     "colon": (": ", "："),
     # Verdict. A text "range.*" follows a count.
@@ -39,17 +60,72 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "Trained on {count} drawings that this program makes, not on photos: the figures below are about drawings.",
         "用本程序绘制的 {count} 张图画训练，而不是照片：下面的数字都是关于图画的。",
     ),
+    "verdict.untrained": (
+        "This page is about the photos alone: nothing has been trained.",
+        "本页只涉及照片本身：还没有进行训练。",
+    ),
     "verdict.val": (
-        "Of {count} validation photos, {correct} are answered right. The network did not learn from them; only its best "
-        "epoch was chosen by them. So many photos prove, with 95 % certainty, this share of right answers for photos of "
-        "the same kind: {range}.",
-        "{count} 张验证照片（网络没有学过，只用来选最好的一轮）中答对 {correct} 张。"
-        "这个数量的照片有 95 % 的把握证明，同类照片的正确率{range}。",
+        "Of {count} validation photos, {correct} are answered right. So many photos prove, with 95 % certainty, this share of "
+        "right answers for photos of the same kind: {range}.",
+        "{count} 张验证照片中答对 {correct} 张。这个数量的照片有 95 % 的把握证明，同类照片的正确率{range}。",
+    ),
+    "verdict.chosen.best": (
+        "The training did not use the validation photos themselves; only its best epoch was chosen by them.",
+        "训练没有使用验证照片本身，只用它们来选最好的一轮。",
+    ),
+    "verdict.chosen.last": (
+        "The training did not use the validation photos themselves, and no epoch of the small network was chosen by them; only "
+        "the best epoch of its teacher's classifier was.",
+        "训练没有使用验证照片本身；小网络没有用它们来选任何一轮，只有教师的分类器用它们选了最好的一轮。",
+    ),
+    "verdict.chosen.none": (
+        "The test photos themselves had no part in the training or in any choice.",
+        "测试照片本身没有参与训练，也没有参与任何选择。",
+    ),
+    "verdict.val.leaked": (
+        "Of the validation photos, {count} {have} a copy among the training photos (--leaks allow): this result promises more "
+        "than it should.",
+        "有 {count} 张验证照片在训练照片中有副本（--leaks allow）：这个结果偏高。",
+    ),
+    "verdict.test.leaked": (
+        "Of the test photos, {count} {have} a copy among the training or validation photos (--leaks allow): this result promises "
+        "more than it should.",
+        "有 {count} 张测试照片在训练或验证照片中有副本（--leaks allow）：这个结果偏高。",
+    ),
+    "verdict.seen": (
+        "The network that the training started from may have learned from these photos before.",
+        "训练所起始的网络以前可能学过这些照片。",
     ),
     "verdict.test": (
-        "Of {count} test photos, {correct} are answered right. They had no part in any choice. So many photos prove, with 95 % "
-        "certainty, this share of right answers: {range}.",
-        "{count} 张测试照片中答对 {correct} 张。测试照片没有参与任何选择。这个数量的照片有 95 % 的把握证明，正确率{range}。",
+        "Of {count} test photos, {correct} are answered right. So many photos prove, with 95 % certainty, this share of right "
+        "answers: {range}.",
+        "{count} 张测试照片中答对 {correct} 张。这个数量的照片有 95 % 的把握证明，正确率{range}。",
+    ),
+    "verdict.weakest": (
+        "The weakest class is {class_}: {correct} of {count} right, {range}.",
+        "最弱的类别是{class_}：{count} 张中答对 {correct} 张，正确率{range}。",
+    ),
+    "verdict.weakest.right": (
+        "No class has a wrong answer. The least is proven of {class_}: {correct} of {count} right, {range}.",
+        "没有哪一类有错误。证明最少的是{class_}：{count} 张中答对 {correct} 张，正确率{range}。",
+    ),
+    "verdict.few": (
+        "{count} other class{es} {have} fewer than {limit} validation photos, which prove little: {names}.",
+        "另有 {count} 个类别的验证照片少于 {limit} 张，证明不了多少：{names}。",
+    ),
+    "verdict.absent": (
+        "{count} class{es} {have} no validation photo, so nothing is known of the answers to them: {names}.",
+        "有 {count} 个类别没有验证照片，对它们的回答一无所知：{names}。",
+    ),
+    "verdict.refused": (
+        "Of these {count} validation photos, {refused} would be refused as none of the classes, {right} of them in spite of the "
+        "right answer; above, they count by that answer.",
+        "这 {count} 张验证照片中，有 {refused} 张会作为不属于任何类别而被拒绝，"
+        "其中 {right} 张的回答本来是对的；上面按该回答计数。",
+    ),
+    "verdict.no_neither": (
+        "This network always answers with a class: a compact file has no room for refusing pictures of anything else.",
+        "这个网络总是回答某个类别：紧凑的文件没有空间用来拒绝其他图片。",
     ),
     "verdict.held_out": (
         "Out of fold, {correct} of {count} are right: every training photo was answered by a classifier that had learned from "
@@ -65,20 +141,41 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "The range is wide because the validation photos are few; more of them would narrow it.",
         "验证照片太少，所以范围很宽；增加验证照片可以缩小它。",
     ),
-    "verdict.mistake": (
-        "The most frequent mistake: {true} is said to be {answer} ({count} time{s}).",
-        "最常见的错误：把{true}说成{answer}（{count} 次）。",
+    "verdict.mistake.val": (
+        "The most frequent mistake: {true} is said to be {answer} ({count} validation photo{s}).",
+        "最常见的错误：把{true}说成{answer}（{count} 张验证照片）。",
+    ),
+    "verdict.mistake.held_out": (
+        "The most frequent mistake out of fold: {true} is said to be {answer} ({count} training photo{s}).",
+        "折外最常见的错误：把{true}说成{answer}（{count} 张训练照片）。",
     ),
     "verdict.outliers": (
         "Of {count} pictures of no class, {refused} are refused rather than called one of the classes.",
         "{count} 张不属于任何类别的图片中，{refused} 张被拒绝，没有被当成某个类别。",
     ),
+    "verdict.bad": (
+        "{count} file{s} of the data folder cannot be read.",
+        "数据文件夹中有 {count} 个文件无法读取。",
+    ),
+    "verdict.bad.skip": (
+        "{count} file{s} that cannot be read {were} left out (--bad_files skip).",
+        "有 {count} 个无法读取的文件被排除（--bad_files skip）。",
+    ),
+    "verdict.conflict": (
+        "{count} pair{s} of copies in two classes: of each, one label is wrong.",
+        "有 {count} 对副本分别在两个类别中：每一对中有一个标签是错的。",
+    ),
     "verdict.leak": (
-        "{count} picture{s} in two splits: the results promise more than they should.",
-        "有 {count} 张图片同时在两个部分中：结果偏高。",
+        "{count} pair{s} of copies in two of train, val and test: the results promise more than they should.",
+        "有 {count} 对副本同时在 train、val、test 的两个部分中：结果偏高。",
+    ),
+    "verdict.leak.untrained": (
+        "{count} pair{s} of copies in two of train, val and test: results would promise more than they should.",
+        "有 {count} 对副本同时在 train、val、test 的两个部分中：结果会偏高。",
     ),
     "verdict.dropped": (
-        "{count} photo{s} left out because of copies in another split or class (--leaks drop); check.json names all of them.",
+        "{count} photo{s} {were} left out because of copies in another split or class (--leaks drop); check.json names "
+        "all of them.",
         "{count} 张照片因副本在另一部分或另一类别中而被排除（--leaks drop）；check.json 列出了全部名称。",
     ),
     "verdict.findings": (
@@ -93,11 +190,17 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "圆圈标出所保留的一轮：验证照片答对最多，相同时取验证损失最低的；由教师教出的小网络则取最后一轮。即使全部答对，损失也大于零。",
     ),
     "stage.head": ("Classifier on fixed features", "固定特征上的分类器"),
+    "stage.teacher": ("The teacher's classifier on fixed features", "教师的分类器（固定特征）"),
     "stage.finetune": ("Fine-tuning", "微调"),
+    "stage.scratch": ("Training from random numbers", "从随机数开始的训练"),
     "stage.distill": ("Small network, taught by the large one", "由大网络教出的小网络"),
     "loss": ("Loss", "损失"),
     "loss.train": ("training", "训练"),
     "loss.val": ("validation", "验证"),
+    "loss.distill": (
+        "training: distance from the teacher's features and confidences",
+        "训练：与教师的特征和置信度的差距",
+    ),
     "accuracy": ("Validation accuracy", "验证准确率"),
     "epoch": ("epoch", "轮"),
     "kept.none": (
@@ -125,14 +228,34 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     # Confusion and classes
     "confusion": ("Which classes are mixed up", "类别混淆"),
     "confusion.note": (
-        "A row is what the photos are, a column what the network says. Ranges are exact 95 % intervals "
+        "A row is what the photos are, a column what the network says, refused or not. Ranges are exact 95 % intervals "
         "(Clopper and Pearson): what so few or so many photos prove.",
-        "行是照片的真实类别，列是网络的回答。范围是精确的 95 % 置信区间（Clopper–Pearson）：这么多照片能证明的程度。",
+        "行是照片的真实类别，列是网络的回答（不论是否被拒绝）。"
+        "范围是精确的 95 % 置信区间（Clopper–Pearson）：这么多照片能证明的程度。",
     ),
+    "confusion.note.many": (
+        "The most frequent confusions, then the classes, the weakest first. Ranges are exact 95 % intervals (Clopper and "
+        "Pearson): what so few or so many photos prove.",
+        "先是最常见的混淆，然后是各个类别，最弱的在前。范围是精确的 95 % 置信区间（Clopper–Pearson）：这么多照片能证明的程度。",
+    ),
+    "confusion.true": ("What it is", "真实类别"),
+    "confusion.answer": ("What the network says", "网络的回答"),
+    "confusion.count": ("Photos", "照片数"),
+    "confusion.none": ("No photo is answered wrong.", "没有答错的照片。"),
+    "confusion.more": (
+        "The other {count} wrong answer{s}, of rarer confusions, are in metrics.json.",
+        "其余 {count} 个错误回答（较少见的混淆）见 metrics.json。",
+    ),
+    "classes.more": (
+        "Of {count} more class{es}, none weaker than these, see metrics.json.",
+        "另有 {count} 个类别，都不比这些弱，见 metrics.json。",
+    ),
+    "refused.class": ("Refused", "被拒绝"),
     "split.test": ("Test photos", "测试照片"),
     "split.val": ("Validation photos", "验证照片"),
     "split.held_out": ("Training photos, out of fold", "训练照片（折外）"),
     "split.train": ("Training photos, out of fold", "训练照片（折外）"),
+    "split.train.seen": ("Training photos, which the network has learned", "训练照片（网络学过）"),
     "split.outliers": ("Strangers", "外来图片"),
     "class": ("Class", "类别"),
     "recall": ("Recognised (recall)", "认出（召回率）"),
@@ -157,7 +280,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "{low} 到 {high} %：{count} 张照片，{right} % 答对",
     ),
     # Neither
-    "neither": ("Pictures of neither class", "不属于任何类别的图片"),
+    "neither": ("Pictures of none of the classes", "不属于任何类别的图片"),
     "neither.note": (
         "The score says how far a picture is from everything that was learned. What lies right of the line at {threshold} is "
         "refused (orange) instead of being called one of the classes.",
@@ -175,6 +298,11 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "Beside each photo, what the network sees of it; the warmer, the more this place speaks for the answer.",
         "照片旁边是网络看到的部分；颜色越暖，该处越支持这个回答。",
     ),
+    "photos.more": (
+        "{count} more wrong answer{s} {are} in validation.csv.",
+        "另有 {count} 个错误回答，见 validation.csv。",
+    ),
+    "is.refused": ("refused", "被拒绝"),
     "wrong": ("wrong", "答错"),
     "unsure": ("right", "答对"),
     "is.said": ("{true}, said to be {answer}", "{true}，回答为{answer}"),
@@ -195,13 +323,18 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "test": ("test", "测试"),
     "layout": ("Folders", "文件夹"),
     "layout.split folders": ("split folders", "分好训练集和验证集的文件夹"),
-    "layout.class folders": (
-        "class folders; the program chose the validation photos",
-        "类别文件夹；验证照片由程序选出",
-    ),
+    "layout.class folders": ("class folders", "类别文件夹"),
     "layout.table": ("classes from a table", "类别来自表格"),
+    "layout.chosen": ("the program chose the validation photos", "验证照片由程序选出"),
     "layout.unused": ("not used", "未使用"),
     "fingerprint": ("Data fingerprint (SHA-256)", "数据指纹（SHA-256）"),
+    "start": ("Starting weights", "起始权重"),
+    "start.numbers": ("random numbers", "随机数"),
+    "start.built_in": ("the small network that comes with the program", "随程序附带的小网络"),
+    "start.own": ("a checkpoint of this program", "本程序的检查点"),
+    "start.form": ("a file in the form of {name}", "{name} 格式的文件"),
+    "start.taught": ("random numbers, taught by {start}", "随机数，教师为{start}"),
+    "start.digest": ("{start} (SHA-256 of its layers {digest})", "{start}（各层的 SHA-256：{digest}）"),
     "machine": ("Machine and time", "机器与时间"),
     "device": ("Device", "设备"),
     "memory": ("Peak memory", "内存峰值"),
@@ -210,10 +343,63 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "part.features": ("features", "计算特征"),
     "part.head": ("classifier", "训练分类器"),
     "part.finetune": ("fine-tuning", "微调"),
+    "part.scratch": ("training from random numbers", "从随机数开始的训练"),
+    "part.teacher": ("the teacher's classifier", "训练教师的分类器"),
     "part.distill": ("the small network", "训练小网络"),
     "part.evidence": ("evidence", "计算依据"),
     "part.total": ("total", "合计"),
     "settings": ("Settings", "设置"),
     "versions": ("Versions", "版本"),
     "nothing": ("none", "无"),
+    # README.md. "card.mode.*" are the words of `config.mode`.
+    "card.title": ("MobileNetV2: {classes}", "MobileNetV2：{classes}"),
+    "card.what": (
+        "A network that says which of the classes below a photo shows: MobileNetV2 of width {width}, for pictures of {size} x "
+        "{size} pixels, made with MindSpore. {how}",
+        "判断一张照片属于下列哪个类别的网络：MobileNetV2，宽度 {width}，输入 {size} x {size} 像素，用 MindSpore 训练。{how}",
+    ),
+    "card.mode.head": ("Only its last layer was trained.", "只训练了最后一层。"),
+    "card.mode.finetune": ("Its last blocks were fine-tuned.", "微调了最后若干个块。"),
+    "card.mode.scratch": ("All of it was trained.", "训练了整个网络。"),
+    "card.mode.distill": ("It learned from a larger network.", "它由一个更大的网络教出。"),
+    "card.start": ("Starting weights: {start}.", "起始权重：{start}。"),
+    "card.classes": ("Classes and photos", "类别与照片"),
+    "card.right": ("validation photos right (exact 95 % interval)", "验证照片答对（精确 95 % 区间）"),
+    "card.accuracy": ("How good it is", "效果"),
+    "card.limits": ("Limits", "局限"),
+    "card.limits.kind": (
+        "The figures hold for photos of the same kind as those that it was measured with. Other cameras, places or styles may "
+        "give other results.",
+        "以上数字只适用于与所测照片同类的照片。换了相机、地点或风格，结果可能不同。",
+    ),
+    "card.limits.detector": (
+        "Pictures of anything else are refused as none of the classes only where they are unlike the training photos; many "
+        "are not.",
+        "其他图片只有与训练照片不像时才会被拒绝；很多并不会。",
+    ),
+    "card.limits.always": (
+        "Pictures of anything else are answered with one of the classes.",
+        "其他图片也会被回答为某个类别。",
+    ),
+    "card.limits.people": (
+        "Nobody has examined whether it may be used where a wrong answer does harm.",
+        "没有人审查过它能否用在答错会造成伤害的场合。",
+    ),
+    "card.use": ("How to use it", "如何使用"),
+    "card.use.text": (
+        "The checkpoint has class names, preprocessing and temperature in it. With the program that trained it:",
+        "检查点里有类别名称、预处理和温度。使用训练它的程序：",
+    ),
+    "card.use.files": (
+        '`mindspore.load_checkpoint("mobilenetv2.ckpt")["description"]` shows all that it says of itself. `report.html` and '
+        "`metrics.json` have the results.",
+        '`mindspore.load_checkpoint("mobilenetv2.ckpt")["description"]` 显示它对自己的全部说明。'
+        "结果见 `report.html` 和 `metrics.json`。",
+    ),
+    "card.licence": ("Licence", "许可证"),
+    "card.licence.text": (
+        "The line `license` at the top of this file names it; `other` says that nobody has filled it in. The licences of the "
+        "photos and of the starting weights may bind you.",
+        "见本文件开头的 `license` 一行；`other` 表示还没有人填写。照片和起始权重的许可证可能对您有约束。",
+    ),
 }

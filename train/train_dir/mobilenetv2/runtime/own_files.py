@@ -11,9 +11,12 @@ from .files import open_file, read_file
 PROGRAM = "mobilenetv2-photos"  # in every file that is known by its content
 CHECKPOINT = "mobilenetv2.ckpt"
 LOG = "train.log"
+MODEL_CARD = "README.md"
 LOG_START = f"Log of {PROGRAM}. The next run in this folder replaces it."
 TABLE_COLUMNS = ("photo", "class", "answer", "neither score")  # of validation.csv, the first ones
+HISTORY_COLUMNS = ("phase", "epoch", "training loss", "validation loss")  # of history.csv, the first ones
 SAMPLE = "sample"  # the folder of drawings
+TRACKING, TRACKERS = "tracking", ("aim", "tensorboard", "swanlab", "mlflow")  # a folder, with folders of these names
 FINDINGS = ("check.json", "report.html")
 # The same of a check or a run that is not complete, where the folder has the files of an earlier one, which stay together.
 LATER_FINDINGS = ("last-check.json", "last-check.html")
@@ -26,6 +29,8 @@ MARKS = {
     "metrics.json": f'"format": "{PROGRAM}"'.encode(),
     "check.json": f'"format": "{PROGRAM}"'.encode(),
     "validation.csv": ",".join(TABLE_COLUMNS).encode(),
+    "history.csv": ",".join(HISTORY_COLUMNS).encode(),
+    MODEL_CARD: f"<!-- {PROGRAM} ".encode(),
     "mobilenetv2.thumbnails.jpg": PROGRAM.encode(),
 }
 MARKS.update({later: MARKS[name] for name, later in zip(FINDINGS, LATER_FINDINGS)})

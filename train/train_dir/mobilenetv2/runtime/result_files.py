@@ -13,12 +13,20 @@ from typing import Any, Dict, Iterator, Optional
 
 from .errors import UserError, reason
 from .files import atomic, make_folder, read_file, replace
-from .own_files import CHECKPOINT
+from .own_files import CHECKPOINT, MODEL_CARD
 from .signals import uninterrupted
 
 log = logging.getLogger(__name__)
 NEW, RECORD = ".training.files", ".training.complete"
-OTHERS = ("mobilenetv2.thumbnails.jpg", "metrics.json", "validation.csv", "check.json", "report.html")
+OTHERS = (
+    "mobilenetv2.thumbnails.jpg",
+    "metrics.json",
+    "validation.csv",
+    "history.csv",
+    "check.json",
+    "report.html",
+    MODEL_CARD,
+)
 LARGEST = 2**22  # bytes of a record
 
 

@@ -135,7 +135,8 @@ def run_epoch(
     done: Callable[[], Any],
     checkpoints: Optional[CheckpointManager] = None,
 ) -> Dict[str, Any]:
-    """Train the remaining steps of one epoch, then validate. Returns the epoch's row: epoch, loss, val and step_ms.
+    """Train the remaining steps of one epoch, then validate. Returns the epoch's row: epoch, loss, val, step_ms, lr (of its last
+    step) and seconds.
 
     measure(): `score_answers` of the validation photos. state: the steps done so far; the new ones are added to it, and it is
     saved in `checkpoints` when that is due. done: called after each step. The other arguments are as in `train_epochs`.
@@ -170,8 +171,16 @@ def run_epoch(
             checkpoints.save(state)
             last = time.monotonic()
     model.set_train(False)
+    validating = time.monotonic()
     result = measure()
-    row = {"epoch": epoch + 1, "loss": float(np.mean(losses)), "val": result, "step_ms": float(np.median(durations))}
+    row = {
+        "epoch": epoch + 1,
+        "loss": float(np.mean(losses)),
+        "val": result,
+        "step_ms": float(np.median(durations)),
+        "lr": float(schedule[(epoch + 1) * steps - 1]),
+        "seconds": round(float(np.sum(durations)) / 1000 + time.monotonic() - validating, 3),
+    }
     numbers = epoch + 1, epochs, row["loss"], result["accuracy"]
     log.info("Epoch: [%3d / %3d], Train Loss: [%.3f], Accuracy:  %.3f", *numbers, extra=FOR_PLATFORMS)
     return row

@@ -1,0 +1,160 @@
+"""README.md beside a checkpoint: a model card, in the form that Hugging Face and ModelScope show."""
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any, Dict, List
+
+import numpy as np
+
+from ..evaluation.intervals import interval_percent
+from ..model.checkpoint import Description
+from ..runtime.files import atomic, read_file
+from ..runtime.own_files import CHECKPOINT, MARKS, MODEL_CARD, PROGRAM
+from ..runtime.text import printable
+from .content import Report
+from .texts import LANGUAGES, agreeing, load_texts
+from .verdict import Sentence, describe_start, judge, name_classes, speak, totals
+
+UNKNOWN = "other"  # the licence, until somebody fills it in
+LARGEST = 2**22  # bytes of an earlier card
+# Front matter of both hubs: Hugging Face reads library_name, pipeline_tag and model-index, ModelScope
+# frameworks, domain and tasks.
+FRONT = """---
+# Fill in: the licence of this model, such as apache-2.0. A new training into this folder keeps only this line.
+license: {licence}
+library_name: mindspore
+pipeline_tag: image-classification
+frameworks:
+- MindSpore
+domain:
+- cv
+tasks:
+- image-classification
+tags:
+- image-classification
+- mindspore
+- mobilenetv2
+metrics:
+- accuracy
+model-index:
+- name: {name}
+  results:
+  - task:
+      type: image-classification
+    dataset:
+      name: {data}
+      type: imagefolder
+      split: {split}
+    metrics:
+    - type: accuracy
+      value: {accuracy:.4f}
+      name: {interval}
+---
+<!-- {program} wrote this file. -->
+"""
+# Where the code of this program is: the reader has the files of a run alone.
+USE = """```python
+import sys
+from pathlib import Path
+
+sys.path.insert(0, "train/train_dir")  # of the program that trained this network
+from mobilenetv2.classifier import Classifier
+
+answer = Classifier({checkpoint}).answer(Path("photo.jpg").read_bytes())
+print(answer.label, answer.confidences)
+```
+"""
+SHOWN_KEYS = ("verdict.findings", "verdict.nothing")  # of the report, which lists them
+
+
+def write_card(file: Path, content: Report, description: Description, licence: str, language: str) -> None:
+    """Write the card atomically: in `language`, "en" or "zh", then in the other. licence: as `read_licence` finds it.
+
+    Raises UserError where the file cannot be written."""
+    order = sorted(LANGUAGES, key=lambda one: one != language)
+    parts = [_front(content, licence or UNKNOWN), *(_body(content, description, one) for one in order)]
+    with atomic(file) as temporary:
+        temporary.write_text("\n".join(parts), encoding="utf-8")
+
+
+def read_licence(file: Path) -> str:
+    """What was filled in as licence in a card that this program has written; "" where nothing was, or there is no such card."""
+    try:
+        text = read_file(file, LARGEST)
+        found = re.search(r"^license: ([\w.+ -]{1,60})$", text.decode("utf-8"), re.MULTILINE)
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return found[1].strip() if found and MARKS[MODEL_CARD] in text else ""
+
+
+def _front(content: Report, licence: str) -> str:
+    split, matrix = (
+        ("val", content.val_confusion) if content.test_confusion is None else ("test", content.test_confusion)
+    )
+    right, count = totals(matrix)
+    low, high = interval_percent(right, count)
+    classes = ", ".join(content.classes) if len(content.classes) <= 10 else f"{len(content.classes)} classes"
+    return FRONT.format(
+        licence=licence,
+        name=json.dumps(printable(f"MobileNetV2: {classes}"), ensure_ascii=False),
+        data=json.dumps(f"{sum(map(sum, (row.values() for row in content.counts.values())))} photos"),
+        split={"val": "validation", "test": "test"}[split],
+        accuracy=right / max(1, count),
+        interval=json.dumps(f"Accuracy, {right} of {count} (exact 95 % interval: {low} % to {high} %)"),
+        program=PROGRAM,
+    )
+
+
+def _fill(texts: Dict[str, str], key: str, **values: Any) -> str:
+    return texts[key].format(**{**agreeing(values.get("count", 0)), **values})
+
+
+def _name(value: str) -> str:
+    """A class or file name in Markdown, without effect on it."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&$:^=-])", r"\\\1", printable(value))
+
+
+def _body(content: Report, description: Description, language: str) -> str:
+    texts = load_texts(language, content.kind)
+    say = partial(_fill, texts)
+
+    def spoken(sentence: Sentence) -> str:
+        return str(speak(sentence, _name, say))
+
+    network, preprocessing = description.architecture, description.preprocessing
+    classes, start = name_classes(content.classes), describe_start(content.origin)
+    verdict = [spoken(sentence) for sentence in judge(content) if sentence.key not in SHOWN_KEYS]
+    limits = [say(f"card.limits.{name}") for name in ("kind", "detector" if content.neither else "always", "people")]
+    lines = [
+        f"# {spoken(Sentence('card.title', {'classes': [classes]}))}",
+        say("card.what", width=f"{network.width:g}", size=preprocessing.size, how=say(f"card.mode.{content.mode}")),
+        spoken(Sentence("card.start", {"start": [start]})),
+        f"## {say('card.classes')}",
+        "\n".join(_table(content, texts)),
+        f"## {say('card.accuracy')}",
+        "\n".join(f"- {sentence}" for sentence in verdict),
+        f"## {say('card.limits')}",
+        "\n".join(f"- {sentence}" for sentence in limits),
+        f"## {say('card.use')}",
+        say("card.use.text"),
+        USE.format(checkpoint=json.dumps(CHECKPOINT)).rstrip(),
+        say("card.use.files"),
+        f"## {say('card.licence')}",
+        say("card.licence.text"),
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def _table(content: Report, texts: Dict[str, str]) -> List[str]:
+    """A row per class: photos of each split, right answers of the validation photos with their interval."""
+    columns = [texts["class"], *(texts[split] for split in content.counts), texts["card.right"]]
+    rows = [columns, ["---"] * len(columns)]
+    for label, name in enumerate(content.classes):
+        right, count = int(content.val_confusion[label, label]), int(np.sum(content.val_confusion[label]))
+        low, high = interval_percent(right, count)
+        counts = [str(split.get(name, 0)) for split in content.counts.values()]
+        share = _fill(texts, "of", correct=right, count=count)
+        rows.append([_name(name), *counts, f"{share} ({low}–{high} %)" if count else texts["absent"]])
+    return [f"| {' | '.join(row)} |" for row in rows]
