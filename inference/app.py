@@ -4,8 +4,8 @@
     python inference/app.py --checkpoint output
 
 Host, port and root path come from Gradio's environment variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, GRADIO_ROOT_PATH.
-CHECKPOINT names the checkpoint, too. UPLOAD_SECONDS is how long uploads stay on disk (default: 600); they are in a folder of
-the page's own in GRADIO_TEMP_DIR. SIGHUP loads the newest checkpoint.
+CHECKPOINT names the checkpoint, TITLE is the title of the page. UPLOAD_SECONDS is how long uploads stay on disk (default: 600);
+they are in a folder of the page's own in GRADIO_TEMP_DIR. SIGHUP loads the newest checkpoint.
 """
 
 import location  # noqa: F401 (puts the package on the path)
@@ -32,9 +32,10 @@ with starting.guarded():
     from gradio import flagging, http_server
     from limits import WAITING, Limits
     from own_folder import own_folder, remove, start_removing
-    from page import NEW, STYLE, Page, build
+    from page import NEW, Page, build
     from server import Gate, Headers, Traffic
     from starlette.middleware import Middleware
+    from style import STYLE
     from uploads import limit_uploads
     from visitors import Proxies
 
@@ -46,10 +47,11 @@ with starting.guarded():
     from mobilenetv2.runtime.errors import NO_MEMORY, UserError, is_out_of_memory, os_errors_in_words
 
 log = logging.getLogger(__name__)
-EXAMPLES = 3  # example pictures of each class
+DRAWINGS = 3  # to try, of each class
+PHOTOS, MOST_TRIED = 6, 24  # to try
 PAUSE = 10  # seconds between two looks whether the checkpoint is still there
-# Not known to Gradio 4: it has no history of runs.
-LAUNCH: Dict[str, Any] = {**STYLE, "run_history": False} if NEW else {}
+# Not known to Gradio 4: it has no history of runs. Its button of settings has the same name twice for a screen reader.
+LAUNCH: Dict[str, Any] = {**STYLE, "run_history": False, "footer_links": ["api", "gradio"]} if NEW else {}
 
 
 def load(explicit: Optional[str]) -> Optional[Classifier]:
@@ -78,19 +80,28 @@ def reload(page: Page, explicit: Optional[str]) -> None:
 
 
 def examples(page: Page, folder: Path) -> List[str]:
-    """Write drawings to try into the folder, and return their paths.
+    """Write pictures to try into the folder, and return their paths.
 
-    There are none where the checkpoint has other classes. A drawing that it rejects is left out: a checkpoint trained on photos
-    may reject drawings.
+    Where the checkpoint has the classes of the drawings, these are drawings, without those that it rejects: a checkpoint trained
+    on photos may reject drawings. For other classes, they are thumbnails of training photos that it recognises; without
+    thumbnails, there are none.
     """
     classifier = page.classifier
-    if classifier is None or not page.knows_drawings():
+    if classifier is None:
         return []
-    files = []
-    for class_, number in itertools.product(sample.CLASSES, range(EXAMPLES)):
-        file = folder / f"{class_}_{number}.png"
-        sample.draw(class_, [True, number]).save(file)
-        if classifier.answer(file.read_bytes()).label != NEITHER:
+    files: List[str] = []
+    if page.knows_drawings():
+        for class_, number in itertools.product(sample.CLASSES, range(DRAWINGS)):
+            file = folder / f"{class_}_{number}.png"
+            sample.draw(class_, [True, number]).save(file)
+            if classifier.answer(file.read_bytes()).label != NEITHER:
+                files.append(str(file))
+        return files
+    photos = list(classifier.training_photos().items())
+    for number, (class_, picture) in enumerate(photos[:: -(-len(photos) // MOST_TRIED) or 1]):
+        file = folder / f"photo_{number}.png"
+        picture.save(file)
+        if len(files) < PHOTOS and classifier.answer(file.read_bytes()).label == class_:
             files.append(str(file))
     return files
 
@@ -148,8 +159,9 @@ def launch(blocks: Any, place: Tuple[str, int], middleware: List[Middleware]) ->
         raise
 
 
-def serve(explicit: Optional[str]) -> None:
-    """Serve the page until SIGTERM or SIGINT. Raises UserError where that cannot be done."""
+def serve(explicit: Optional[str], title: Optional[str]) -> None:
+    """Serve the page until SIGTERM or SIGINT. title: in place of that from the classes. Raises UserError where it cannot be
+    served."""
     traffic, requests = Traffic(), Requests()
     seconds, place, proxies = upload_seconds(), address(), Proxies.of_environment()
     budget = make_budget()
@@ -163,7 +175,7 @@ def serve(explicit: Optional[str]) -> None:
 
         for number in starting.SIGNALS:
             signal.signal(number, leave)  # MindSpore would abort on an exception
-        page = Page(load(explicit), seconds)
+        page = Page(load(explicit), seconds, title)
         # Gradio's lock is one of several processes, which needs a /dev/shm that can be written to.
         vars(flagging)["Lock"] = threading.Lock
         blocks = build(page, examples(page, folder), seconds)
@@ -192,6 +204,9 @@ def main() -> int:
     parser.add_argument(
         "--checkpoint", help="checkpoint of train.py, or the folder that holds it (default: as README.md says)"
     )
+    parser.add_argument(
+        "--title", default=os.environ.get("TITLE"), help="title of the page (default: from the classes)"
+    )
     options, _ = parser.parse_known_args()  # platforms add other arguments
     logs.log_to_stderr()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio sends requests to itself at the start
@@ -199,7 +214,7 @@ def main() -> int:
         log.warning("Ignored environment variables: %s.", ", ".join(REMOVED))
     try:
         with os_errors_in_words():
-            serve(options.checkpoint)
+            serve(options.checkpoint, options.title)
         return 0
     except UserError as error:
         log.error("%s", error)
