@@ -65,9 +65,8 @@ def table(
         **{kind: name for name, kind in kinds.items()},
         "neither": neither,
     }
-    # The classes, most frequent first, then what is none of them.
-    order = [kind for kind, _ in counts.most_common() if kind.isdecimal()]
-    order += [kind for kind in ("neither", "error") if kind in counts]
+    order = [kind for kind in ("neither", "error") if kind in counts]
+    order += [kind for kind, _ in counts.most_common() if kind.isdecimal()]
     filters = "".join(
         f'<button type="button" data-filter="{kind}" aria-pressed="{str(not kind).lower()}">{shown(names[kind])} '
         f"<b>{counts[kind] if kind else len(rows)}</b></button>"

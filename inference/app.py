@@ -98,11 +98,13 @@ def examples(page: Page, folder: Path) -> List[str]:
                 files.append(str(file))
         return files
     photos = list(classifier.training_photos().items())
-    for number, (class_, picture) in enumerate(photos[:: -(-len(photos) // MOST_TRIED) or 1]):
-        file = folder / f"photo_{number}.png"
+    for class_, picture in photos[:: -(-len(photos) // MOST_TRIED) or 1]:
+        file = folder / f"photo_{len(files)}.png"
         picture.save(file)
-        if len(files) < PHOTOS and classifier.answer(file.read_bytes()).label == class_:
+        if classifier.answer(file.read_bytes()).label == class_:
             files.append(str(file))
+        if len(files) == PHOTOS:
+            break
     return files
 
 

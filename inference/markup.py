@@ -35,7 +35,7 @@ def problem(text: str) -> str:
     return f'<p class="problem">{escape(text)}</p>'
 
 
-def answered(answer: Answer, language: str) -> str:
+def in_words(answer: Answer, language: str) -> str:
     """The answer to one picture: in words, then the confidence of the best BARS classes and of all others together."""
     texts, ranked = TEXTS[language], sorted(answer.confidences.items(), key=lambda item: -item[1])
     best, highest = ranked[0]

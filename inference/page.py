@@ -78,7 +78,7 @@ class Page:
         answer = _answer(ready, file or "")
         if isinstance(answer, ImageError):
             return markup.problem(sentence(answer, language)), ""
-        return markup.answered(answer, language), markup.why(
+        return markup.in_words(answer, language), markup.why(
             answer, activation, ready.description.preprocessing, language
         )
 
