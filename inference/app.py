@@ -4,8 +4,8 @@
     python inference/app.py --checkpoint output
 
 Host, port and root path come from Gradio's environment variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, GRADIO_ROOT_PATH.
-CHECKPOINT names the checkpoint, too. UPLOAD_SECONDS is how long uploads stay on disk (default: 600); they are in a folder of
-the page's own in GRADIO_TEMP_DIR. SIGHUP loads the newest checkpoint.
+CHECKPOINT names the checkpoint, TITLE is the title of the page. UPLOAD_SECONDS is how long uploads stay on disk (default: 600);
+they are in a folder of the page's own in GRADIO_TEMP_DIR. SIGHUP loads the newest checkpoint.
 """
 
 import location  # noqa: F401 (puts the package on the path)
@@ -31,10 +31,11 @@ with starting.guarded():
     from connections import limit_connections, make_budget
     from gradio import flagging, http_server
     from limits import WAITING, Limits
-    from page import NEW, STYLE, Page, build
+    from page import NEW, Page, build
     from page_folder import own_folder, remove, start_removing
     from server import Gate, Headers, Traffic
     from starlette.middleware import Middleware
+    from style import STYLE
     from uploads import limit_uploads
     from visitors import Proxies
 
@@ -47,10 +48,11 @@ with starting.guarded():
     from mobilenetv2.runtime.errors import NO_MEMORY, UserError, is_out_of_memory, os_errors_in_words
 
 log = logging.getLogger(__name__)
-EXAMPLES = 3  # example pictures of each class
+DRAWINGS = 3  # to try, of each class
+PHOTOS, MOST_TRIED = 6, 24  # to try
 PAUSE = 10  # seconds between two looks whether the checkpoint is still there
-# Not known to Gradio 4: it has no history of runs.
-LAUNCH: Dict[str, Any] = {**STYLE, "run_history": False} if NEW else {}
+# Not known to Gradio 4: it has no history of runs. Its button of settings has the same name twice for a screen reader.
+LAUNCH: Dict[str, Any] = {**STYLE, "run_history": False, "footer_links": ["api", "gradio"]} if NEW else {}
 
 
 def load(explicit: Optional[str]) -> Optional[Classifier]:
@@ -79,20 +81,31 @@ def reload(page: Page, explicit: Optional[str]) -> None:
 
 
 def examples(page: Page, folder: Path) -> List[str]:
-    """Write drawings to try into the folder, and return their paths.
+    """Write pictures to try into the folder, and return their paths.
 
-    There are none where the checkpoint has other classes. A drawing that it rejects is left out: a checkpoint trained on photos
-    may reject drawings.
+    Where the checkpoint has the classes of the drawings, these are drawings, without those that it rejects: a checkpoint trained
+    on photos may reject drawings. For other classes, they are thumbnails of training photos that it recognises; without
+    thumbnails, there are none.
     """
     classifier = page.classifier
-    if classifier is None or not page.knows_drawings():
+    if classifier is None:
         return []
-    files = []
-    for class_, number in itertools.product(sample.CLASSES, range(EXAMPLES)):
-        file = folder / f"{class_}_{number}.png"
-        sample.draw(class_, [True, number]).save(file)
-        if classifier.answer(file.read_bytes()).label != NEITHER:
+    files: List[str] = []
+    if page.knows_drawings():
+        for class_, number in itertools.product(sample.CLASSES, range(DRAWINGS)):
+            file = folder / f"{class_}_{number}.png"
+            sample.draw(class_, [True, number]).save(file)
+            if classifier.answer(file.read_bytes()).label != NEITHER:
+                files.append(str(file))
+        return files
+    photos = list(classifier.training_photos().items())
+    for class_, picture in photos[:: -(-len(photos) // MOST_TRIED) or 1]:
+        file = folder / f"photo_{len(files)}.png"
+        picture.save(file)
+        if classifier.answer(file.read_bytes()).label == class_:
             files.append(str(file))
+        if len(files) == PHOTOS:
+            break
     return files
 
 
@@ -149,8 +162,9 @@ def launch(blocks: Any, place: Tuple[str, int], middleware: List[Middleware]) ->
         raise
 
 
-def serve(explicit: Optional[str]) -> None:
-    """Serve the page until SIGTERM or SIGINT. Raises UserError where that cannot be done."""
+def serve(explicit: Optional[str], title: Optional[str]) -> None:
+    """Serve the page until SIGTERM or SIGINT. title: in place of that from the classes. Raises UserError where it cannot be
+    served."""
     traffic, requests = Traffic(), Requests()
     seconds, place, proxies = upload_seconds(), address(), Proxies.of_environment()
     budget = make_budget()
@@ -164,7 +178,7 @@ def serve(explicit: Optional[str]) -> None:
 
         for number in starting.SIGNALS:
             signal.signal(number, leave)  # MindSpore would abort on an exception
-        page = Page(load(explicit), seconds)
+        page = Page(load(explicit), seconds, title)
         # Gradio's lock is one of several processes, which needs a /dev/shm that can be written to.
         vars(flagging)["Lock"] = threading.Lock
         blocks = build(page, examples(page, folder), seconds)
@@ -190,13 +204,16 @@ def serve(explicit: Optional[str]) -> None:
 def main() -> int:
     """Serve the page until SIGTERM or SIGINT. Returns the exit code: 2 where it cannot be opened."""
     parser = argparse.ArgumentParser(description="The upload page.")
-    parser.add_argument("--checkpoint", metavar="PATH", help=CHECKPOINT_HELP)
-    options, rest = parser.parse_known_args()  # platforms add other arguments
-    errors, unknown = sort_out(rest, {"checkpoint": False, "help": False}, folder="checkpoint")
     logs.log_to_stderr()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio sends requests to itself at the start
     if REMOVED:
         log.warning("Ignored environment variables: %s.", ", ".join(REMOVED))
+    parser.add_argument("--checkpoint", metavar="PATH", help=CHECKPOINT_HELP)
+    parser.add_argument(
+        "--title", default=os.environ.get("TITLE"), help="title of the page (default: from the classes)"
+    )
+    options, rest = parser.parse_known_args()  # platforms add other arguments
+    errors, unknown = sort_out(rest, {"checkpoint": False, "title": False, "help": False}, folder="checkpoint")
     if unknown:
         log.warning("Ignored arguments: %s. This program does not know them.", ", ".join(unknown))
     if errors:
@@ -204,7 +221,7 @@ def main() -> int:
         return 2
     try:
         with os_errors_in_words():
-            serve(options.checkpoint)
+            serve(options.checkpoint, options.title)
         return 0
     except UserError as error:
         log.error("%s", error)

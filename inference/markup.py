@@ -1,88 +1,118 @@
-"""HTML for the page: the table of a batch, with a link to the same as CSV, and the most similar training photos.
+"""HTML for the page: the answer to one picture, what it rests on, the most similar training photos, and lists of classes.
 
-Pictures and CSV are data URLs, so that no file is left on the server. File and class names are escaped, their hidden characters
-as `printable` does.
+Pictures are data URLs, so that no file is left on the server. File and class names are escaped, their hidden characters as
+`printable` does.
 """
 
+import re
 from html import escape
-from io import StringIO
-from typing import Iterable, Sequence, Tuple, Union
+from typing import Dict, Sequence, Tuple
 
 import numpy as np
 from page_texts import TEXTS
-from records import record, write_csv
+from titles import none_of
 
 from mobilenetv2.classifier import Answer
-from mobilenetv2.data.image import Preprocessing
-from mobilenetv2.data.image_errors import ImageError
-from mobilenetv2.data.inline import data_url, jpeg_url
+from mobilenetv2.data.inline import jpeg_url
+from mobilenetv2.data.kind import PHOTOS, for_kind
 from mobilenetv2.data.layout import NEITHER
 from mobilenetv2.evaluation.class_activation import overlay
-from mobilenetv2.runtime.i18n import in_language
+from mobilenetv2.model.checkpoint import Description
 from mobilenetv2.runtime.text import printable
 
 QUALITY = 80  # of JPEGs
-THUMBNAIL = 96  # side in pixels; shown at half of it, for high-density screens
-STYLE = """
-table.answers, table.answers * { border: 0 !important }
-table.answers { width: 100%; border-collapse: collapse; margin-bottom: 1em }
-table.answers th, table.answers td { text-align: start; padding: 4px 8px; min-width: 4em; overflow-wrap: anywhere;
-  vertical-align: middle; border-bottom: 1px solid var(--border-color-primary) !important }
-table.answers img { width: 48px; height: 48px; max-width: none; margin: 0; border-radius: 4px }
-table.answers meter { width: 5em; vertical-align: middle }
-.nearest figure { display: inline-block; margin: 0 8px 0 0; text-align: center }
-.nearest img { width: 64px; height: 64px; border-radius: 4px }
-table.answers .bad { color: var(--error-icon-color, #c0392b) }
-"""
+BARS = 5  # classes whose confidence is shown
+FEW = 12  # classes of a list that needs no search
+# Of a field for searching: the entries of the list beside it that contain what was typed.
+SEARCH = (
+    "const sought = this.value.trim().toLowerCase(); "
+    "for (const entry of this.parentElement.querySelectorAll('li')) "
+    "entry.hidden = !entry.textContent.toLowerCase().includes(sought)"
+)
 
 
-def table(
-    results: Iterable[Tuple[str, Union[Answer, ImageError]]],
-    classes: Sequence[str],
-    preprocessing: Preprocessing,
-    language: str,
-) -> str:
-    """(file name, answer or error) -> HTML. Keeps none of the results: each holds a whole picture. language: "en" or "zh"."""
-    texts, rows, records = TEXTS[language], [], []
-    for name, result in results:
-        rows.append(_row(name, result, preprocessing, language))
-        records.append({"file": name, **record(result)})
-    csv = StringIO()
-    write_csv(records, classes, csv)
-    # Spreadsheets need the byte order mark.
-    url = data_url("text/csv;charset=utf-8", csv.getvalue().encode("utf-8-sig"))
-    link = f'<a class="lg secondary" download="answers.csv" href="{url}">⬇ {escape(texts["csv"])}</a>'
-    head = "".join(f"<th>{escape(texts[key])}</th>" for key in ("file", "answer"))
-    return f'<table class="answers"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>{link}'
+def problem(text: str) -> str:
+    """A sentence that says why there is no answer."""
+    return f'<p class="problem">{escape(text)}</p>'
+
+
+def in_words(answer: Answer, language: str) -> str:
+    """The answer to one picture: in words, then the confidence of the best BARS classes and of all others together."""
+    texts, ranked = TEXTS[language], sorted(answer.confidences.items(), key=lambda item: -item[1])
+    best, highest = ranked[0]
+    if answer.label == NEITHER:
+        title = escape(none_of(len(ranked), language))
+        refused = f"<p>{shown(texts['refused'].format(neither=answer.neither, best=best))}</p>"
+    else:
+        title, refused = f"{broken(best)} · {highest:.1%}", ""
+    # One class is not left out for a line that says so.
+    first = ranked if len(ranked) <= BARS + 1 else ranked[:BARS]
+    bars = "".join(f"<li>{_bar(broken(name), share)}</li>" for name, share in first)
+    details = texts["details"].format(**vars(answer))
+    return (
+        f'<h2>{title}</h2>{refused}<ul class="bars" aria-label="{escape(texts["confidence"])}">{bars}</ul>'
+        f'{_others(dict(ranked[len(first) :]), language)}<p class="details">{escape(details)}</p>'
+    )
+
+
+def why(answer: Answer, activation: bool, description: Description, language: str) -> str:
+    """What the network sees, then the most similar training photos. activation: mark what the answer rests on. description: of the
+    checkpoint."""
+    strength = answer.activation if activation else np.zeros_like(answer.activation)
+    url = jpeg_url(overlay(answer.pixels, strength, description.preprocessing), quality=QUALITY)
+    text = escape(TEXTS[language]["marked" if activation else "seen"])
+    seen = f'<figure class="seen"><img src="{url}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+    title = for_kind(TEXTS[language]["nearest"], description.data.get("kind", PHOTOS))
+    return f'<div class="why">{seen}{nearest(answer, title)}</div>'
 
 
 def nearest(answer: Answer, title: str) -> str:
-    """The most similar training photos under a title, as HTML; empty without any."""
+    """The most similar training photos under a title; empty without any."""
     if not answer.nearest:
         return ""
     figures = "".join(
-        f'<figure><img src="{jpeg_url(picture, quality=QUALITY)}" alt=""><figcaption>{_shown(class_)}</figcaption></figure>'
+        f'<figure><img src="{jpeg_url(picture, quality=QUALITY)}" alt=""><figcaption>{broken(class_)}</figcaption></figure>'
         for picture, class_ in answer.nearest
     )
-    return f'<div class="nearest"><p>{escape(title)}</p>{figures}</div>'
+    return f'<div class="nearest"><h3>{escape(title)}</h3><div>{figures}</div></div>'
 
 
-def _row(name: str, result: Union[Answer, ImageError], preprocessing: Preprocessing, language: str) -> str:
-    if isinstance(result, ImageError):
-        return _cells("", name, f'<span class="bad">{_shown(in_language(result.message, language))}</span>')
-    thumbnail = overlay(result.pixels, np.zeros_like(result.activation), preprocessing).resize((THUMBNAIL, THUMBNAIL))
-    image = f'<img src="{jpeg_url(thumbnail, quality=QUALITY)}" alt="">'
-    if result.label == NEITHER:
-        return _cells(image, name, f"<b>{escape(TEXTS[language]['neither'])}</b>")
-    confidence = result.confidences[result.label]
-    answer = f'<b>{_shown(result.label)}</b> <meter value="{confidence:.3f}"></meter> {confidence:.1%}'
-    return _cells(image, name, answer)
+def class_list(entries: Sequence[Tuple[str, str]], language: str) -> str:
+    """Classes, each with a text behind it. A long list scrolls, and has a field for searching in it."""
+    items = "".join(f"<li>{broken(name)}{text}</li>" for name, text in entries)
+    if len(entries) <= FEW:
+        return f'<ul class="classes">{items}</ul>'
+    label = escape(TEXTS[language]["search"])
+    field = f'<input type="search" aria-label="{label}" placeholder="{label}" oninput="{SEARCH}">'
+    return (
+        f'<div class="long">{field}<div class="scrolling" tabindex="0" role="region" '
+        f'aria-label="{escape(TEXTS[language]["classes"])}"><ul class="classes">{items}</ul></div></div>'
+    )
 
 
-def _cells(image: str, name: str, answer: str) -> str:
-    return f"<tr><td>{image}</td><td>{_shown(name)}</td><td>{answer}</td></tr>"
-
-
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A name, or an error with one, as HTML."""
     return escape(printable(text))
+
+
+def broken(text: str) -> str:
+    """`shown`, with places where a long name may go on in another line: after what separates words in names."""
+    return re.sub(r"(?<=[\w)\]])([-_.,/]+)(?=\w)", r"\1<wbr>", shown(text))
+
+
+def _others(shares: Dict[str, float], language: str) -> str:
+    if not shares:
+        return ""
+    name = escape(TEXTS[language]["others"].format(count=len(shares)))
+    entries = [(one, f" <span>{share:.1%}</span>") for one, share in shares.items()]
+    bar = _bar(name, sum(shares.values()))
+    return f'<details class="others"><summary>{bar}</summary>{class_list(entries, language)}</details>'
+
+
+def _bar(name: str, share: float) -> str:
+    """name: as HTML."""
+    width = min(max(share, 0.0), 1.0)
+    return (
+        f'<span class="bar"><span class="name">{name}</span> <span class="share">{share:.1%}</span>'
+        f'<span class="track"><span style="width: {width:.2%}"></span></span></span>'
+    )

@@ -30,6 +30,12 @@ def write_jsonl(records: Iterable[Dict[str, Any]], stream: TextIO) -> None:
         stream.flush()
 
 
+def write_json(records: Iterable[Dict[str, Any]], stream: TextIO) -> None:
+    """Write a JSON array, one record per line, with hidden characters as in `write_jsonl`."""
+    lines = (printable_json(json.dumps(one, ensure_ascii=False, allow_nan=False)) for one in records)
+    stream.write("[\n" + ",\n".join(lines) + "\n]\n")
+
+
 def write_csv(records: Iterable[Dict[str, Any]], classes: Sequence[str], stream: TextIO) -> None:
     """Write one record per row, with its "file", a column for each class's confidence, and "error".
 

@@ -88,13 +88,13 @@ def test_opens_with_a_broken_checkpoint_and_says_what_to_do(while_open, tmp_path
         lambda address: Client(address, verbose=False).predict(None, api_name="/predict"),
         *("--checkpoint", str(file), "--given_by_the_platform=1"),
     )
-    assert "The checkpoint cannot be used" in answer["error"] and str(tmp_path) not in answer["error"]
+    assert "This page cannot answer now" in answer["error"] and str(tmp_path) not in answer["error"]
 
 
 def test_examples_are_of_the_checkpoints_classes_only(tmp_path):
     assert app.examples(app.Page(None, 60), tmp_path) == []
     files = app.examples(app.Page(Classifier(str(EMBEDDED)), 60), tmp_path)
-    assert len(files) == 2 * app.EXAMPLES and sorted(files) == sorted(map(str, tmp_path.iterdir()))
+    assert len(files) == 2 * app.DRAWINGS and sorted(files) == sorted(map(str, tmp_path.iterdir()))
 
 
 def test_a_folder_that_cannot_be_made_ends_the_program_in_words(tmp_path):
@@ -138,13 +138,13 @@ def test_what_is_loaded_is_what_is_shown(built_in, drawings, while_open, tmp_pat
             time.sleep(0.02)
 
     def visit(address):
-        replaced = "The file has been changed or removed since then."
+        replaced = "The file of this network was changed or removed"
         with httpx.Client(base_url=address, timeout=60) as client:
             first = predict(client, picture)
-            assert "croissants, dog" in pages[0].status("en") and replaced not in pages[0].status("en")
+            assert "<li>croissants</li><li>dog</li>" in pages[0].status("en") and replaced not in pages[0].status("en")
             file.unlink()
             until("mobilenetv2.ckpt was changed or removed. The page goes on with what it read.")
-            assert "croissants, dog" in pages[0].status("en") and replaced in pages[0].status("en")
+            assert "<li>croissants</li><li>dog</li>" in pages[0].status("en") and replaced in pages[0].status("en")
             file.write_bytes(b"cut off")
             os.kill(os.getpid(), signal.SIGHUP)
             until("The page goes on with the checkpoint that it has.")
@@ -158,9 +158,9 @@ def test_what_is_loaded_is_what_is_shown(built_in, drawings, while_open, tmp_pat
                 found = [list(answer.result()["confidences"].values()) for answer in answers]
             while caplog.text.count("Checkpoint: ") == before:
                 time.sleep(0.02)
-            while "wolf, bread" not in pages[0].status("en"):
+            while "<li>wolf</li><li>bread</li>" not in pages[0].status("en"):
                 time.sleep(0.02)
-            assert "trained on 3 photos" in pages[0].status("en") and replaced not in pages[0].status("en")
+            assert "3 photos of 2 classes" in pages[0].status("en") and replaced not in pages[0].status("en")
             assert found == [list(first["confidences"].values())] * 40
             return predict(client, picture)
 

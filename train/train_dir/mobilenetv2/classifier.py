@@ -103,6 +103,13 @@ class Classifier:
                 f"{self.file}: its network computes no finite numbers; the file is damaged, train again"
             ) from None
 
+    def training_photos(self) -> Dict[str, Image.Image]:
+        """By class, in the checkpoint's order: the thumbnail of a training photo. Empty without thumbnails."""
+        if not self._thumbnails or self._detector is None:
+            return {}
+        by_label = {int(label): picture for label, picture in zip(self._detector.labels, self._thumbnails)}
+        return {self.description.classes[label]: by_label[label] for label in sorted(by_label)}
+
     def is_current(self) -> bool:
         """Whether the file is still there and the same as when it was read."""
         try:

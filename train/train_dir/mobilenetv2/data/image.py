@@ -127,7 +127,9 @@ def decode(data: bytes, size: int) -> Image.Image:
         raise
     except Image.DecompressionBombError as error:
         limits = {"jpeg": MAX_PIXELS // 10**6, "others": MAX_DECODED // 10**6, "side": MAX_SIDE}
-        raise ImageError("pixels", reason=error, **limits) from None
+        # Of the words of Pillow, which speak of an attack, only the number.
+        found = re.match(r"Image size \((\d+ pixels)\)", str(error))
+        raise ImageError("pixels", reason=found[1] if found else error, **limits) from None
     except UnidentifiedImageError:
         raise ImageError("unknown") from None
     except Exception as error:

@@ -7,7 +7,7 @@ from ..runtime.i18n import Bilingual
 from .picture_files import FORMATS, LEFT_OUT
 
 _NAMES = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WebP", "GIF": "GIF", "BMP": "BMP", "TIFF": "TIFF", "AVIF": "AVIF"}
-_READABLE = [name for format_, name in {**_NAMES, "HEIF": "HEIC"}.items() if format_ in FORMATS]
+READABLE = [name for format_, name in {**_NAMES, "HEIF": "HEIC"}.items() if format_ in FORMATS]
 
 IMAGE_ERRORS: Dict[str, Tuple[str, str]] = {
     **LEFT_OUT,  # what `decode` leaves out, too
@@ -27,8 +27,8 @@ IMAGE_ERRORS: Dict[str, Tuple[str, str]] = {
     ),
     "broken": ("the picture is broken or cut off ({reason}); replace it", "图片已损坏或不完整，请换一份"),
     "unknown": (
-        f"not a picture, or a broken one (readable: {', '.join(_READABLE)})",
-        f"这不是图片，或者已损坏（支持 {'、'.join(_READABLE)}）",
+        f"not a picture, or a broken one (readable: {', '.join(READABLE)})",
+        f"这不是图片，或者已损坏（支持 {'、'.join(READABLE)}）",
     ),
     "lab": (
         "a picture in CIE LAB colours, which this program does not read; save it as RGB",

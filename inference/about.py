@@ -1,0 +1,44 @@
+"""HTML about the checkpoint of the page: one line, and more where a visitor opens it."""
+
+import time
+from html import escape
+from typing import Optional
+
+from markup import class_list, problem, shown
+from page_texts import TEXTS
+
+from mobilenetv2.classifier import Classifier
+from mobilenetv2.data.kind import PHOTOS, for_kind
+from mobilenetv2.model.checkpoint import EMBEDDED
+
+
+def status(classifier: Optional[Classifier], seconds: float, language: str) -> str:
+    """The validation accuracy and the file; opened, also the network, its photos and classes, and whether the file has changed
+    since. Then how long uploads are kept: seconds. classifier: None without a usable checkpoint."""
+    texts = TEXTS[language]
+    unit, count = ("minutes", seconds / 60) if seconds >= 120 else ("seconds", seconds)
+    kept = f'<p class="details">{escape(texts["kept"].format(time=texts[unit].format(count=count)))}</p>'
+    if classifier is None:
+        return problem(texts["no_checkpoint"]) + kept
+    description, built_in = classifier.description, classifier.file == EMBEDDED
+    kind = description.data.get("kind", PHOTOS)
+    line = for_kind(texts["about"], kind).format(
+        checkpoint=texts["built_in"] if built_in else classifier.file.name,
+        correct=description.metrics["val"]["correct"],
+        count=description.metrics["val"]["count"],
+    )
+    date = time.strftime("%Y-%m-%d", time.localtime(classifier.modified))
+    origin = (
+        f"{texts['built_in']} ({texts['train']})"
+        if built_in
+        else texts["of_date"].format(file=classifier.file.name, date=date)
+    )
+    classes, counts = description.classes, description.data["train"]
+    rows = {
+        "network": f"{shown(origin)}<br>{escape(texts['pixels'].format(size=description.preprocessing.size))}",
+        "trained_on": escape(for_kind(texts["photos"], kind).format(train=sum(counts.values()), classes=len(classes))),
+        "classes": class_list([(name, "") for name in classes], language),
+    }
+    terms = "".join(f"<dt>{escape(texts[key])}</dt><dd>{value}</dd>" for key, value in rows.items())
+    replaced = "" if classifier.is_current() else problem(texts["replaced"])
+    return f'{replaced}<details class="about"><summary>{shown(line)}</summary><dl>{terms}</dl></details>{kept}'
