@@ -56,8 +56,8 @@ def in_words(answer: Answer, language: str) -> str:
 
 
 def why(answer: Answer, activation: bool, description: Description, language: str) -> str:
-    """What the network sees, then the most similar training photos. activation: mark what the answer rests on. description: of the
-    checkpoint."""
+    """What the network sees, then the most similar training photos. activation: mark what the answer rests on. description:
+    of the checkpoint."""
     strength = answer.activation if activation else np.zeros_like(answer.activation)
     url = jpeg_url(overlay(answer.pixels, strength, description.preprocessing), quality=QUALITY)
     text = escape(TEXTS[language]["marked" if activation else "seen"])
