@@ -144,7 +144,8 @@ def cross_validate(run: Run) -> None:
         run.held_out = _held_out(run, run.given_classifier, run.known, run.independent)
         if _knows_more(run):
             log.info(
-                'The answer "neither" is left out: the weights know these classes from other pictures, which they do not have.'
+                'The answer "neither" is left out: the network knows these classes from other pictures, and these do not tell '
+                "what else belongs to them (docs/trust.md)."
             )
         suspects: List[Finding] = []
         if run.independent:
