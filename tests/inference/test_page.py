@@ -74,6 +74,14 @@ def test_it_says_which_checkpoint_answers_and_how_long_uploads_are_kept(classifi
     assert f"deleted from this server {kept} after the upload" in said
 
 
+def test_what_was_trained_on_drawings_says_so(classifier, monkeypatch):
+    data = {**classifier.description.data, "kind": "drawings", "train": {"croissants": 80, "dog": 80}}
+    monkeypatch.setattr(classifier, "description", replace(classifier.description, data=data))
+    page = Page(classifier, 600)
+    assert "trained on 160 drawings (croissants, dog) · 136 of 143 validation drawings right" in page.status("en")
+    assert "用 160 张图画训练" in page.status("zh") and "照片" not in page.status("zh").split("\n")[0]
+
+
 def test_names_are_no_markdown_and_hide_nothing():
     assert plain("a_b*[c](d)<e>") == r"a\_b\*\[c\]\(d\)\<e\>"
     assert plain("\u202egpj.exe") == r"\\u202egpj\.exe" and plain("a\n# b") == r"a\\n\# b"

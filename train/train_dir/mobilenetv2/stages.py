@@ -142,11 +142,6 @@ def cross_validate(run: Run) -> None:
     """Needs the features. Leaves out-of-fold logits, the outlier detector, and findings about doubtful labels."""
     with run.watch("evidence"):
         run.held_out = _held_out(run, run.given_classifier, run.known, run.independent)
-        if _knows_more(run):
-            log.info(
-                'The answer "neither" is left out: the network knows these classes from other pictures, and these do not tell '
-                "what else belongs to them (docs/trust.md)."
-            )
         suspects: List[Finding] = []
         if run.independent:
             labels, photos = run.data.labels("train"), run.data.split("train")
@@ -240,6 +235,11 @@ def evaluate(run: Run) -> None:
             run.held_out = _held_out(run, None, None, False)
             if _knows_more(run) and run.config.mode == "finetune":
                 run.held_out = reject_nothing(run.held_out)
+    if run.held_out.detector and not run.held_out.detector.active:
+        log.info(
+            'The answer "neither" is left out: the network knows these classes from other pictures, and these do not tell '
+            "what else belongs to them (docs/trust.md)."
+        )
     if run.packed:  # a compact file has no room for the detector
         run.held_out = replace(run.held_out, detector=None, scores={})
     for split, features in (("train", run.features.train), ("val", run.features.val)):
@@ -342,7 +342,8 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
     smoothing = config.classifier_plan.label_smoothing
     test = compare_mirrored(plain, mirrored, labels, fold, rows, config.fold_penalty, smoothing)
     figures = test.plain, test.count, test.mirrored, test.p
-    log.info("Mirroring: %d of %d held-out photos are answered right, %d if mirrored (p = %.1g).", *figures)
+    said = "Mirroring: %d of %d held-out photos are answered right, %d if mirrored (p = %.1g)."
+    log.info(for_kind(said, run.data.kind), *figures)
     off = test.harmful and config.mirror == "auto"
     new: List[Finding] = []
     if off:

@@ -108,7 +108,7 @@ def train_epochs(
         load_state_dict(model, state.kept)
         kept_epoch = f"epoch {kept}" if kept >= 0 else "what was there before, no epoch was better"
         right = state.best[0] if state.best else 0
-        log.info("Kept %s: %d of %d validation photos right.", kept_epoch, right, len(val_labels))
+        log.info("Kept %s: %d of %d right in validation.", kept_epoch, right, len(val_labels))
     return history
 
 
