@@ -99,7 +99,8 @@ def prepare(settings: Settings, output: Path) -> Run:
         taken = pretrained.load_pretrained(run.network, start, data.classes)
         run.origin = {"weights": start.naming, "backbone": fingerprint(run.network.features), "head": taken}
         if taken and start.head:
-            run.known, run.independent = Known(start.head, start.neither), False
+            same_size = start.size == config.preprocessing.size  # with another, the features are others
+            run.known, run.independent = Known(start.head, start.neither if same_size else None), False
         log.info("Weights of %s, head %s.", start.naming, "taken over" if taken else "left out (other classes)")
     else:
         run.decoded.clear()
@@ -386,7 +387,7 @@ def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known]
         known,
         independent,
         folds=config.folds,
-        penalty=run.fold_penalty if known else config.fold_penalty,
+        penalty=run.fold_penalty,
         label_smoothing=config.classifier_plan.label_smoothing,
         rejection_rate=config.rejection_rate,
         seed=config.seed,
