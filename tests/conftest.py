@@ -99,6 +99,7 @@ SLOW = (
     "test_soak.py",
     "test_train",  # and test_train_...: whole runs
     "training/test_finetune.py",
+    "training/test_head.py::test_the_more_it_is_pulled",
 )
 SLOW_FIXTURES = {"drawn", "photos", "real"}  # whole runs
 

@@ -78,7 +78,14 @@ def test_first_run_of_a_new_user(drawn):
         "croissants": 20,
         "dog": 20,
     }
-    assert result["val"]["count"] == 40 and result["val"]["correct"] >= 38
+    assert result["val"]["count"] == 40 and result["val"]["correct"] == 40 and result["data"]["kind"] == "drawings"
+    said = (drawn / "train.log").read_text(encoding="utf-8")
+    assert "Drawings to train: croissants 80, dog 80" in said and "Trained on 160 drawings, not on photos" in said
+    assert said.replace("mobilenetv2-photos", "").count("photo") == 1  # that these are none
+    page = (drawn / "report.html").read_text(encoding="utf-8")
+    assert (
+        "Trained on 160 drawings that this program makes, not on photos" in page and "validation drawings right" in page
+    )
     assert result["val"]["accuracy"] == result["val"]["correct"] / 40
     assert set(result["seconds"]) == {"read", "features", "head", "finetune", "distill", "evidence", "total"}
     assert result["seconds"]["finetune"] == 0 < result["seconds"]["features"] < result["seconds"]["total"]

@@ -130,7 +130,7 @@ def test_other_trainings_mirror_nothing_either(mode, arrows, cache):
 
 def test_drawings_may_be_mirrored(drawn):
     assert metrics(drawn)["settings"]["mirror"] == "yes"
-    assert "photos set aside for this test" in (drawn / "train.log").read_text(encoding="utf-8")
+    assert "drawings set aside for this test" in (drawn / "train.log").read_text(encoding="utf-8")
 
 
 @needs_shared

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import needs_shared
+from neither import auroc
 from points import assign_folds, clouds, fit_detector
 
 from mobilenetv2.evaluation.ood import NEVER, OutlierDetector, extend_detector, outlier_directions
@@ -112,11 +113,6 @@ def test_classes_in_another_order():
     assert np.array_equal(turned.labels, 1 - model.labels) and np.array_equal(turned.score(photos), model.score(photos))
     assert np.array_equal(turned.class_baseline, model.class_baseline[::-1])
     assert model.active and not replace(model, threshold=NEVER).active
-
-
-def auroc(known: np.ndarray, strange: np.ndarray) -> float:
-    """How often the score of an outlier is above that of a known photo."""
-    return float((strange[:, None] > known[None]).mean())
 
 
 @needs_shared

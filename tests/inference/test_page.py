@@ -103,6 +103,14 @@ def test_it_says_which_checkpoint_answers_and_how_long_uploads_are_kept(classifi
     assert f"deleted from this server {kept} after the upload" in said
 
 
+def test_what_was_trained_on_drawings_says_so(classifier, monkeypatch):
+    data = {**classifier.description.data, "kind": "drawings", "train": {"croissants": 80, "dog": 80}}
+    monkeypatch.setattr(classifier, "description", replace(classifier.description, data=data))
+    page = Page(classifier, 600)
+    assert "136 of 143 validation drawings right" in page.status("en") and "160 drawings of 2" in page.status("en")
+    assert "160 张图画" in page.status("zh") and "照片" not in page.status("zh")
+
+
 def test_class_names_hide_nothing(classifier, drawings, upload, monkeypatch):
     classes = ("\u202ecat", "狗\u2067\n")
     monkeypatch.setattr(classifier, "description", replace(classifier.description, classes=classes))

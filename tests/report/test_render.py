@@ -441,3 +441,11 @@ def test_on_paper(chromium, tmp_path):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     page.close()
     assert paper.startswith(b"%PDF") and 3 <= len(re.findall(rb"/Type\s*/Page\b", paper)) <= 12
+
+
+@pytest.mark.parametrize("language, photo, words", [("en", "photo", "not on photos"), ("zh", "照片", "而不是照片")])
+def test_a_report_on_drawings_does_not_speak_of_photos(language, photo, words):
+    drawn = replace(content(), kind="drawings", settings={}, command="", findings=(), answers=())
+    page = Page(render_page(drawn, language))
+    assert page.text.count(photo) == 1 and words in page.text and "100" in page.text  # of two classes, 50 each
+    assert words not in Page(render_page(content(), language)).text

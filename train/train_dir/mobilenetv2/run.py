@@ -83,8 +83,8 @@ class Run:
 
     @property
     def fold_penalty(self) -> float:
-        """The penalty of the cross-validation of that classifier."""
-        return self.config.pull if self.known else self.config.fold_penalty
+        """Of the cross-validation; of a network that a stage has changed, on features of which the weights know nothing."""
+        return self.config.pull if self.known and not self.changed else self.config.fold_penalty
 
     def recorded(self) -> Dict[str, Any]:
         """The settings, as the checkpoint records them."""

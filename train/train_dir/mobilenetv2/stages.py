@@ -108,7 +108,8 @@ def prepare(settings: Settings, output: Path) -> Run:
             run, {"weights": start.naming, "backbone": fingerprint(run.network.features), "head": taken}
         )
         if taken and start.head:
-            run.known, run.independent = Known(start.head, start.neither), False
+            same_size = start.size == config.preprocessing.size  # with another, the features are others
+            run.known, run.independent = Known(start.head, start.neither if same_size else None), False
         classifier = (
             "with its classifier, which knows these classes" if taken else "with a new classifier, for these classes"
         )
@@ -188,10 +189,6 @@ def cross_validate(run: Run) -> None:
     """Needs the features. Leaves out-of-fold logits, the outlier detector, and findings about doubtful labels."""
     with run.watch("evidence"):
         run.held_out = _held_out(run, run.given_classifier, run.known, run.independent)
-        if _knows_more(run):
-            log.info(
-                'The answer "neither" is left out: the weights know these classes from other pictures, which they do not have.'
-            )
         suspects: List[Finding] = []
         if run.independent:
             labels, photos = run.data.labels("train"), run.data.split("train")
@@ -289,6 +286,11 @@ def evaluate(run: Run) -> None:
             run.held_out = _held_out(run, None, None, False)
             if _knows_more(run) and run.config.mode == "finetune":
                 run.held_out = reject_nothing(run.held_out)
+    if run.held_out.detector and not run.held_out.detector.active:
+        log.info(
+            'The answer "neither" is left out: the network knows these classes from other pictures, and these do not tell '
+            "what else belongs to them (docs/trust.md)."
+        )
     if run.packed:  # a compact file has no room for the detector
         run.held_out = replace(run.held_out, detector=None, scores={})
     for split, features in (("train", run.features.train), ("val", run.features.val)):
@@ -419,8 +421,18 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
     smoothing = config.classifier_plan.label_smoothing
     with shown("Testing mirrored photos"):
         test = compare_mirrored(plain, mirrored, labels, fold, rows, config.fold_penalty, smoothing)
-    words = "Mirroring: of %d photos set aside for this test, %d are answered right as they are and %d mirrored, %s (p = %.1g)."
-    log.info(words, test.count, test.plain, test.mirrored, "a loss" if test.harmful else "no clear loss", test.p)
+    words = (
+        "Mirroring: of %d %s set aside for this test, %d are answered right as they are and %d mirrored, %s (p = %.1g)."
+    )
+    log.info(
+        words,
+        test.count,
+        run.data.kind,
+        test.plain,
+        test.mirrored,
+        "a loss" if test.harmful else "no clear loss",
+        test.p,
+    )
     off = test.harmful and config.mirror == "auto"
     new: List[Finding] = []
     if off:
@@ -472,7 +484,7 @@ def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known]
         known,
         independent,
         folds=config.folds,
-        penalty=run.fold_penalty if known else config.fold_penalty,
+        penalty=run.fold_penalty,
         label_smoothing=config.classifier_plan.label_smoothing,
         rejection_rate=config.rejection_rate,
         seed=config.seed,

@@ -106,7 +106,7 @@ def train_epochs(
                 if checkpoints:
                     checkpoints.save(state)
             log.info(
-                "Epoch %*d of %d: %*d of %d validation photos right, loss %.3f%s",
+                "Epoch %*d of %d: %*d of %d right in validation, loss %.3f%s",
                 *(len(str(plan.epochs)), row["epoch"], plan.epochs, len(str(count)), row["val"]["correct"], count),
                 *(row["loss"], ", the best so far" if best else ""),
                 extra=FOR_TERMINALS,
@@ -120,7 +120,7 @@ def train_epochs(
         load_state_dict(model, state.kept)
         kept_epoch = f"epoch {kept}" if kept else "what was there before, no epoch was better"
         right = state.best[0] if state.best else 0
-        log.info("Kept %s: %d of %d validation photos right.", kept_epoch, right, count)
+        log.info("Kept %s: %d of %d right in validation.", kept_epoch, right, count)
     return history
 
 
