@@ -175,7 +175,8 @@ def _confusion(matrix: np.ndarray, refused: Optional[np.ndarray]) -> Dict[str, A
 
 
 def _many(classes: Sequence[str], shown: Dict[str, np.ndarray]) -> Dict[str, Any]:
-    """What stands beside the matrices of many classes, or in their place. shown: confusion matrices by split; the first sorts the classes."""
+    """What stands beside the matrices of many classes, or in their place. shown: confusion matrices by split; the first sorts the
+    classes."""
     first = next(iter(shown.values()))
     order = weakest_first(first)
     order += [label for label in range(len(classes)) if label not in set(order)]
