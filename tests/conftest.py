@@ -57,6 +57,7 @@ SLOW = (
     "data/test_download.py::test_training_on_what_was_downloaded",
     "data/test_folders.py::test_a_whole_training",
     "data/test_folders.py::test_its_own_output",
+    "data/test_folders.py::test_trackers_in_it",
     "data/test_image.py::test_small_pictures_that_ask_for_much_are_refused",
     "data/test_jpeg_end.py",
     "data/test_layout_search.py::test_a_test_set",
@@ -100,6 +101,7 @@ SLOW = (
     "test_train",  # and test_train_...: whole runs
     "training/test_finetune.py",
     "training/test_head.py::test_the_more_it_is_pulled",
+    "training/test_tracking.py::test_a_whole_run",
 )
 SLOW_FIXTURES = {"drawn", "photos", "real"}  # whole runs
 

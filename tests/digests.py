@@ -2,8 +2,9 @@
 
     python tests/digests.py FOLDER > before.txt        # FOLDER is made anew and is for what the runs leave
 
-Prints a line for each run and file: SHA-256 of mobilenetv2.ckpt, check.json and validation.csv as they are, of metrics.json and
-report.html without times, memory and the command. The photos are drawings, with a few planted defects.
+Prints a line for each run and file: SHA-256 of mobilenetv2.ckpt, check.json, validation.csv and README.md as they are, of
+metrics.json, history.csv and report.html without times, memory and the command. The photos are drawings, with a few planted
+defects.
 """
 
 import hashlib
@@ -42,6 +43,8 @@ FILES: Dict[str, Callable[[bytes], bytes]] = {
     "mobilenetv2.ckpt": lambda content: content,
     "check.json": lambda content: content,
     "validation.csv": lambda content: content,
+    "README.md": lambda content: content,
+    "history.csv": lambda content: history_without_times(content.decode()).encode(),
     "metrics.json": lambda content: json.dumps(without_times(json.loads(content))).encode(),
     "report.html": lambda content: report_without_times(content.decode()).encode(),
 }
@@ -61,6 +64,11 @@ def report_without_times(page: str) -> str:
     page = re.sub(r"\d+(\.\d+)? (ms|MiB)<", r"\2<", page)
     page = re.sub(r'<span class="number">\d+\.\d</span><span class="meter" style="[^"]*">', "", page)
     return re.sub(r'<pre dir="ltr">[^<]*', "", page)
+
+
+def history_without_times(table: str) -> str:
+    """Without the columns "seconds" and "step ms", the last but two."""
+    return "\n".join(re.sub(r"(,[^,]*){2}(?=,[^,]*$)", "", line) for line in table.splitlines())
 
 
 def run(output: str, arguments: List[str]) -> int:

@@ -66,6 +66,8 @@ def test_first_run_of_a_new_user(drawn):
         "mobilenetv2.ckpt",
         "metrics.json",
         "validation.csv",
+        "history.csv",
+        "README.md",
         "train.log",
         "sample",
         "report.html",

@@ -124,7 +124,7 @@ def test_all_copies_of_a_leak_are_dropped(drawings, tmp_path, cache):
         "train/dog/z4.jpg": f"left out of training: the same file as {source}, which is in another class",
     }
     report = (tmp_path / "output" / "report.html").read_text(encoding="utf-8")
-    assert "6 photos left out because of copies in another split or class (--leaks drop)" in report
+    assert "6 photos were left out because of copies in another split or class (--leaks drop)" in report
     assert "in two splits" not in report and "two classes claim it" not in report and "Nothing suspicious" not in report
 
 

@@ -69,6 +69,7 @@ def test_disk_that_refuses_chmod_rename_and_fsync(runs):
     run, check = runs["refusing"], runs["refusing check"]
     assert run["code"] == check["code"] == 0 and run["equal"], run["said"] + check["said"]
     files = {"mobilenetv2.ckpt", "report.html", "metrics.json", "validation.csv", "check.json", "train.log"}
+    files |= {"README.md", "history.csv"}
     assert set(run["files"]) == set(runs["whole"]["files"]) == files | {"mobilenetv2.thumbnails.jpg"}
     assert set(check["files"]) == files | {"mobilenetv2.thumbnails.jpg", "last-check.json", "last-check.html"}
     for said in (run["said"], check["said"]):

@@ -107,6 +107,30 @@ def test_a_whole_training_beside_class_folders(tmp_path, cache):
     )
 
 
+def test_trackers_in_it_are_no_data(tmp_path, cache):
+    """The folder of trackers belongs to the output folder, wherever that is; a class may have its name."""
+    fill(tmp_path, *(f"photos/{class_}/{n}.png" for class_ in ("cat", "tracking") for n in range(6)))
+    arguments = ["--data_url=photos", f"--cache_dir={cache}", "--epochs=1", "--image_size=32"]
+    for output in ("photos/out", "photos/cat", "photos/out"):
+        run = Run([*arguments, f"--output_path={output}"], tmp_path)
+        assert run.code == 0, run.out + run.err
+        assert "cat 5, tracking 5; to validate: cat 1, tracking 1." in run.out and "not used: nothing." in run.out
+        assert {"README.md", "history.csv"} <= {file.name for file in (tmp_path / output).iterdir()}
+        for name in ("aim", "mlflow"):
+            (tmp_path / output / "tracking" / name).mkdir(parents=True, exist_ok=True)
+            (tmp_path / output / "tracking" / name / "picture.png").write_bytes(b"of a tracker")
+
+
+def test_a_users_readme_stays_and_stops_the_run(tmp_path):
+    fill(tmp_path, *(f"photos/{class_}/{n}.png" for class_ in ("cat", "dog") for n in range(6)))
+    (tmp_path / "photos" / "README.md").write_text("# My photos")
+    run = Run(["--data_url=photos", "--output_path=photos"], tmp_path)
+    assert run.code == 2 and "photos: README.md in it was not written by this version of the program" in run.err
+    assert (tmp_path / "photos" / "README.md").read_text() == "# My photos"
+    run = Run(["--data_url=photos", "--output_path=out", "--check", "--pretrain_url=random"], tmp_path)
+    assert run.code == 0 and "cat 5, dog 5" in run.out
+
+
 def test_users_files_are_never_overwritten(tmp_path):
     fill(tmp_path, *(f"photos/{class_}/{n}.png" for class_ in ("cat", "dog") for n in range(6)))
     for name in MARKS:

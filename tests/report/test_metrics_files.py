@@ -1,4 +1,4 @@
-"""validation.csv, as a spreadsheet reads it."""
+"""validation.csv and history.csv, as a spreadsheet reads them."""
 
 import csv
 from dataclasses import replace
@@ -10,7 +10,8 @@ import pytest
 from mobilenetv2.data.dataset import Photo
 from mobilenetv2.evaluation.ood import Rejections
 from mobilenetv2.model import checkpoint
-from mobilenetv2.report.metrics_files import _write_table
+from mobilenetv2.report.metrics_files import _write_history, _write_table
+from mobilenetv2.runtime.own_files import is_own_file
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +52,27 @@ def test_names_hide_nothing(description, tmp_path, letter):
     assert letter not in text and len(rows) == 3
     assert rows[0][5:] == [f"logit {shown}", "logit b", f"confidence {shown}", "confidence b"]
     assert rows[1][:3] == [f"val/{shown}/{shown[:-4]}.jpg", f"'{shown}", "b"]  # that class is no formula
+
+
+def test_history_has_a_row_for_every_epoch(tmp_path):
+    val = {"count": 8, "correct": 7, "accuracy": 0.875, "loss": 0.5}
+    row = {"epoch": 0, "loss": 0.75, "val": val, "step_ms": 2.5, "lr": 1e-3, "seconds": 0.125, "kept": False}
+    history = {"head": [row, {**row, "epoch": 1, "loss": float("nan"), "kept": True}], "finetune": [row]}
+    _write_history(tmp_path / "history.csv", history)
+    rows = list(csv.DictReader((tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(row["phase"], row["epoch"], row["kept"]) for row in rows] == [
+        ("head", "0", "no"),
+        ("head", "1", "yes"),
+        ("finetune", "0", "no"),
+    ]
+    assert list(rows[0].items())[2:-1] == [
+        ("training loss", "0.75"),
+        ("validation loss", "0.5"),
+        ("validation accuracy", "0.875"),
+        ("validation right", "7"),
+        ("validation photos", "8"),
+        ("learning rate", "0.001"),
+        ("seconds", "0.125"),
+        ("step ms", "2.5"),
+    ]
+    assert rows[1]["training loss"] == "nan" and is_own_file(tmp_path / "history.csv")

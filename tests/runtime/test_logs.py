@@ -53,9 +53,7 @@ def test_a_terminal_shows_a_line_for_each_epoch_and_the_log_the_forms_of_platfor
     run, output = on_terminal
     history = metrics(output)["history"]
     shown = [line for line in run.lines if line.startswith("Epoch")]
-    form = re.compile(
-        r"Epoch +(\d+) of (\d+): +(\d+) of 10 validation photos right, loss (\d\.\d{3})(, the best so far)?"
-    )
+    form = re.compile(r"Epoch +(\d+) of (\d+): +(\d+) of 10 right in validation, loss (\d\.\d{3})(, the best so far)?")
     found = [form.fullmatch(line).groups()[:4] for line in shown]
     assert found == [
         (str(row["epoch"]), most, str(row["val"]["correct"]), f"{row['loss']:.3f}")
@@ -69,7 +67,7 @@ def test_a_terminal_shows_a_line_for_each_epoch_and_the_log_the_forms_of_platfor
         == len(re.findall(r"^Epoch: \[", log, re.MULTILINE))
         == len(shown)
     )
-    assert "Epoch:" not in run.screen and " validation photos right, loss" not in log
+    assert "Epoch:" not in run.screen and " right in validation, loss" not in log
 
 
 def test_all_else_is_the_same_on_a_terminal_and_in_the_log(on_terminal):

@@ -120,7 +120,9 @@ class Tracker:
             if find_spec("aim"):
                 names = [*names, "aim"]
             else:
-                log.warning("--aim_repo: aim is not installed, so nothing is recorded; 'pip install aim' mends it.")
+                log.warning(
+                    "--aim_repo: the package aim is not installed, so nothing is recorded; 'pip install aim' mends it."
+                )
         for name in names:
             place = aim_repo if name == "aim" and aim_repo else str(folder / name)
             try:
