@@ -81,7 +81,7 @@ def table(
     return (
         f'<section class="many" onclick="{escape(CLICK)}"><p class="downloads">{_downloads(records, classes, texts)}</p>'
         f'<div class="filters">{filters}</div>'
-        f'<div class="scrolling" tabindex="0" role="region" aria-label="{escape(texts["table"])}"><table class="answers">'
+        f'<div class="scrolling" tabindex="0" role="group" aria-label="{escape(texts["table"])}"><table class="answers">'
         f'<thead><tr><td class="picture"></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div></section>'
     )
 

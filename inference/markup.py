@@ -85,7 +85,7 @@ def class_list(entries: Sequence[Tuple[str, str]], language: str) -> str:
     label = escape(TEXTS[language]["search"])
     field = f'<input type="search" aria-label="{label}" placeholder="{label}" oninput="{SEARCH}">'
     return (
-        f'<div class="long">{field}<div class="scrolling" tabindex="0" role="region" '
+        f'<div class="long">{field}<div class="scrolling" tabindex="0" role="group" '
         f'aria-label="{escape(TEXTS[language]["classes"])}"><ul class="classes">{items}</ul></div></div>'
     )
 

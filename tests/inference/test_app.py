@@ -11,12 +11,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import app
 import httpx
 import pytest
 import server
-from conftest import ROOT, free_port
+from conftest import ROOT, Run, free_port
 from gradio_client import Client
 from pages import predict
 
@@ -95,6 +96,40 @@ def test_examples_are_of_the_checkpoints_classes_only(tmp_path):
     assert app.examples(app.Page(None, 60), tmp_path) == []
     files = app.examples(app.Page(Classifier(str(EMBEDDED)), 60), tmp_path)
     assert len(files) == 2 * app.DRAWINGS and sorted(files) == sorted(map(str, tmp_path.iterdir()))
+
+
+def test_examples_of_other_classes_are_training_photos_that_are_recognised(few, cache, tmp_path):
+    """The same drawings under other names, so that these are no drawings to the page."""
+    data = shutil.copytree(few, tmp_path / "data")
+    for split in ("train", "val"):
+        for old, new in (("croissants", "bread"), ("dog", "wolf")):
+            (data / split / old).rename(data / split / new)
+    run = Run(["--data_url", data, "--output_path", tmp_path / "out", "--cache_dir", cache], tmp_path)
+    assert run.code == 0, run.out
+    classifier, folder = Classifier(str(tmp_path / "out")), tmp_path / "examples"
+    folder.mkdir()
+    files = app.examples(app.Page(classifier, 60), folder)
+    answers = [classifier.answer(Path(file).read_bytes()).label for file in files]
+    assert answers and answers == [name for name in ("bread", "wolf") if name in answers]
+    assert list(classifier.training_photos()) == ["bread", "wolf"]
+    assert Classifier(str(EMBEDDED)).training_photos() == {}
+
+
+@pytest.mark.parametrize(
+    "arguments, environment, title",
+    [
+        ((), "", "Dog or croissant?"),
+        ((), "Mine", "Mine"),
+        (("--title", "Given"), "Mine", "Given"),
+    ],
+)
+def test_the_title_is_given_or_of_the_classes(while_open, monkeypatch, arguments, environment, title):
+    monkeypatch.setenv("TITLE", environment)
+    config = while_open(
+        lambda address: httpx.get(f"{address}/config", timeout=60).json(), "--checkpoint", str(EMBEDDED), *arguments
+    )
+    assert config["title"].split(" · ")[0] == title
+    assert any(f"<h1>{title}</h1>" == one["props"].get("value") for one in config["components"])
 
 
 def test_a_folder_that_cannot_be_made_ends_the_program_in_words(tmp_path):

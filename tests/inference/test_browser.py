@@ -83,6 +83,7 @@ def open_page(browser, server):
         page.goto(server.url)
         expect(page.get_by_role("tab")).to_have_count(2)
         expect(page.get_by_text("Choose a picture" if language.startswith("en") else "选一张图片")).to_be_visible()
+        expect(page.locator(".answer")).to_have_attribute("aria-live", "polite")  # the last that it does when it opens
         return page
 
     yield open_page
@@ -268,7 +269,7 @@ def test_on_a_phone_the_answer_is_seen_without_scrolling(open_page, server, draw
     assert ".examples" not in found or found[".examples"][1] > found[".nearest"][3] - 1
 
 
-@pytest.mark.parametrize("width, language, scheme", itertools.product(WIDTHS, LANGUAGES, SCHEMES))
+@pytest.mark.parametrize("width, language, scheme", [*itertools.product(WIDTHS, LANGUAGES, SCHEMES)])
 def test_nothing_overlaps_and_nothing_is_a_stamp_in_an_empty_box(open_page, drawn, width, language, scheme):
     page = open_page(LANGUAGES[language], width, scheme=scheme)
     assert_nothing_overlaps(page)
@@ -279,10 +280,9 @@ def test_nothing_overlaps_and_nothing_is_a_stamp_in_an_empty_box(open_page, draw
         assert abs(found["h2"][1] - found[".picture"][1]) < 20 and found["h2"][0] >= found[".picture"][2]
     shown = boxes(page, ".picture .image-frame", ".picture .image-frame img", ".seen img")
     (_, top, _, bottom), (_, upper, _, lower), (left, _, right, _) = shown.values()
-    assert (
-        lower - upper >= 0.8 * (bottom - top)
-        and page.locator(".picture img").evaluate("image => getComputedStyle(image).objectFit") == "contain"
-    )
+    assert lower - upper >= bottom - top - 40
+    fit = page.locator(".picture .image-frame img").evaluate("image => getComputedStyle(image).objectFit")
+    assert fit == "contain"
     assert right - left == (160 if width < 700 else 224)
     assert lower <= bottom and upper - top >= 26  # below the label of the box
 
@@ -320,10 +320,11 @@ def test_examples_are_training_photos_where_there_are_no_drawings(open_page, col
     page = open_page(server=server)
     assert page.title() == "What is in your picture?"
     examples = page.get_by_role("button", name="Training photo")
+    print("COUNT", examples.count())
     for number in range(examples.count()):
         examples.nth(number).click()
         expect(heading(page)).to_contain_text("_0")
-    assert examples.count() <= 6 and page.get_by_role("button", name="Drawing").count() == 0
+    assert 0 < examples.count() <= 6 and page.get_by_role("button", name="Drawing").count() == 0
 
 
 def test_a_title_of_ones_own(browser):
@@ -392,6 +393,7 @@ def test_five_hundred_pictures_are_no_long_page(open_page, colours, tmp_path):
 
 def test_the_keyboard_is_enough(open_page, drawn):
     page = open_page()
+    page.on("filechooser", lambda chooser: chooser.set_files(sample(drawn, "dog")))
 
     def go_to(condition):
         """Press the tabulator until this holds for the element that has the focus."""
@@ -402,9 +404,7 @@ def test_the_keyboard_is_enough(open_page, drawn):
         raise AssertionError(condition)
 
     go_to("element.getAttribute('aria-label')?.includes('upload')")
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(sample(drawn, "dog"))
+    page.keyboard.press("Enter")
     expect(heading(page)).to_contain_text("dog · ")
     marked = page.locator(".seen img").get_attribute("src")
     go_to("element.type === 'checkbox'")
@@ -417,8 +417,7 @@ def test_the_keyboard_is_enough(open_page, drawn):
     page.keyboard.press("Enter")
     expect(page.get_by_text("Trained on")).to_be_visible()
     page.evaluate("document.activeElement.blur()")
-    go_to("element.getAttribute('role') === 'tab'")
-    page.keyboard.press("ArrowRight")
+    go_to("element.textContent.trim() === 'Many pictures'")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Answer all")).to_be_visible()
     page.locator("input[type=file]").last.set_input_files([sample(drawn, "dog"), sample(drawn, "croissants")])
@@ -446,7 +445,7 @@ def axe():
     return axe
 
 
-@pytest.mark.parametrize("width, language, scheme", itertools.product((390, 1280), LANGUAGES, SCHEMES))
+@pytest.mark.parametrize("width, language, scheme", [*itertools.product((390, 1280), LANGUAGES, SCHEMES)])
 @pytest.mark.parametrize("count", [2, 37])
 def test_axe_finds_nothing(open_page, server, drawn, colours, bad_files, axe, count, width, language, scheme):
     """Without any exception."""

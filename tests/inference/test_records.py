@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from records import record, write_csv, write_jsonl
+from records import record, write_csv, write_json, write_jsonl
 
 from mobilenetv2.classifier import Answer
 from mobilenetv2.data.image_errors import ImageError
@@ -35,6 +35,16 @@ def test_an_answer_and_an_error_as_lines_and_as_rows():
     assert first["file"] == "'=1+1.jpg"  # no formula
     assert (first["confidence dog"], first["neither"], first["error"]) == ("0.750000", "-0.5000", "")
     assert second["label"] == second["confidence dog"] == "" and "empty" in second["error"]
+
+
+def test_an_array_has_the_same_records_as_lines():
+    records = [{"file": "狗\u202e.jpg", **record(ANSWER)}, {"file": "b.jpg", **record(ImageError("empty"))}]
+    array, lines, none = io.StringIO(), io.StringIO(), io.StringIO()
+    write_json(records, array)
+    write_jsonl(records, lines)
+    write_json([], none)
+    assert json.loads(array.getvalue()) == records == [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert "\u202e" not in array.getvalue() and array.getvalue().count("\n") == 4 and json.loads(none.getvalue()) == []
 
 
 @pytest.mark.parametrize(

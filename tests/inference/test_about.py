@@ -1,0 +1,42 @@
+"""What the page says about its checkpoint."""
+
+import re
+import shutil
+from dataclasses import replace
+
+import pytest
+from about import status
+
+from mobilenetv2.classifier import Classifier
+from mobilenetv2.model.checkpoint import EMBEDDED
+
+
+def test_one_line_and_more_where_it_is_opened(built_in, tmp_path):
+    file = shutil.copytree(built_in, tmp_path / "mine") / "mobilenetv2.ckpt"
+    classifier = Classifier(str(file))
+    said = status(classifier, 600, "en")
+    assert re.findall("<summary>(.*?)</summary>", said) == ["136 of 143 validation photos right · mobilenetv2.ckpt"]
+    assert re.search(r"mobilenetv2\.ckpt, made on \d{4}-\d\d-\d\d<br>MobileNetV2, 128 × 128 pixels", said)
+    assert "636 photos of 2 classes" in said and "<li>croissants</li><li>dog</li>" in said and "changed" not in said
+    file.unlink()
+    assert status(classifier, 600, "en").startswith(
+        '<p class="problem">The file of this network was changed or removed'
+    )
+    assert "143 张验证照片答对 136 张" in status(classifier, 600, "zh")
+
+
+@pytest.mark.parametrize("seconds, english, chinese", [(600, "10 minutes", " 10 分钟"), (6, "6 seconds", " 6 秒")])
+def test_how_long_uploads_are_kept_is_said_in_any_case(seconds, english, chinese):
+    for classifier in (None, Classifier(str(EMBEDDED))):
+        assert f"deleted from this server {english} after" in status(classifier, seconds, "en")
+        assert f"上传的图片在{chinese}后从服务器删除" in status(classifier, seconds, "zh")
+    assert "This page cannot answer now" in status(None, seconds, "en")
+
+
+def test_many_classes_have_a_field_for_searching(monkeypatch):
+    classifier = Classifier(str(EMBEDDED))
+    classes = tuple(f"class <{number}>" for number in range(300))
+    monkeypatch.setattr(classifier, "description", replace(classifier.description, classes=classes))
+    said = status(classifier, 600, "en")
+    assert "636 photos of 300 classes" in said and said.count("<li>") == 300 and 'type="search"' in said
+    assert "<li>class &lt;299&gt;</li>" in said and len(re.findall("<summary>(.*?)</summary>", said)[0]) < 60
