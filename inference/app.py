@@ -163,6 +163,8 @@ def serve(explicit: Optional[str]) -> None:
 
         for number in starting.SIGNALS:
             signal.signal(number, leave)  # MindSpore would abort on an exception
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, requests.ask)
         page = Page(load(explicit), seconds)
         # Gradio's lock is one of several processes, which needs a /dev/shm that can be written to.
         vars(flagging)["Lock"] = threading.Lock
@@ -172,7 +174,7 @@ def serve(explicit: Optional[str]) -> None:
         start_removing(folder, seconds)
         limits = Middleware(Limits, blocks=blocks, proxies=proxies)
         launch(blocks, place, [Middleware(Headers), Middleware(Gate, traffic=traffic), limits])
-        for number in (*starting.SIGNALS, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ())):
+        for number in starting.SIGNALS:
             signal.signal(number, requests.ask)
         said = False
         while not requests.stop:
