@@ -1,6 +1,7 @@
 """The limits of requests: which there are, how large they may be, what may be in them, and how many may wait."""
 
 import asyncio
+import errno
 import json
 import logging
 import re
@@ -18,6 +19,7 @@ from uploads import LARGEST, MOST, request_of_uploads, too_large
 from visitors import VARIABLE, Proxies, neighbourhood
 
 from mobilenetv2.data.image import MAX_BYTES
+from mobilenetv2.runtime.errors import reason
 
 log = logging.getLogger(__name__)
 FORWARDED = b"x-forwarded-for"
@@ -138,6 +140,11 @@ class Limits:
                 await self._app(scope, bounded, send_success)
         except ClientDisconnect:  # or it fell silent
             raise Refused(408, "too_slow") from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            log.error("An upload has no space: %s. Give GRADIO_TEMP_DIR a larger disk.", reason(error))
+            raise Refused(429, "full") from None
         except (ValueError, LookupError):  # a boundary, an encoding or a name that is none
             failed = 400
         if failed:

@@ -2,11 +2,13 @@
 
 import os
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, Iterator, Optional
 
 from gradio import route_utils, routes
+from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 
 LARGEST = 2 * 2**30  # bytes of one request
@@ -78,7 +80,18 @@ def request_of_uploads(visitor: str) -> Iterator[None]:
 
 
 class Parser(route_utils.GradioMultiPartParser):
-    """Gradio's, with limits of what it keeps in memory and of the files that it opens."""
+    """Gradio's, with limits of what it keeps in memory and of the files that it opens. What is left of an upload that ends early,
+    because its visitor leaves or the disk is full, is removed at once."""
+
+    async def parse(self) -> FormData:
+        try:
+            return await super().parse()
+        except BaseException:
+            for file in self._files_to_close_on_error:
+                for end in (file.close, Path(file.name).unlink):
+                    with suppress(OSError):  # Gradio has done it, or what is left to be written has no space
+                        end()
+            raise
 
     def on_headers_finished(self) -> None:
         _files.add()
@@ -94,10 +107,11 @@ def too_large() -> MultiPartException:
 
 def _limit_progress(kind: Any) -> None:
     """Gradio's record of progress keeps what it knows of every upload for ever, with the name that its visitor gave to it."""
-    track, is_tracked = kind.track, kind.is_tracked
+    track: Any = kind.track
+    is_tracked: Any = getattr(kind, "is_tracked", None)
 
     def forget(progress: Any) -> None:
-        for known in (progress._statuses, progress._signals):
+        for known in (progress._statuses, getattr(progress, "_signals", {})):
             while len(known) >= FOLLOWED:
                 del known[next(iter(known))]
 
@@ -109,7 +123,9 @@ def _limit_progress(kind: Any) -> None:
         forget(progress)
         return await is_tracked(progress, upload_id)
 
-    kind.track, kind.is_tracked = track_and_forget, is_tracked_and_forget
+    kind.track = track_and_forget
+    if is_tracked:  # not in Gradio 4
+        kind.is_tracked = is_tracked_and_forget
 
 
 def limit_uploads(most: int) -> None:
