@@ -43,6 +43,7 @@ TEXTS: Dict[str, Dict[str, str]] = {
         "too_large_file": "The upload is too large: at most {most} MiB for a file, and {total} MiB in all.",
         "no_files": "The upload cannot be read, or there are too many at the moment. Send at most {files} files as "
         'multipart/form-data, under the name "files".',
+        "full": "The page has no space for uploads at the moment. Wait some minutes, then send it again.",
         "too_slow": "The request has not come in time. Send it again.",
         "unknown": "There is nothing here. See docs/serving.md for what this page answers.",
         "wait": "{count} of your questions are waiting already. Wait for their answers, then ask again.",
@@ -88,6 +89,7 @@ TEXTS: Dict[str, Dict[str, str]] = {
         "too_large_file": "上传太大：每个文件最多 {most} MiB，总共最多 {total} MiB。",
         "no_files": "无法读取上传的内容，或目前上传太多。请以 multipart/form-data 发送，名称为 "
         '"files"，最多 {files} 个文件。',
+        "full": "本页目前没有空间存放上传的内容，请几分钟后重新发送。",
         "too_slow": "请求没有及时到达，请重新发送。",
         "unknown": "这里没有内容。本页回答什么，见 docs/zh/serving.md。",
         "wait": "你已有 {count} 个问题在等待。请等到回答后再问。",
