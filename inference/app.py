@@ -29,7 +29,7 @@ with starting.guarded():
 
     from checkpoints import CHECKPOINT_HELP, find_checkpoint
     from connections import limit_connections, make_budget
-    from gradio import flagging, http_server
+    from gradio import flagging, http_server, routes
     from limits import WAITING, Limits
     from page import NEW, Page, build
     from page_folder import own_folder, remove, start_removing
@@ -178,14 +178,18 @@ def serve(explicit: Optional[str], title: Optional[str]) -> None:
 
         for number in starting.SIGNALS:
             signal.signal(number, leave)  # MindSpore would abort on an exception
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, requests.ask)
         page = Page(load(explicit), seconds, title)
         # Gradio's lock is one of several processes, which needs a /dev/shm that can be written to.
         vars(flagging)["Lock"] = threading.Lock
+        # Gradio 6 would make a folder for its editor outside of this one, which may be that of another user.
+        vars(routes)["DEFAULT_TEMP_DIR"] = str(folder)
         blocks = build(page, examples(page, folder), seconds)
         start_removing(folder, seconds)
         limits = Middleware(Limits, blocks=blocks, proxies=proxies)
         launch(blocks, place, [Middleware(Headers), Middleware(Gate, traffic=traffic), limits])
-        for number in (*starting.SIGNALS, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ())):
+        for number in starting.SIGNALS:
             signal.signal(number, requests.ask)
         said = False
         while not requests.stop:
@@ -203,11 +207,13 @@ def serve(explicit: Optional[str], title: Optional[str]) -> None:
 
 def main() -> int:
     """Serve the page until SIGTERM or SIGINT. Returns the exit code: 2 where it cannot be opened."""
-    parser = argparse.ArgumentParser(description="The upload page.")
     logs.log_to_stderr()
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio sends requests to itself at the start
+    # Gradio sends requests to itself at the start; and what is wrong with an upload is for its visitor, not for the log.
+    for name in ("httpx", "python_multipart", "multipart"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     if REMOVED:
         log.warning("Ignored environment variables: %s.", ", ".join(REMOVED))
+    parser = argparse.ArgumentParser(description="The upload page.")
     parser.add_argument("--checkpoint", metavar="PATH", help=CHECKPOINT_HELP)
     parser.add_argument(
         "--title", default=os.environ.get("TITLE"), help="title of the page (default: from the classes)"

@@ -157,5 +157,5 @@ def limit_connections(budget: Budget, proxies: Proxies) -> None:
     """Make Gradio start its server with these limits."""
     Connection.budget, Connection.proxies = budget, proxies
     http_server.Server = Server  # type: ignore[misc]  # Gradio passes no settings on to uvicorn
-    for name in ("asyncio", "uvicorn.error"):
+    for name in ("asyncio", "uvicorn.error", "limits"):
         logging.getLogger(name).addFilter(Once())

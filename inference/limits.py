@@ -1,6 +1,7 @@
 """The limits of requests: which there are, how large they may be, what may be in them, and how many may wait."""
 
 import asyncio
+import errno
 import json
 import logging
 import re
@@ -8,6 +9,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager, suppress
 from typing import Any, Dict, Iterator, List, Optional, Tuple
+from urllib.parse import parse_qs
 
 import api_inputs
 from api_inputs import Refused
@@ -17,6 +19,7 @@ from uploads import LARGEST, MOST, request_of_uploads, too_large
 from visitors import VARIABLE, Proxies, neighbourhood
 
 from mobilenetv2.data.image import MAX_BYTES
+from mobilenetv2.runtime.errors import reason
 
 log = logging.getLogger(__name__)
 FORWARDED = b"x-forwarded-for"
@@ -30,6 +33,7 @@ MANY = "many"  # the concurrency_id of these
 POSTS = re.compile(r"(?:/gradio_api)?/(upload|queue/join|run/\w+|call/\w+|cancel|reset)/?")
 FETCHES = re.compile(r"(?:/gradio_api)?/(?:proxy=|(?:file=|file/).*?://)", re.DOTALL)  # Gradio would fetch that address
 EVENTS = re.compile(r"(?:/gradio_api)?/call/\w+/([^/]+)")
+STREAMS = re.compile(r"(?:/gradio_api)?/queue/data/?")
 
 
 class Limits:
@@ -82,7 +86,11 @@ class Limits:
             path = path[len(root) :]
         if scope["method"] != "POST":
             event = EVENTS.fullmatch(path)
-            if FETCHES.match(path) or (event and not self._is_known(event.group(1))):
+            if (
+                FETCHES.match(path)
+                or (event and not self._is_known(event.group(1)))
+                or (STREAMS.fullmatch(path) and not self._has_asked(scope["query_string"]))
+            ):
                 raise Refused(404, "unknown")
             return await self._app(scope, receive, send)
         found = POSTS.fullmatch(path)
@@ -128,10 +136,17 @@ class Limits:
                 await send(message)
 
         try:
-            with request_of_uploads():
+            with request_of_uploads(self._visitor(scope.get("client"), None)):
                 await self._app(scope, bounded, send_success)
         except ClientDisconnect:  # or it fell silent
             raise Refused(408, "too_slow") from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            log.error("An upload has no space: %s. Give GRADIO_TEMP_DIR a larger disk.", reason(error))
+            raise Refused(429, "full") from None
+        except (ValueError, LookupError):  # a boundary, an encoding or a name that is none
+            failed = 400
         if failed:
             status = failed if failed < 500 else 400
             sizes = {"most": MAX_BYTES // 2**20, "total": LARGEST // 2**20, "files": MOST}
@@ -153,6 +168,11 @@ class Limits:
         return event in queue.pending_messages_per_session or any(
             event in events for events in list(queue.pending_event_ids_session.values())
         )
+
+    def _has_asked(self, query: bytes) -> bool:
+        """Whether the session of a stream of answers has asked anything: for any other, Gradio writes a stack into the log."""
+        sessions = parse_qs(query.decode("latin-1")).get("session_hash", [""])
+        return sessions[-1] in self._blocks._queue.pending_messages_per_session
 
     @contextmanager
     def _place_in_queue(self, scope: Any, body: Dict[str, Any], batch: bool) -> Iterator[None]:

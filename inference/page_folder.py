@@ -4,6 +4,7 @@ Nothing outside of such folders is ever removed. A page that was killed leaves i
 removes it. A folder is known by its name and by a marker in it, which its page locks and touches as long as it runs.
 """
 
+import errno
 import json
 import logging
 import os
@@ -20,6 +21,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+from mobilenetv2.runtime.errors import UserError, reason
 from mobilenetv2.runtime.files import make_folder, read_file
 from mobilenetv2.runtime.own_files import PROGRAM
 
@@ -34,7 +36,7 @@ def own_folder(seconds: float) -> Iterator[Path]:
     """A new folder for this page in GRADIO_TEMP_DIR, or in the system's folder for temporary files; removed at the end.
 
     Gradio keeps uploads in its uploads/, because GRADIO_TEMP_DIR is set to that in the block. seconds: that uploads are kept; the
-    marker says it to later pages. Raises OSError if the folder cannot be made."""
+    marker says it to later pages. Raises OSError if the folder cannot be made, UserError if the disk is full in the block."""
     given, temporary = os.environ.get("GRADIO_TEMP_DIR"), tempfile.tempdir
     parent = Path(given or tempfile.gettempdir()).absolute()
     make_folder(parent)
@@ -47,6 +49,11 @@ def own_folder(seconds: float) -> Iterator[Path]:
             tempfile.tempdir = str(folder)  # older versions of Gradio write incomplete uploads there
             os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
             yield folder
+    except OSError as error:  # of a write, which names no file
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        words = f"{parent}: cannot be written to ({reason(error)}); free some space, or set GRADIO_TEMP_DIR to another folder"
+        raise UserError(words) from None
     finally:
         tempfile.tempdir = temporary
         os.environ.pop("GRADIO_TEMP_DIR", None)

@@ -70,8 +70,17 @@ def upload(client: httpx.Client, *files: Tuple[str, bytes]) -> List[Dict[str, An
 
 def peak(server: Server) -> float:
     """The most memory that it has had, in MiB."""
+    return _memory(server, "VmHWM")
+
+
+def resident(server: Server) -> float:
+    """The memory that it has, in MiB."""
+    return _memory(server, "VmRSS")
+
+
+def _memory(server: Server, kind: str) -> float:
     text = Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
-    return int(text.split("VmHWM:")[1].split()[0]) / 1024
+    return int(text.split(f"{kind}:")[1].split()[0]) / 1024
 
 
 def predict(client: httpx.Client, file: Path) -> Dict[str, Any]:

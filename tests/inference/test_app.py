@@ -48,8 +48,8 @@ def while_open(monkeypatch, tmp_path):
 
         def visitor():
             try:
-                # The handler is set last at the start; before the port is open, others defer signals for a moment.
-                while not is_open(port) or signal.getsignal(signal.SIGHUP) is handlers[2]:
+                # This handler is set last at the start; before the port is open, others defer signals for a moment.
+                while not is_open(port) or getattr(signal.getsignal(signal.SIGTERM), "__name__", "") != "ask":
                     time.sleep(0.02)
                 results.append(visit(f"http://127.0.0.1:{port}"))
             finally:
@@ -301,3 +301,22 @@ def test_a_signal_while_the_page_opens(number, code, tmp_path):
     _, said = process.communicate()
     assert process.returncode == code and said.endswith("Stopped.\n") and "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_checkpoint_asked_for_while_the_page_opens(tmp_path):
+    """It opens all the same, and then loads the newest."""
+    port, folder, log = free_port(), tmp_path / "uploads", tmp_path / "log"
+    command = [sys.executable, str(ROOT / "inference" / "app.py"), "--checkpoint", str(EMBEDDED)]
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder), "GRADIO_SERVER_PORT": str(port)}
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    while not list(folder.rglob("*.png")):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGHUP)
+    while log.read_text(encoding="utf-8").count("Checkpoint: ") < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0 and is_open(port) is False and list(folder.iterdir()) == []

@@ -12,7 +12,7 @@ from conftest import SHARED, needs_shared
 from gradio_client import Client
 from hostile import encoded
 from page_texts import TEXTS
-from pages import FILE, Server, call, peak, predict, upload
+from pages import FILE, Server, call, peak, predict, resident, upload
 
 from mobilenetv2.data import sample
 from mobilenetv2.model.checkpoint import EMBEDDED
@@ -167,8 +167,18 @@ def test_no_address_is_fetched(client, dog):
     assert answer.json()["error"] == TEXTS["zh"]["unknown"]
 
 
-def test_an_unknown_question_has_no_answer(client):
-    answer = client.get("/gradio_api/call/predict/0123456789abcdef0123456789abcdef")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "call/predict/0123456789abcdef0123456789abcdef",
+        "queue/data?session_hash=0123",
+        "queue/data?session_hash=",
+        "queue/data",
+    ],
+)
+def test_an_unknown_question_has_no_answer(client, path):
+    """Nor does Gradio write a stack into the log."""
+    answer = client.get(f"/gradio_api/{path}")
     assert answer.status_code == 404 and answer.json()["error"] == SAY["unknown"]
 
 
@@ -201,6 +211,8 @@ def test_uploads_that_are_none_are_refused_while_they_come_in(page, client, dog)
         yield b"\r\n--b--\r\n"
 
     form = {"Content-Type": "multipart/form-data; boundary=b"}
+    # A name that is half a character in UTF-7.
+    half = b"".join(parts(b'name="files"; filename="+2AA-.jpg"', b"x", 1))
     for head, count, status in ((b'name="files"', 100, 400), (b'name="files"; filename="a.jpg"', 100, 413)):
         with suppress(httpx.TransportError):
             content = parts(head, bytes(MIB), count)
@@ -216,10 +228,31 @@ def test_uploads_that_are_none_are_refused_while_they_come_in(page, client, dog)
         (b"x", "text/plain"),
         (b"x", "multipart/form-data"),
         (b"nonsense", "multipart/form-data; boundary=b"),
+        (b"x", "multipart/form-data; boundary=" + "b" * 5000),
+        *((half, f"multipart/form-data; charset={name}; boundary=b") for name in ("undefined", "utf-7")),
     ):
         answer = client.post("/gradio_api/upload", content=content, headers={"Content-Type": kind})
         assert answer.status_code == 400 and answer.json()["error"] == SAY["no_files"].format(files=500)
     assert len(upload(client, *[(f"{n}.jpg", dog) for n in range(500)])) == 500
+
+
+def test_faults_in_uploads_are_not_logged_each(page, client):
+    for number in range(300):
+        content = b"%d is no boundary" % number
+        answer = client.post(
+            "/gradio_api/upload", content=content, headers={"Content-Type": "multipart/form-data; boundary=b"}
+        )
+        assert answer.status_code == 400  # the end of the module looks at the log
+
+
+def test_long_names_of_uploads_are_not_kept(page, client, dog):
+    """A browser follows its upload by a number that it makes up."""
+    upload(client, ("dog.jpg", dog))
+    before = resident(page)
+    for number in range(1000):
+        answer = client.post(f"/gradio_api/upload?upload_id={number}{'x' * 60_000}", files={"files": ("dog.jpg", b"x")})
+        assert answer.status_code == 200
+    assert resident(page) < before + 30  # and not 60
 
 
 def ask(client, name, data):

@@ -13,6 +13,8 @@ import page_folder
 import pytest
 from conftest import ROOT, TRAIN
 
+from mobilenetv2.runtime.errors import UserError
+
 PAGE = """
 import sys, time
 from pathlib import Path
@@ -129,3 +131,13 @@ def test_old_files_of_the_own_folder_are_removed_and_the_rest_stays(tmp_path, mo
         assert time.time() - os.stat(folder / page_folder.MARKER).st_mtime < 60
     assert os.listdir(tmp_path) == ["mine.jpg"] and os.environ["GRADIO_TEMP_DIR"] == str(tmp_path)
     assert tempfile.tempdir == before
+
+
+def test_a_full_disk_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    words = rf"{tmp_path}: cannot be written to \(No space left on device\); free some space, or set GRADIO_TEMP_DIR"
+    with pytest.raises(UserError, match=words), page_folder.own_folder(60), open("/dev/full", "wb", 0) as full:
+        full.write(b"x")
+    with pytest.raises(FileNotFoundError), page_folder.own_folder(60):
+        open(tmp_path / "nothing")  # noqa: SIM115
+    assert os.listdir(tmp_path) == [] and os.environ["GRADIO_TEMP_DIR"] == str(tmp_path)

@@ -7,7 +7,17 @@ import pytest
 
 from mobilenetv2.runtime import result_files
 from mobilenetv2.runtime.errors import UserError
-from mobilenetv2.runtime.result_files import NEW, OTHERS, RECORD, complete, forget, move_in, new_folder, read_record
+from mobilenetv2.runtime.result_files import (
+    NEW,
+    OTHERS,
+    RECORD,
+    are_in,
+    complete,
+    forget,
+    move_in,
+    new_folder,
+    read_record,
+)
 
 ALL = ("mobilenetv2.ckpt", *OTHERS)
 
@@ -38,11 +48,27 @@ def test_all_or_none(output):
         complete(output, {"count": 1})
         move_in(output)
     assert held(output) == dict.fromkeys(ALL[:4], "new")  # what this run has not is gone
-    assert read_record(output) == {"count": 1}
+    record = read_record(output)
+    assert record["count"] == 1 and list(record["files"]) == list(ALL[:4]) and are_in(output, record)
     move_in(output)
-    assert held(output) == dict.fromkeys(ALL[:4], "new")
+    assert held(output) == dict.fromkeys(ALL[:4], "new") and are_in(output, record)
     forget(output)
     assert read_record(output) is None and sorted(os.listdir(output)) == sorted(ALL[:4])
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "change", [os.unlink, lambda file: file.write_text("of another"), lambda file: file.write_text("")]
+)
+def test_files_that_were_removed_or_replaced_are_not_those_of_the_record(output, name, change):
+    with new_folder(output) as folder:
+        write(folder, "new")
+        complete(output, {})
+        move_in(output)
+    record = read_record(output)
+    assert are_in(output, record)
+    change(output / name)
+    assert not are_in(output, record)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), UserError("full")])

@@ -127,7 +127,7 @@ def was_complete(run: Run) -> bool:
     known = np.zeros(3, np.float32)
     record = result_files.read_record(run.output) if distributed.is_main() else None
     if record:
-        if record.get("fingerprint") == run.fingerprint:
+        if record.get("fingerprint") == run.fingerprint and result_files.are_in(run.output, record):
             known = np.array([1, *record["val"]], np.float32)
         else:
             result_files.forget(run.output)

@@ -3,6 +3,7 @@
 A record marks that they are all there. Until it is removed, a process that is started with the same command knows that nothing
 is left to be trained; whatever its command, it first finishes the move that another one has begun."""
 
+import hashlib
 import json
 import logging
 import os
@@ -28,6 +29,7 @@ OTHERS = (
     MODEL_CARD,
 )
 LARGEST = 2**22  # bytes of a record
+LARGEST_FILE = 2**30
 
 
 @contextmanager
@@ -51,9 +53,26 @@ def new_folder(output: Path) -> Iterator[Path]:
 
 
 def complete(output: Path, record: Dict[str, Any]) -> None:
-    """Mark that all files are in the folder of `new_folder`. record: JSON. Raises UserError where that cannot be written."""
+    """Mark that all files are in the folder of `new_folder`. record: JSON, to which "files" is added: their digests by name.
+    Raises UserError where that cannot be written."""
+    record = {**record, "files": _digests(output / NEW)}
     with atomic(output / RECORD) as temporary:
         temporary.write_text(json.dumps(record), encoding="utf-8")
+
+
+def are_in(output: Path, record: Dict[str, Any]) -> bool:
+    """Whether the files of this record are in the output folder, as they were written: not one that was removed since, or
+    replaced by another."""
+    found, written = _digests(output), record["files"]
+    return all(found.get(name) == digest for name, digest in written.items())
+
+
+def _digests(folder: Path) -> Dict[str, str]:
+    found = {}
+    for name in (CHECKPOINT, *OTHERS):
+        with suppress(OSError):
+            found[name] = hashlib.sha256(read_file(folder / name, LARGEST_FILE)).hexdigest()
+    return found
 
 
 def read_record(output: Path) -> Optional[Dict[str, Any]]:
