@@ -33,7 +33,7 @@ FIRST = "en"  # the language until that of the browser is known
 NAME_PAGE = """(language, heading) => {
   document.documentElement.lang = language;
   document.title = new DOMParser().parseFromString(heading, "text/html").body.textContent;
-  document.querySelector(".answer").setAttribute("aria-live", "polite");
+  document.querySelector(".answer")?.setAttribute("aria-live", "polite");
 }"""
 
 

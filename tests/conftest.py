@@ -70,6 +70,7 @@ SLOW = (
     "inference/test_app.py::test_a_port_that_is_taken_is_said",
     "inference/test_app.py::test_a_signal_while_the_page_opens",
     "inference/test_app.py::test_another_checkpoint_asked_for",
+    "inference/test_app.py::test_examples_of_other_classes",
     "inference/test_app.py::test_no_proxy_is_asked",
     "inference/test_app.py::test_surroundings_that_are_poor",
     "inference/test_app.py::test_what_is_loaded_is_what_is_shown",
