@@ -251,8 +251,6 @@ def about_results(told: Told) -> Iterator[str]:
     if wrong:
         (true, answer), times = sorted(wrong.items(), key=lambda pair: (-pair[1], pair[0]))[0]
         yield f"The most frequent mistake: {true} is said to be {answer} ({plural(times, 'validation photo')})."
-    elif name in ("weights", "allow", "drop") and told.facts["folds"]["correct"] < told.facts["folds"]["count"]:
-        yield next(iter(re.findall(r"The most frequent mistake out of fold: [^<]*", plain(part(told.page, "verdict")))))
     if "compact" in name:
         assert told.threshold == math.inf and {row["refused"] for row in told.rows} == {""}
         yield "This network always answers with a class: a compact file has no room for refusing pictures of anything else."
