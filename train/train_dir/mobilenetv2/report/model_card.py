@@ -99,7 +99,7 @@ def _front(content: Report, licence: str) -> str:
     return FRONT.format(
         licence=licence,
         name=json.dumps(printable(f"MobileNetV2: {classes}"), ensure_ascii=False),
-        data=json.dumps(f"{sum(map(sum, (row.values() for row in content.counts.values())))} photos"),
+        data=json.dumps(f"{sum(map(sum, (row.values() for row in content.counts.values())))} {content.kind}"),
         split={"val": "validation", "test": "test"}[split],
         accuracy=right / max(1, count),
         interval=json.dumps(f"Accuracy, {right} of {count} (exact 95 % interval: {low} % to {high} %)"),

@@ -123,7 +123,12 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "这 {count} 张验证照片中，有 {refused} 张会作为不属于任何类别而被拒绝，"
         "其中 {right} 张的回答本来是对的；上面按该回答计数。",
     ),
-    "verdict.no_neither": (
+    "verdict.known_before": (
+        "This network always answers with a class: it knew these classes before, from other pictures, and these photos cannot "
+        "tell what else belongs to them.",
+        "这个网络总是回答某个类别：它以前就从其他图片认识这些类别，而这些照片无法说明还有什么属于这些类别。",
+    ),
+    "verdict.no_room": (
         "This network always answers with a class: a compact file has no room for refusing pictures of anything else.",
         "这个网络总是回答某个类别：紧凑的文件没有空间用来拒绝其他图片。",
     ),

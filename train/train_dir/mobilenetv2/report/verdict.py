@@ -184,7 +184,8 @@ def speak(sentence: Sentence, name: Callable[[str], Any], fill: Callable[..., An
 
 def _about_refusals(content: Report) -> List[Sentence]:
     if content.neither is None:
-        return [Sentence("verdict.no_neither")]
+        compact = content.settings.get("compact")
+        return [Sentence("verdict.no_room" if compact else "verdict.known_before")]
     sentences = []
     refused, count = content.neither.count("val")
     if count:
