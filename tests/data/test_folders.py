@@ -92,7 +92,7 @@ def test_its_own_output_is_no_data(tmp_path, place):
         run = Run(["--data_url=photos", "--check", "--pretrain_url=random", *places], tmp_path)
         assert run.code == 0, run.out + run.err
         assert photo_counts(run.out) == {"cat": [5, 1], "dog": [5, 1], "all 2 classes": [10, 2]}
-        assert "not used: nothing." in run.out and "WARNING" not in run.out
+        assert "; all of it is used." in run.out and "WARNING" not in run.out
 
 
 def test_a_whole_training_beside_class_folders(tmp_path, cache):
@@ -114,7 +114,7 @@ def test_trackers_in_it_are_no_data(tmp_path, cache):
     for output in ("photos/out", "photos/cat", "photos/out"):
         run = Run([*arguments, f"--output_path={output}"], tmp_path)
         assert run.code == 0, run.out + run.err
-        assert "cat 5, tracking 5; to validate: cat 1, tracking 1." in run.out and "not used: nothing." in run.out
+        assert "cat 5, tracking 5; to validate: cat 1, tracking 1." in run.out and "; all of it is used." in run.out
         assert {"README.md", "history.csv"} <= {file.name for file in (tmp_path / output).iterdir()}
         for name in ("aim", "mlflow"):
             (tmp_path / output / "tracking" / name).mkdir(parents=True, exist_ok=True)

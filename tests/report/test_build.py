@@ -217,7 +217,10 @@ def about_results(told: Told) -> Iterator[str]:
         )
     yield "The test photos themselves had no part in the training or in any choice."
     if seen:
-        yield "The network that the training started from may have learned from these photos before."
+        yield (
+            "If the starting weights have already learned from these photos, in an earlier training, the results promise more "
+            "than they should."
+        )
     if name in ("weights", "allow", "drop"):  # a network that has not learned these photos, and is not trained further
         folds = told.facts["folds"]
         yield (
@@ -257,7 +260,7 @@ def about_results(told: Told) -> Iterator[str]:
         why = (
             "a compact file has no room for refusing pictures of anything else."
             if "compact" in name
-            else "it knew these classes before, from other pictures, and these photos cannot tell what else belongs to them."
+            else "it knew these classes before this training, and these photos alone cannot tell what else belongs to them."
         )
         yield f"This network always answers with a class: {why}"
     else:
@@ -266,8 +269,10 @@ def about_results(told: Told) -> Iterator[str]:
         assert len(refused) == told.facts["val"]["refused"]
         yes = sum(row["class"] == row["answer"] for row in refused)
         yield (
-            f"Of these {count} validation photos, {len(refused)} would be refused as none of the classes, {yes} of them in spite "
-            "of the right answer; above, they count by that answer."
+            f"The counts above take the class that fits best. But {len(refused)} of these {count} validation photos would be "
+            f"refused as none of the classes; of these, {yes} count as right above."
+            if refused
+            else f"None of these {count} validation photos would be refused as none of the classes."
         )
 
 
@@ -281,13 +286,13 @@ def test_every_sentence_at_the_top_is_true_and_none_is_missing(told):
 def test_the_starting_weights_are_named(told):
     start = {
         "weights": "a file in the form of torchvision",
-        "built-in": "the small network that comes with the program",
+        "built-in": "the small built-in network of this program",
         "allow": "a file in the form of torchvision",
         "drop": "a file in the form of torchvision",
         "stopped": "a file in the form of torchvision",
-        "check": "the small network that comes with the program",
+        "check": "the small built-in network of this program",
         "check with a teacher": "a checkpoint of this program",
-        "compact": "the small network that comes with the program",
+        "compact": "the small built-in network of this program",
         "unfreeze": "a file in the form of torchvision",
         "random": "random numbers",
         "teacher": "random numbers, taught by a checkpoint of this program",

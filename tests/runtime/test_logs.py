@@ -53,10 +53,10 @@ def test_a_terminal_shows_a_line_for_each_epoch_and_the_log_the_forms_of_platfor
     run, output = on_terminal
     history = metrics(output)["history"]
     shown = [line for line in run.lines if line.startswith("Epoch")]
-    form = re.compile(r"Epoch +(\d+) of (\d+): +(\d+) of 10 right in validation, loss (\d\.\d{3})(, the best so far)?")
+    form = re.compile(r"Epoch +(\d+) of (\d+): validation: +(\d+) of 10 right, loss (\d\.\d{3})(, the best so far)?")
     found = [form.fullmatch(line).groups()[:4] for line in shown]
     assert found == [
-        (str(row["epoch"]), most, str(row["val"]["correct"]), f"{row['loss']:.3f}")
+        (str(row["epoch"]), most, str(row["val"]["correct"]), f"{row['val']['loss']:.3f}")
         for stage, most in (("head", "60"), ("finetune", "2"))
         for row in history[stage]
     ]
@@ -67,7 +67,7 @@ def test_a_terminal_shows_a_line_for_each_epoch_and_the_log_the_forms_of_platfor
         == len(re.findall(r"^Epoch: \[", log, re.MULTILINE))
         == len(shown)
     )
-    assert "Epoch:" not in run.screen and " right in validation, loss" not in log
+    assert "Epoch:" not in run.screen and ": validation: " not in log
 
 
 def test_all_else_is_the_same_on_a_terminal_and_in_the_log(on_terminal):
@@ -94,4 +94,4 @@ def test_a_terminal_has_bars_with_the_time_left(on_terminal):
     bars = re.findall(form, run.screen)
     assert bars[0] == ("Training, epoch 1", "0", "0", "?")
     assert any(bar[:3] == ("Training, epoch 2", "50", "2") and re.fullmatch(r"\d\d:\d\d", bar[3]) for bar in bars)
-    assert not any("left" in line for line in run.lines)
+    assert not any(re.search(r"\S left\b(?! out)", line) for line in run.lines)

@@ -79,7 +79,7 @@ def _read_weights(settings: Settings) -> Optional[pretrained.PretrainedWeights]:
         return None
     if settings.pretrain_url:
         return pretrained.read_pretrained(listed_paths(settings.pretrain_url)[0], settings.width, settings.last)
-    log.info("No --pretrain_url: starting from the small network that comes with this program.")
+    log.info("No --pretrain_url: starting from the built-in network, a small one.")
     return replace(
         pretrained.read_pretrained(str(checkpoint.EMBEDDED), settings.width, settings.last), naming=pretrained.BUILT_IN
     )

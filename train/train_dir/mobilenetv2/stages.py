@@ -32,7 +32,7 @@ from .evaluation.calibration import fit_temperature
 from .evaluation.cross_validation import CrossValidation, Head, Known, cross_validate_features, reject_nothing
 from .evaluation.evaluate import evaluate_answers
 from .evaluation.metrics import score_answers
-from .evaluation.mirroring import compare_mirrored, held_out_sample
+from .evaluation.mirroring import LEVEL, compare_mirrored, held_out_sample
 from .evaluation.ood import reference_indices
 from .inputs import read_inputs
 from .model import checkpoint, pretrained, quantization
@@ -44,7 +44,7 @@ from .report.build import write_check_report, write_model_card, write_report
 from .report.model_card import read_licence
 from .run import Run
 from .runtime import device, distributed, result_files
-from .runtime.environment import package_versions
+from .runtime.environment import package_versions, peak_memory_mib
 from .runtime.errors import UserError
 from .runtime.own_files import CHECKPOINT, FINDINGS, LATER_FINDINGS, MODEL_CARD, TRACKING
 from .runtime.progress import Stopwatch, shown
@@ -113,7 +113,8 @@ def prepare(settings: Settings, output: Path) -> Run:
         classifier = (
             "with its classifier, which knows these classes" if taken else "with a new classifier, for these classes"
         )
-        log.info("Weights to start from: %s, %s.", start.naming, classifier)
+        weights = "a checkpoint of this program" if start.naming == pretrained.OWN else start.naming
+        log.info("Weights to start from: %s, %s.", weights, classifier)
     else:
         run.decoded.clear()
     run.fingerprint = {**_fingerprint(run), "language": config.language}
@@ -288,8 +289,9 @@ def evaluate(run: Run) -> None:
                 run.held_out = reject_nothing(run.held_out)
     if run.held_out.detector and not run.held_out.detector.active:
         log.info(
-            'The answer "neither" is left out: the network knows these classes from other pictures, and these do not tell '
-            "what else belongs to them (docs/trust.md)."
+            'The answer "neither" is left out: the network knew these classes before, and these %s alone do not tell what '
+            "else belongs to them (docs/trust.md).",
+            run.data.kind,
         )
     if run.packed:  # a compact file has no room for the detector
         run.held_out = replace(run.held_out, detector=None, scores={})
@@ -348,11 +350,11 @@ def _write_files(run: Run, folder: Path) -> None:
         hyperparameters=run.hyperparameters(),
     )
     checkpoint.save(file, run.network, description, detector, run.packed)
-    seconds, answers = run.watch.seconds(), run.answers["val"]
-    results = (answers, evaluation.rejections, run.history, run.comparison, seconds)
+    seconds, memory, answers = run.watch.seconds(), peak_memory_mib(), run.answers["val"]
+    results = (answers, evaluation, run.history, run.comparison, seconds, memory)
     metrics_files.write_metrics(folder, description, run.data, *results)
     metrics_files.write_findings(folder / "check.json", run.data, run.findings)
-    shown = (description, run.data, run.findings, evaluation, answers, run.history, run.comparison, seconds)
+    shown = (description, run.data, run.findings, evaluation, answers, run.history, run.comparison, seconds, memory)
     report, language = folder / "report.html", run.config.language
     metrics_files.write_optional("report.html", write_report, report, run.network, *shown, language)
     card = folder / MODEL_CARD
@@ -421,19 +423,15 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
     smoothing = config.classifier_plan.label_smoothing
     with shown("Testing mirrored photos"):
         test = compare_mirrored(plain, mirrored, labels, fold, rows, config.fold_penalty, smoothing)
-    words = (
-        "Mirroring: of %d %s set aside for this test, %d are answered right as they are and %d mirrored, %s (p = %.1g)."
-    )
-    log.info(
-        words,
-        test.count,
-        run.data.kind,
-        test.plain,
-        test.mirrored,
-        "a loss" if test.harmful else "no clear loss",
-        test.p,
-    )
     off = test.harmful and config.mirror == "auto"
+    mirrored_all_the_same = "A clear loss, but --mirror yes mirrors pictures all the same"
+    clear = "A clear loss, so pictures are not mirrored" if off else mirrored_all_the_same
+    log.info(
+        "Mirroring: of %d %s set aside for this test, %d are answered right as they are and %d mirrored. %s (p = %.1g, a loss is "
+        "clear below %g).",
+        *(test.count, run.data.kind, test.plain, test.mirrored),
+        *(clear if test.harmful else "No clear loss, so pictures are mirrored, too", test.p, LEVEL),
+    )
     new: List[Finding] = []
     if off:
         known, checked = run.findings, _checked(run.found, config, run.cache, "no")

@@ -14,6 +14,7 @@ from ..checks.issues import sort_findings
 from ..data.dataset import Photo, PhotoSet
 from ..data.findings import Finding
 from ..data.image import decode, preprocess
+from ..data.kind import DRAWINGS
 from ..data.layout import SPLITS
 from ..engine import feature_maps
 from ..evaluation.class_activation import class_activation_map, overlay
@@ -49,6 +50,7 @@ def write_check_report(
         findings=make_remarks(data, findings, language),
         trained=False,
         origin=origin,
+        memory=peak_memory_mib(),
         **_provenance(data, recorded),
     )
     write_page(file, content, language)
@@ -65,12 +67,13 @@ def write_report(
     history: Dict[str, List[Dict[str, Any]]],
     comparison: Dict[str, Dict[str, Any]],
     seconds: Dict[str, float],
+    memory: float,
     language: str,
 ) -> None:
     """Write the report of a training run. answers: logits f32 [N, C] of the validation photos. language: "en" or "zh".
 
-    history, comparison, seconds: as in `write_metrics`. Raises UserError where the file cannot be written, or a photo not be
-    read any more.
+    history, comparison, seconds, memory: as in `write_metrics`. Raises UserError where the file cannot be written, or a photo
+    not be read any more.
     """
     refused = _refused(data, evaluation, "val")
     scaled = answers / np.float32(description.temperature)
@@ -81,6 +84,7 @@ def write_report(
         answers=_select_answers(network, description, data.split("val"), scaled, refused),
         findings=make_remarks(data, findings, language),
         seconds=seconds,
+        memory=memory,
         **_provenance(data, description.settings),
     )
     write_page(file, content, language)
@@ -129,7 +133,7 @@ def _results(
         kind=data.kind,
         mode=description.hyperparameters["mode"],
         origin=description.origin,
-        seen_before=trained_from["weights"] in (OWN, BUILT_IN),
+        seen_before=trained_from["weights"] == OWN or (trained_from["weights"] == BUILT_IN and data.kind != DRAWINGS),
         leaked=_leaked(data, findings),
         refused=counted,
         refused_right=int((refused["val"] & right).sum()),
@@ -213,7 +217,6 @@ def _provenance(data: PhotoSet, recorded: Dict[str, Any]) -> Dict[str, Any]:
         "settings": recorded,
         "versions": package_versions(),
         "device": ms.get_context("device_target"),
-        "memory": peak_memory_mib(),
         "counts": _counts(data),
         "layout": data.layout,
         "fingerprint": data.fingerprint(),

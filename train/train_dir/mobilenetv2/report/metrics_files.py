@@ -13,11 +13,11 @@ import numpy as np
 from ..data.dataset import Photo, PhotoSet
 from ..data.findings import Finding
 from ..data.kind import DRAWINGS
+from ..evaluation.evaluate import Evaluation
 from ..evaluation.intervals import describe_count
 from ..evaluation.metrics import log_softmax
 from ..evaluation.ood import Rejections
 from ..model.checkpoint import Description
-from ..runtime.environment import peak_memory_mib
 from ..runtime.files import atomic
 from ..runtime.own_files import HISTORY_COLUMNS, PROGRAM, TABLE_COLUMNS
 from ..runtime.text import spreadsheet_cell
@@ -39,16 +39,16 @@ def write_metrics(
     description: Description,
     data: PhotoSet,
     answers: np.ndarray,
-    rejections: Optional[Rejections],
+    evaluation: Evaluation,
     history: Dict[str, List[Dict[str, Any]]],
     comparison: Dict[str, Dict[str, Any]],
     seconds: Dict[str, float],
+    memory: float,
 ) -> None:
     """Write metrics.json, validation.csv and history.csv, and log the main results.
 
-    answers: logits f32 [N, C] of the validation photos. rejections: None where the checkpoint has no outlier detector. history:
-    rows of `train_epochs` by stage. comparison: results of `benchmark_network` for "teacher" and "student", or empty. seconds: by
-    part of the run.
+    answers: logits f32 [N, C] of the validation photos. history: rows of `train_epochs` by stage. comparison: results of
+    `benchmark_network` for "teacher" and "student", or empty. seconds: by part of the run. memory: the peak in MiB.
     """
     photos = data.split("val")
     steps = [row["step_ms"] for row in history.get("finetune", [])]
@@ -58,7 +58,7 @@ def write_metrics(
         **description.metrics,
         "seconds": seconds,
         "device": ms.get_context("device_target"),
-        "peak_memory_mib": peak_memory_mib(),
+        "peak_memory_mib": memory,
         "step_ms": float(np.median(steps)) if steps else None,
         "data": description.data,
         "origin": description.origin,
@@ -68,12 +68,14 @@ def write_metrics(
         "history": history,
     }
     write_optional("metrics.json", _write_json, folder / "metrics.json", metrics)
-    write_optional("validation.csv", _write_table, folder / "validation.csv", description, photos, answers, rejections)
+    write_optional(
+        "validation.csv", _write_table, folder / "validation.csv", description, photos, answers, evaluation.rejections
+    )
     write_optional("history.csv", _write_history, folder / "history.csv", history)
-    _log_results(description, photos, answers, comparison, rejections is not None)
+    _log_results(description, photos, answers, comparison, evaluation)
     parts = [f"{PARTS[part]} {value:.1f}" for part, value in seconds.items() if part in PARTS and value >= 0.05]
     words = "Time: %.1f seconds, of which %s. Memory: up to %.0f MiB."
-    log.info(words, seconds["total"], ", ".join(parts), metrics["peak_memory_mib"])
+    log.info(words, seconds["total"], ", ".join(parts), memory)
 
 
 def _log_results(
@@ -81,9 +83,9 @@ def _log_results(
     photos: Sequence[Photo],
     answers: np.ndarray,
     comparison: Dict[str, Dict[str, Any]],
-    has_neither: bool,
+    evaluation: Evaluation,
 ) -> None:
-    """Arguments as in `write_metrics`. has_neither: whether the checkpoint has an outlier detector."""
+    """Arguments as in `write_metrics`."""
     wrong = [(photo, row) for photo, row in zip(photos, answers) if row.argmax() != photo.label]
     for photo, row in wrong[:SHOWN]:
         log.info(
@@ -103,8 +105,9 @@ def _log_results(
     val, folds, test = description.metrics["val"], description.metrics["folds"], description.metrics.get("test")
     kind = description.data["kind"]
     log.info("Validation %s: %s (95 %% interval).", kind, describe_count(val["correct"], val["count"]))
-    words = "Training %s, each answered by a classifier that was trained without it: %s."
-    log.info(words, kind, describe_count(folds["correct"], folds["count"]))
+    if evaluation.held_out_confusion is not None:  # not where the network has learned these photos all the same
+        words = "Training %s, each answered by a classifier that was trained without it: %s."
+        log.info(words, kind, describe_count(folds["correct"], folds["count"]))
     if test:
         words = "Test %s, by which nothing was chosen: %s."
         log.info(words, kind, describe_count(test["correct"], test["count"]))
@@ -113,10 +116,8 @@ def _log_results(
         log.info("Trained on %d drawings, not on photos: these figures are about drawings.", count)
     words = "How sure the answers are is off by %.1f %% on average, and was by %.1f %% before a correction (temperature %.3f)."
     log.info(words, 100 * val["ece"]["after"], 100 * val["ece"]["before"], description.temperature)
-    if has_neither:
-        words = (
-            "These counts take the class that fits best. Where none fits, the page says 'neither': to %d of the %d %s."
-        )
+    if evaluation.rejections:
+        words = "These counts take the class that fits best. Pictures that fit none are refused: %d of these %d %s."
         log.info(words, val["refused"], val["count"], kind)
 
 

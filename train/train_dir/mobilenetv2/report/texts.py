@@ -93,8 +93,9 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "有 {count} 张测试照片在训练或验证照片中有副本（--leaks allow）：这个结果偏高。",
     ),
     "verdict.seen": (
-        "The network that the training started from may have learned from these photos before.",
-        "训练所起始的网络以前可能学过这些照片。",
+        "If the starting weights have already learned from these photos, in an earlier training, the results promise more than "
+        "they should.",
+        "如果起始权重在更早的训练中已经学过这些照片，结果就会偏高。",
     ),
     "verdict.test": (
         "Of {count} test photos, {correct} are answered right. So many photos prove, with 95 % certainty, this share of right "
@@ -107,7 +108,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     ),
     "verdict.weakest.right": (
         "No class has a wrong answer. The least is proven of {class_}: {correct} of {count} right, {range}.",
-        "没有哪一类有错误。证明最少的是{class_}：{count} 张中答对 {correct} 张，正确率{range}。",
+        "没有哪一类有错误。照片最少、因而最没有把握的是{class_}：{count} 张中答对 {correct} 张，正确率{range}。",
     ),
     "verdict.few": (
         "{count} other class{es} {have} fewer than {limit} validation photos, which prove little: {names}.",
@@ -118,15 +119,19 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "有 {count} 个类别没有验证照片，对它们的回答一无所知：{names}。",
     ),
     "verdict.refused": (
-        "Of these {count} validation photos, {refused} would be refused as none of the classes, {right} of them in spite of the "
-        "right answer; above, they count by that answer.",
-        "这 {count} 张验证照片中，有 {refused} 张会作为不属于任何类别而被拒绝，"
-        "其中 {right} 张的回答本来是对的；上面按该回答计数。",
+        "The counts above take the class that fits best. But {refused} of these {count} validation photos would be refused as "
+        "none of the classes; of these, {right} count as right above.",
+        "上面的计数取最接近的类别。但这 {count} 张验证照片中，有 {refused} 张会作为不属于任何类别而被拒绝；"
+        "其中 {right} 张在上面计为答对。",
+    ),
+    "verdict.refused.none": (
+        "None of these {count} validation photos would be refused as none of the classes.",
+        "这 {count} 张验证照片中，没有一张会作为不属于任何类别而被拒绝。",
     ),
     "verdict.known_before": (
-        "This network always answers with a class: it knew these classes before, from other pictures, and these photos cannot "
-        "tell what else belongs to them.",
-        "这个网络总是回答某个类别：它以前就从其他图片认识这些类别，而这些照片无法说明还有什么属于这些类别。",
+        "This network always answers with a class: it knew these classes before this training, and these photos alone "
+        "cannot tell what else belongs to them.",
+        "这个网络总是回答某个类别：它在这次训练之前就认识这些类别，仅凭这些照片无法说明还有什么属于这些类别。",
     ),
     "verdict.no_room": (
         "This network always answers with a class: a compact file has no room for refusing pictures of anything else.",
@@ -233,10 +238,13 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     # Confusion and classes
     "confusion": ("Which classes are mixed up", "类别混淆"),
     "confusion.note": (
-        "A row is what the photos are, a column what the network says, refused or not. Ranges are exact 95 % intervals "
-        "(Clopper and Pearson): what so few or so many photos prove.",
-        "行是照片的真实类别，列是网络的回答（不论是否被拒绝）。"
-        "范围是精确的 95 % 置信区间（Clopper–Pearson）：这么多照片能证明的程度。",
+        "A row is what the photos are, a column what the network says. Ranges are exact 95 % intervals (Clopper and Pearson): "
+        "what so few or so many photos prove.",
+        "行是照片的真实类别，列是网络的回答。范围是精确的 95 % 置信区间（Clopper–Pearson）：这么多照片能证明的程度。",
+    ),
+    "confusion.refused": (
+        "A photo that would be refused counts by the class that fits best.",
+        "会被拒绝的照片按最接近的类别计数。",
     ),
     "confusion.note.many": (
         "The most frequent confusions, then the classes, the weakest first. Ranges are exact 95 % intervals (Clopper and "
@@ -335,7 +343,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "fingerprint": ("Data fingerprint (SHA-256)", "数据指纹（SHA-256）"),
     "start": ("Starting weights", "起始权重"),
     "start.numbers": ("random numbers", "随机数"),
-    "start.built_in": ("the small network that comes with the program", "随程序附带的小网络"),
+    "start.built_in": ("the small built-in network of this program", "本程序内置的小网络"),
     "start.own": ("a checkpoint of this program", "本程序的检查点"),
     "start.form": ("a file in the form of {name}", "{name} 格式的文件"),
     "start.taught": ("random numbers, taught by {start}", "随机数，教师为{start}"),

@@ -189,9 +189,8 @@ def _about_refusals(content: Report) -> List[Sentence]:
     sentences = []
     refused, count = content.neither.count("val")
     if count:
-        sentences.append(
-            Sentence("verdict.refused", {"refused": refused, "count": count, "right": content.refused_right})
-        )
+        values = {"refused": refused, "count": count, "right": content.refused_right}
+        sentences.append(Sentence("verdict.refused" if refused else "verdict.refused.none", values))
     refused, count = content.neither.count("outliers")
     if count:
         sentences.append(Sentence("verdict.outliers", {"refused": refused, "count": count}))

@@ -106,9 +106,9 @@ def train_epochs(
                 if checkpoints:
                     checkpoints.save(state)
             log.info(
-                "Epoch %*d of %d: %*d of %d right in validation, loss %.3f%s",
+                "Epoch %*d of %d: validation: %*d of %d right, loss %.3f%s",
                 *(len(str(plan.epochs)), row["epoch"], plan.epochs, len(str(count)), row["val"]["correct"], count),
-                *(row["loss"], ", the best so far" if best else ""),
+                *(row["val"]["loss"], ", the best so far" if best else ""),
                 extra=FOR_TERMINALS,
             )
     history, kept = state.history, state.best_epoch if keep_best else plan.epochs
