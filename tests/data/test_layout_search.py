@@ -189,7 +189,7 @@ def test_a_test_set_is_measured_once_and_never_used_to_choose(tmp_path, drawings
         os.rename(place / "Testing" / "croissants" / files[0].name, place / "Testing" / "croissants" / "x.jpg")
         (place / "Testing" / "dog" / files[0].name).unlink()
     (without, said), (tested, said_of_test) = results
-    assert "test" not in without and "Test: " not in said
+    assert "test" not in without and "by which nothing was chosen" not in said
     assert tested["val"] == without["val"]
     assert tested["history"]["head"][-1]["loss"] == without["history"]["head"][-1]["loss"]
     classifier, right = Classifier(str(tmp_path / "out1")), 0
@@ -199,6 +199,7 @@ def test_a_test_set_is_measured_once_and_never_used_to_choose(tmp_path, drawings
             right += max(confidences, key=confidences.get) == class_
     test = tested["test"]
     assert test["count"] == 10 and test["correct"] == right < 10 and test["interval"] == list(exact_interval(right, 10))
-    assert "test in Testing/" in said_of_test and f"Test: {right} of 10 " in said_of_test
+    assert "Testing/ to test" in said_of_test
+    assert f"Test photos, by which nothing was chosen: {right} of 10 " in said_of_test
     report = (tmp_path / "out1" / "report.html").read_text(encoding="utf-8")
     assert f"Of 10 test photos, {right} are answered right" in report and "Test photos" in report

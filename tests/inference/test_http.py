@@ -156,4 +156,4 @@ def test_nothing_else_is_served_and_no_stack_is_shown(client, drawn):
 def test_too_many_files_are_refused(client):
     path = client.post("/gradio_api/upload", files={"files": ("a.jpg", b"x")}).json()[0]
     answer = call(client, "predict_batch", [{"path": path, "meta": {"_type": "gradio.FileData"}}] * 501)
-    assert "At most 500 pictures at a time; these are 501." in answer.text
+    assert "At most 500 pictures can be answered at a time, and these are 501." in answer.text

@@ -28,7 +28,7 @@ log = logging.getLogger(f"{logs.NAME}.train")
 def run_stages(settings: Settings, ignored: List[str]) -> int:
     """The whole recipe: the stages of the mode, one after the other. Returns the exit code."""
     # With these comes MindSpore, which takes seconds: not for --help, nor for a wrong argument.
-    with starting.guarded(checked=True), progress.shown("Loading MindSpore ..."):
+    with starting.guarded(checked=True), progress.shown("Loading MindSpore"):
         from mobilenetv2 import messages
         from mobilenetv2.runtime import distributed, result_files
         from mobilenetv2.stages import MODES, close, prepare, was_complete
@@ -50,7 +50,7 @@ def run_stages(settings: Settings, ignored: List[str]) -> int:
 
     close(run)
     if distributed.is_main() and not settings.check:
-        log.info("%s", messages.next_steps(output, drawings=not (settings.data_url or settings.download)))
+        log.info("%s", messages.next_steps(output, run.data.kind))
     warn_of_ignored(ignored)
     too_low = run.accuracy < run.config.min_accuracy
     if too_low:

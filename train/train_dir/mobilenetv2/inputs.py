@@ -43,9 +43,7 @@ def _read_photos(settings: Settings, output: Path) -> PhotoSet:
     if settings.data_url:
         found = _first_photos(listed_paths(settings.data_url), settings)
     else:
-        log.info(
-            "No --data_url: training on drawings of dogs and croissants, which are put into %s.", output / "sample"
-        )
+        log.info("No --data_url: using drawings of dogs and croissants, which are put into %s.", output / "sample")
         sample.write_sample(output / "sample")
         found = dataset.scan_folder(str(output / "sample"))
     return replace(found, kind=sample.kind_of(photo.file for photo in found.photos))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import List, Tuple
 
 from .config import Config
+from .data.kind import DRAWINGS, for_kind
 from .model.architecture import NUM_BLOCKS
 from .runtime.own_files import CHECKPOINT
 from .runtime.text import HIDDEN
@@ -19,10 +20,10 @@ CLASSIFIER = "the classifier, the network's last layer"
 FEW_FOLDERS_UP = 2  # a path that leads further up is shown as it is from the root
 
 
-def plan(config: Config) -> str:
-    """What the run is going to do."""
+def plan(config: Config, kind: str) -> str:
+    """What the run is going to do. kind: of the pictures, see data/kind.py."""
     blocks = _blocks(config)
-    return {
+    said = {
         "check_files": "The photos are only looked at, without a network (--check, --pretrain_url random).",
         "check": "The photos are only looked at; nothing is trained (--check).",
         "head": f"What is trained: {CLASSIFIER}. The rest stays as it is (--unfreeze trains more).",
@@ -30,10 +31,12 @@ def plan(config: Config) -> str:
         "scratch": "What is trained: the whole network, from random numbers.",
         "distill": "What is trained, in two steps: the classifier of the large network; then a small network, by its answers.",
     }[config.mode]
+    return for_kind(said, kind)
 
 
-def step(config: Config, training: str) -> str:
-    """What the training that now begins does, and what --epochs has to do with it. training: "head", "finetune" or "distill"."""
+def step(config: Config, training: str, kind: str) -> str:
+    """What the training that now begins does, and what --epochs has to do with it. training: "head", "finetune" or "distill".
+    kind: of the pictures."""
     alone = config.mode in ("head", "scratch")
     first = training == "head" and not alone
     epochs = (config.classifier_plan if training == "head" else config.network_plan).epochs
@@ -44,7 +47,9 @@ def step(config: Config, training: str) -> str:
     said = f"{number}{what}, {most}{epochs} epoch{'s' * (epochs != 1)}{counted}."
     said = said[0].upper() + said[1:]
     return said + (
-        " --epochs and --lr are for step 2 alone." if first else " An epoch is one pass over the training photos."
+        " --epochs and --lr are for step 2 alone."
+        if first
+        else for_kind(" An epoch is one pass over the training photos.", kind)
     )
 
 
@@ -58,12 +63,12 @@ def after_check(report: Path) -> str:
     return "\n".join(lines)
 
 
-def next_steps(output: Path, drawings: bool) -> str:
-    """What to do after a training, with commands that work in the current folder. output: where the results are. drawings:
-    whether no photos were named."""
+def next_steps(output: Path, kind: str) -> str:
+    """What to do after a training, with commands that work in the current folder. output: where the results are. kind:
+    of the pictures."""
     lines = ["What to do next:", *_open_report(output / "report.html", "Read how good it is")]
     lines += ["  Open the page, which answers pictures with what was trained:", f"    {page_command(output)}"]
-    if drawings:
+    if kind == DRAWINGS:
         lines += [
             "  It was trained on drawings. Train on your own photos, in one folder per class (photos/cat, photos/dog):",
             f"    {_python()} {quoted(shown_path(Path(sys.argv[0])))} --data_url photos",

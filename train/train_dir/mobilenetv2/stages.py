@@ -72,7 +72,7 @@ def prepare(settings: Settings, output: Path) -> Run:
     with watch("read"):
         found, start = read_inputs(settings, output)
         config = resolve(settings, start)
-        log.info("%s", messages.plan(config))
+        log.info("%s", messages.plan(config, found.kind))
         cache = PhotoCache(config.cache_dir)
         log.info("In the data folder: %s.", found.layout)
         checked = _checked(found, config, cache, config.mirror)
@@ -172,7 +172,7 @@ def extract_features(run: Run) -> None:
 
 def train_head(run: Run) -> None:
     """Needs the features. Leaves the network's classifier trained on them."""
-    log.info("%s", messages.step(run.config, "head"))
+    log.info("%s", messages.step(run.config, "head", run.data.kind))
     with run.watch("head"):
         run.history["head"] = train_classifier(
             run.network.classifier,
@@ -212,7 +212,7 @@ def finetune(run: Run) -> None:
     """Needs the network. Leaves its last blocks, or all, trained together with its classifier. In mode "scratch" these are
     random at the start; the history is named "finetune" all the same."""
     config = run.config
-    log.info("%s", messages.step(config, "finetune"))
+    log.info("%s", messages.step(config, "finetune", run.data.kind))
     with run.watch("finetune"):
         states = _states(run)
         run.history["finetune"] = finetune_network(
@@ -234,7 +234,7 @@ def finetune(run: Run) -> None:
 def distill(run: Run) -> None:
     """Needs the network with a trained classifier, the teacher. Leaves the small network that it taught in its place."""
     config = run.config
-    log.info("%s", messages.step(config, "distill"))
+    log.info("%s", messages.step(config, "distill", run.data.kind))
     with run.watch("distill"):
         result = score_answers(classify(run.network.classifier, run.features.val.pooled[:, 0]), run.data.labels("val"))
         run.comparison["teacher"] = _benchmarked(run, result)

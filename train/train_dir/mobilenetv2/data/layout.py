@@ -76,11 +76,10 @@ class Layout:
 
     def __str__(self) -> str:
         """One line for the log."""
-        places = {split: f"{folder.name or '.'}/" for split, folder in self.folders.items()}
-        parts = [f"photos {WHAT_FOR[split]} in {place}" for split, place in places.items()]
+        parts = [f"{folder.name or '.'}/ {WHAT_FOR[split]}" for split, folder in self.folders.items()]
         if "val" not in self.folders:
             place = self.folders["train"].name
-            parts = [f"photos {f'in {place}/' if place else 'of all classes'}, some of which are set aside to validate"]
+            parts = [f"{f'{place}/' if place else 'all classes'} to train, a part of each class set aside to validate"]
         parts += [f"classes from {' and '.join(self.table_names())}"] * bool(self.tables)
         unused = some_names([unused.name for unused in self.unused])
         return f"{', '.join(parts)}; {f'not used: {unused}' if unused else 'all of it is used'}"

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data.dataset import Photo, PhotoSet
 from ..data.findings import Finding
-from ..data.kind import DRAWINGS
+from ..data.kind import DRAWINGS, for_kind
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.intervals import describe_count
 from ..evaluation.metrics import log_softmax
@@ -73,7 +73,11 @@ def write_metrics(
     )
     write_optional("history.csv", _write_history, folder / "history.csv", history)
     _log_results(description, photos, answers, comparison, evaluation)
-    parts = [f"{PARTS[part]} {value:.1f}" for part, value in seconds.items() if part in PARTS and value >= 0.05]
+    parts = [
+        f"{for_kind(PARTS[part], data.kind)} {value:.1f}"
+        for part, value in seconds.items()
+        if part in PARTS and value >= 0.05
+    ]
     words = "Time: %.1f seconds, of which %s. Memory: up to %.0f MiB."
     log.info(words, seconds["total"], ", ".join(parts), memory)
 
