@@ -33,9 +33,10 @@ def status(classifier: Optional[Classifier], seconds: float, language: str) -> s
         if built_in
         else texts["of_date"].format(file=classifier.file.name, date=date)
     )
+    network = shown(origin).replace(date, f'<span class="date">{date}</span>')  # in one line
     classes, counts = description.classes, description.data["train"]
     rows = {
-        "network": f"{shown(origin)}<br>{escape(texts['pixels'].format(size=description.preprocessing.size))}",
+        "network": f"{network}<br>{escape(texts['pixels'].format(size=description.preprocessing.size))}",
         "trained_on": escape(for_kind(texts["photos"], kind).format(train=sum(counts.values()), classes=len(classes))),
         "classes": class_list([(name, "") for name in classes], language),
     }

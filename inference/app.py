@@ -149,6 +149,7 @@ def launch(blocks: Any, place: Tuple[str, int], middleware: List[Middleware]) ->
             server_name=host,
             server_port=port,
             share=False,
+            quiet=True,  # Gradio would explain how to share the page by its own server
             enable_monitoring=False,
             max_file_size=MAX_BYTES,
             app_kwargs={"middleware": middleware},
@@ -160,6 +161,7 @@ def launch(blocks: Any, place: Tuple[str, int], middleware: List[Middleware]) ->
         if "Cannot find empty port" in str(error):
             raise UserError(in_use(port)) from None
         raise
+    print(f"* Running on local URL:  http://{host}:{port}\n* To end the page, press Ctrl-C here.", flush=True)
 
 
 def serve(explicit: Optional[str], title: Optional[str]) -> None:

@@ -29,6 +29,7 @@ with starting.guarded():
     from named_files import LeftOut, Named, find_files, read_list
     from records import record, write_csv, write_jsonl
 
+    from mobilenetv2.argument_names import sort_out
     from mobilenetv2.classifier import Answer, Classifier
     from mobilenetv2.data.image_errors import ImageError
     from mobilenetv2.runtime import logs, signals
@@ -136,9 +137,14 @@ def main(arguments: List[str]) -> int:
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="threads that read pictures (default: processors)"
     )
-    options = parser.parse_args(arguments)
+    options, rest = parser.parse_known_intermixed_args(arguments)
     open_standard_streams()
     logs.log_to_stderr()
+    errors, unknown = sort_out(rest, dict.fromkeys(vars(options), False), folder="")
+    errors += [f"{text}: there is no such argument; 'predict.py --help' shows all" for text in unknown]
+    if errors:
+        logging.error("%s", "\n".join(errors))
+        return 2
     left_out, count, failed = LeftOut(), 0, 0
     first = ""  # error
 

@@ -47,8 +47,8 @@ summary { cursor: pointer }
 .why figcaption { font-size: 0.9em; max-width: 224px; overflow-wrap: break-word }
 .why .seen img { width: 224px; height: 224px }
 .nearest > div { display: flex; flex-wrap: wrap; gap: 8px }
+.nearest figure { width: 104px }
 .nearest img { width: 96px; height: 96px }
-.nearest figcaption { max-width: 96px }
 
 .long input { width: 100%; padding: 6px 10px; margin: 4px 0; border: 1px solid var(--strong); border-radius: 4px;
   background: var(--input-background-fill); color: var(--body-text-color) }
@@ -66,9 +66,13 @@ summary { cursor: pointer }
 .about dt { font-weight: 600 }
 .about dd { margin: 0; min-width: 0; overflow-wrap: break-word }
 
+.date { white-space: nowrap }
+footer .divider:not(.show-api-divider) { display: none }  /* Gradio's, with nothing behind it */
+
 .many .downloads { display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 0 0 8px }
 .many .downloads a { color: var(--link-text-color); text-decoration: underline }
-.many .filters { display: flex; flex-wrap: wrap; gap: 6px; margin: 0 0 8px; max-height: 8em; overflow: auto; padding: 3px }
+.many .filters { display: flex; flex-wrap: wrap; align-items: flex-start; align-content: flex-start; gap: 6px;
+  margin: 0 0 8px; max-height: 8em; overflow: auto; padding: 3px }
 .many .filters button { border: 1px solid var(--strong); border-radius: 4px; padding: 2px 10px; text-align: start;
   color: var(--body-text-color); background: var(--background-fill-primary); font: inherit; overflow-wrap: anywhere }
 .many .filters button[aria-pressed=true] { background: var(--body-text-color); color: var(--background-fill-primary) }
@@ -80,9 +84,9 @@ table.answers thead > tr > * { position: sticky; top: 0; background: var(--backg
 table.answers th, table.answers td { text-align: start; padding: 4px 8px !important; vertical-align: middle;
   overflow-wrap: break-word; border-bottom: 1px solid var(--border-color-primary) !important }
 table.answers .picture { width: 64px }
-table.answers .confidence { width: 8em }
+table.answers .confidence { width: 9em }
 table.answers th button { font: inherit; font-weight: 600; text-align: start; color: var(--body-text-color);
-  background: none; border: 0; padding: 0; max-width: 100% }
+  background: none; border: 0; padding: 0; max-width: 100%; white-space: nowrap }
 table.answers th button::after { content: " ↕" }
 table.answers th[aria-sort=ascending] button::after { content: " ↑" }
 table.answers th[aria-sort=descending] button::after { content: " ↓" }
@@ -103,8 +107,6 @@ table.answers img { width: 48px; height: 48px; max-width: none; margin: 0; borde
   .top h1 { font-size: 1.2em }
   .why .seen img, .why .seen figcaption { width: 160px; max-width: 160px }
   .why .seen img { height: 160px }
-  .nearest img, .nearest figcaption { width: 64px; max-width: 64px; overflow-wrap: anywhere }
-  .nearest img { height: 64px }
   table.answers { font-size: 0.85em }
   table.answers .picture { width: 52px }
   table.answers .confidence { width: 8em }

@@ -7,6 +7,7 @@ import pytest
 from mobilenetv2.argument_names import PLATFORM_ARGUMENTS, is_of_platform, sort_out, suggestion, unknown_arguments
 from mobilenetv2.command_line import parse_arguments
 from mobilenetv2.config import Settings
+from mobilenetv2.runtime.errors import UserError
 
 NAMES = {
     name: setting.type is bool for setting in fields(Settings) for name in (setting.name, *setting.metadata["also"])
@@ -41,6 +42,19 @@ def meant(*parts):
 )
 def test_near_misses(typed, right):
     assert meant(typed) == meant(f"{typed}=3") == meant(typed, "3") == [f"--{right}"]
+
+
+@pytest.mark.parametrize("typed", ["--hlep", "--hepl", "-hlp", "--halp=x"])
+def test_help_may_be_misspelt(typed):
+    with pytest.raises(UserError, match=r"there is no such argument; did you mean --help\?$"):
+        parse_arguments(Settings, [typed])
+
+
+def test_help_with_one_dash(capsys):
+    with pytest.raises(SystemExit, match=r"^0$"):
+        parse_arguments(Settings, ["-help"])
+    assert "often used:" in capsys.readouterr().out
+    assert parse_arguments(Settings, ["-host=x"]) == (Settings(), ["--host=x"])
 
 
 @pytest.mark.parametrize("typed", ["--no-check", "--no_check", "--nocheck", "--NO-CHECK"])

@@ -38,10 +38,10 @@ SAID = {
         f"The classifier, the network's last layer, at most 3 epochs (--epochs 3). {PASS}",
     ],
     "finetune": [
-        "What is trained, in two steps: the classifier, the network's last layer; then the last of the network's 19 blocks "
+        "What is trained, in two steps: the classifier, the network's last layer; then the last of the network's 19 parts "
         "with it (--unfreeze).",
         "Step 1 of 2: the classifier, the network's last layer, at most 60 epochs. --epochs and --lr are for step 2 alone.",
-        f"Step 2 of 2: the last of the network's 19 blocks, at most 1 epoch (--epochs 1). {PASS}",
+        f"Step 2 of 2: the last of the network's 19 parts, at most 1 epoch (--epochs 1). {PASS}",
     ],
     "scratch": [
         "What is trained: the whole network, from random numbers.",

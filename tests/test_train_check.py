@@ -185,7 +185,7 @@ def test_of_a_clean_set_nothing_is_said(drawn):
 def test_real_photos_with_planted_defects_and_without(photos, tmp_path, cache):
     found = findings(photos)
     assert [finding["name"] for finding in found] == ["croissants"]
-    assert "picture size alone gives croissants away, with 86 % right on average" in found[0]["text"]
+    assert "picture size alone gives this class away, with 86 % right on average" in found[0]["text"]
     data = tmp_path / "data"
     for split in ("train", "val"):
         for class_ in ("croissants", "dog"):

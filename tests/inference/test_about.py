@@ -16,7 +16,8 @@ def test_one_line_and_more_where_it_is_opened(built_in, tmp_path):
     classifier = Classifier(str(file))
     said = status(classifier, 600, "en")
     assert re.findall("<summary>(.*?)</summary>", said) == ["136 of 143 validation photos right · mobilenetv2.ckpt"]
-    assert re.search(r"mobilenetv2\.ckpt, made on \d{4}-\d\d-\d\d<br>MobileNetV2, 128 × 128 pixels", said)
+    date = r'<span class="date">\d{4}-\d\d-\d\d</span>'
+    assert re.search(rf"mobilenetv2\.ckpt, made on {date}<br>MobileNetV2, 128 × 128 pixels", said)
     assert "636 photos of 2 classes" in said and "<li>croissants</li><li>dog</li>" in said and "changed" not in said
     file.unlink()
     assert status(classifier, 600, "en").startswith(

@@ -226,7 +226,7 @@ def started(environment, *before):
     said = ""
     for line in process.stdout:
         said += line
-        if "create a public link" in line:
+        if "press Ctrl-C" in line:
             break
     return process, said
 
@@ -244,7 +244,12 @@ def test_no_proxy_is_asked_about_the_page(names, scheme, drawings):
         port = free_port()
         environment = {name: f"{scheme}://127.0.0.1:{proxy.getsockname()[1]}" for name in names}
         process, said = started({**environment, "GRADIO_SERVER_PORT": str(port)})
-        assert f"Running on local URL:  http://127.0.0.1:{port}" in said, said
+        lines = said.splitlines()[-2:]
+        assert lines == [
+            f"* Running on local URL:  http://127.0.0.1:{port}",
+            "* To end the page, press Ctrl-C here.",
+        ], said
+        assert "share" not in said
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
             assert predict(client, drawings / "val" / "dog" / "dog_003.jpg")["label"] == "dog"
             config = client.get("/config").json()

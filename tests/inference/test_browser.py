@@ -287,6 +287,36 @@ def test_nothing_overlaps_and_nothing_is_a_stamp_in_an_empty_box(open_page, draw
     assert lower <= bottom and upper - top >= 26  # below the label of the box
 
 
+ONE_LINE = """element => [...element.childNodes].filter(node => node.nodeType === Node.TEXT_NODE).every(node => {
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  return new Set([...range.getClientRects()].map(one => one.top)).size === 1;
+})"""  # no word of it goes on in another line; <wbr> stands between the words of a name
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_names_and_counts_of_many_classes_are_even(open_page, colours, width):
+    data, server = colours(37)
+    page = open_page(width=width, server=server)
+    upload(page, first_of(data, 1))
+    captions = page.locator(".nearest figcaption")
+    expect(captions).to_have_count(3)
+    assert all(caption.evaluate(ONE_LINE) for caption in captions.all())
+    page.locator(".about summary").click()
+    assert page.locator(".date").evaluate(ONE_LINE)
+    footer = page.locator("footer").evaluate("footer => footer.innerText.trim()")
+    assert "Built with Gradio" in footer and not footer.endswith("\u00b7")
+    many_pictures(page).set_input_files([first_of(data, number) for number in range(30)])
+    expect(page.get_by_text(first_of(data, 29).stem[-8:]).first).to_be_attached()
+    page.get_by_role("button", name="Answer all").click()
+    expect(page.locator("table.answers tbody tr")).to_have_count(30)
+    heights = [round(one.bounding_box()["height"]) for one in page.locator("table.answers th button").all()]
+    assert len(heights) == 3 and len(set(heights)) == 1
+    counts = page.locator("[data-filter]")
+    heights = [round(one.bounding_box()["height"]) for one in counts.all() if one.evaluate(ONE_LINE)]
+    assert len(heights) > 10 and len(set(heights)) == 1
+
+
 def test_three_hundred_classes(open_page, colours):
     data, server = colours(300)
     for width, language in itertools.product(WIDTHS, LANGUAGES):

@@ -56,6 +56,24 @@ def test_one_file_in_this_process(drawings, capsys, monkeypatch):
     assert float(row["confidence dog"]) == pytest.approx(known.confidences["dog"], abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    "typed, meant", [("--outptu", "--output"), ("--chekpoint=x", "--checkpoint"), ("--nul", "--null")]
+)
+def test_a_misspelt_argument_stops_it(typed, meant, drawings, capsys):
+    assert main([typed, str(drawings / "val")]) == 2
+    seen = capsys.readouterr()
+    assert f"{typed}: there is no such argument; did you mean {meant}?" in seen.err.replace(f" {drawings}/val", "")
+    assert seen.out == ""
+
+
+def test_an_unknown_argument_stops_it_and_options_may_stand_between_names(drawings, capsys):
+    one, other = (str(drawings / "val" / "dog" / f"dog_00{number}.jpg") for number in (1, 3))
+    assert main([one, "--verbose"]) == 2
+    assert "--verbose: there is no such argument; 'predict.py --help' shows all" in capsys.readouterr().err
+    assert main([one, "--checkpoint", str(checkpoint.EMBEDDED), other]) == 0
+    assert [row["file"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))] == [one, other]
+
+
 def test_folder_glob_file_and_list_give_the_same_rows(drawn, tmp_path):
     folder = drawn / "sample" / "val"
     names = sorted(str(file) for file in folder.rglob("*.jpg"))

@@ -34,6 +34,20 @@ def front(text):
     return yaml.safe_load(text.split("---\n")[1])
 
 
+@pytest.mark.parametrize(
+    "mode, unfreeze, english, chinese",
+    [
+        ("head", 0, "Only its last layer was trained.", "只训练了最后一层。"),
+        ("finetune", 3, "It was fine-tuned: the last 3 of its 19 parts.", "经过微调：其 19 个部分中的最后 3 个。"),
+        ("finetune", 19, "It was fine-tuned: all of it.", "经过微调：整个网络。"),
+        ("scratch", 0, "All of it was trained.", "训练了整个网络。"),
+    ],
+)
+def test_it_says_what_was_trained(mode, unfreeze, english, chinese, description, tmp_path):
+    text = card(tmp_path, description, mode=mode, settings={"unfreeze": unfreeze})
+    assert f"made with MindSpore. {english}\n" in text and f"用 MindSpore 训练。{chinese}\n" in text
+
+
 def test_both_hubs_can_read_its_front_matter(description, tmp_path):
     text = card(tmp_path, description)
     data = front(text)

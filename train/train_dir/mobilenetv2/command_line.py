@@ -49,10 +49,11 @@ def setting(
     choices: Sequence[str] = (),
     auto: str = "",
     words: Optional[Dict[str, Any]] = None,
+    shown_as: str = "",
 ) -> Any:
     """A field of the dataclass. group: in which --help shows it. also: other names of it. low, high: limits of a number.
     choices: the values that a text may have. auto: what None, written "auto" on the command line, comes to. words: other ways
-    to write a value."""
+    to write a value. shown_as: what --help calls a value that is a text and no path."""
     known = {
         "group": group,
         "text": text,
@@ -62,6 +63,7 @@ def setting(
         "choices": choices,
         "auto": auto,
         "words": words or {},
+        "shown_as": shown_as,
     }
     return field(default=default, metadata=known)
 
@@ -72,8 +74,11 @@ def parse_arguments(kind: Type[T], arguments: Sequence[str]) -> Tuple[T, List[st
 
     Raises UserError that lists every wrong value and every misspelt name.
     """
-    namespace, rest = _parser(kind).parse_known_args(arguments)
+    # "-help" would be "-h" with a value.
+    spelled = [re.sub("^-(?=h.)", "--", argument) for argument in arguments]
+    namespace, rest = _parser(kind).parse_known_args(spelled)
     names = {name: one.type is bool for one in fields(kind) for name in (one.name, *one.metadata["also"])}
+    names["help"] = False
     problems, ignored = sort_out(rest, names, folder="data_url")
     values = {}
     for one in fields(kind):
@@ -213,6 +218,8 @@ def _expected(one: Field) -> str:
 def _metavar(one: Field) -> str:
     if one.metadata["choices"]:
         return "WORD"
+    if one.metadata["shown_as"]:
+        return str(one.metadata["shown_as"])
     return {bool: "yes|no", str: "PATH", int: "INTEGER", float: "NUMBER"}[value_type(one)]
 
 

@@ -148,7 +148,7 @@ class Settings:
     unfreeze: int = setting(
         TUNING,
         0,
-        f"how many of the network's {NUM_BLOCKS} blocks to fine-tune, counted from the last; 0 trains the classifier "
+        f"how many of the network's {NUM_BLOCKS} parts to fine-tune, counted from the last; 0 trains the classifier "
         "alone, 'all' the whole network",
         low=0,
         high=NUM_BLOCKS,
@@ -269,6 +269,7 @@ class Settings:
         "",
         f"trackers that record every epoch, one or more of {', '.join(TRACKERS)}, separated by commas; each has to be installed, "
         "and writes into the folder 'tracking' of the output folder, without the network",
+        shown_as="NAMES",
     )
     aim_repo: str = setting(MACHINE, "", "Aim repository to record the run in, where the package aim is installed")
 
@@ -356,7 +357,9 @@ def resolve(settings: Settings, weights: "Optional[PretrainedWeights]") -> Confi
     kind = mode(replace(settings, check=False))
     if kind == "scratch":
         if settings.unfreeze not in (0, NUM_BLOCKS):
-            log.warning("--unfreeze=%d needs weights: from random numbers, all blocks are trained.", settings.unfreeze)
+            log.warning(
+                "--unfreeze=%d needs weights: from random numbers, the whole network is trained.", settings.unfreeze
+            )
         settings = replace(settings, unfreeze=NUM_BLOCKS)
 
     # What is chosen where nothing is typed: what the weights were made for, or what the mode needs.

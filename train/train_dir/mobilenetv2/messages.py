@@ -22,12 +22,12 @@ FEW_FOLDERS_UP = 2  # a path that leads further up is shown as it is from the ro
 
 def plan(config: Config, kind: str) -> str:
     """What the run is going to do. kind: of the pictures, see data/kind.py."""
-    blocks = _blocks(config)
+    parts = _parts(config)
     said = {
         "check_files": "The photos are only looked at, without a network (--check, --pretrain_url random).",
         "check": "The photos are only looked at; nothing is trained (--check).",
         "head": f"What is trained: {CLASSIFIER}. The rest stays as it is (--unfreeze trains more).",
-        "finetune": f"What is trained, in two steps: {CLASSIFIER}; then {blocks} with it (--unfreeze).",
+        "finetune": f"What is trained, in two steps: {CLASSIFIER}; then {parts} with it (--unfreeze).",
         "scratch": "What is trained: the whole network, from random numbers.",
         "distill": "What is trained, in two steps: the classifier of the large network; then a small network, by its answers.",
     }[config.mode]
@@ -42,7 +42,7 @@ def step(config: Config, training: str, kind: str) -> str:
     epochs = (config.classifier_plan if training == "head" else config.network_plan).epochs
     most = "" if training == "distill" else "at most "
     number = "" if alone else "Step 1 of 2: " if first else "Step 2 of 2: "
-    what = {"head": CLASSIFIER, "finetune": _blocks(config), "distill": "the small network"}[training]
+    what = {"head": CLASSIFIER, "finetune": _parts(config), "distill": "the small network"}[training]
     counted = "" if first else f" (--epochs {epochs})"
     said = f"{number}{what}, {most}{epochs} epoch{'s' * (epochs != 1)}{counted}."
     said = said[0].upper() + said[1:]
@@ -139,8 +139,8 @@ def _program(file: str) -> Tuple[str, str]:
     return os.path.realpath(os.path.dirname(file)), os.path.realpath(file)
 
 
-def _blocks(config: Config) -> str:
+def _parts(config: Config) -> str:
     if config.unfreeze == NUM_BLOCKS:
         return "the whole network"
     last = f"last {config.unfreeze}" if config.unfreeze > 1 else "last"
-    return f"the {last} of the network's {NUM_BLOCKS} blocks"
+    return f"the {last} of the network's {NUM_BLOCKS} parts"

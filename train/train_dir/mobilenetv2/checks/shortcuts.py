@@ -39,10 +39,10 @@ class Shortcut(NamedTuple):
         """The text of the finding."""
         accuracy, own, others = (f"{100 * share:.0f} %" for share in (self.accuracy, *self.inside))
         return Bilingual(
-            f"{self.measure} alone gives {self.class_} away, with {accuracy} right on average "
-            f"({self.side}: {own} of {self.class_}, {others} of the others); the network may learn that instead",
-            f"只凭{MEASURES_ZH[self.measure]}就能认出 {self.class_}，平均 {accuracy} 判断正确"
-            f"（{self.side.zh}：{self.class_} 中有 {own}，其余有 {others}）；网络可能学的是这个",
+            f"{self.measure} alone gives this class away, with {accuracy} right on average "
+            f"({self.side}: {own} of its photos, {others} of the others); the network may learn that instead",
+            f"只凭{MEASURES_ZH[self.measure]}就能认出这个类别，平均 {accuracy} 判断正确"
+            f"（{self.side.zh}：该类中有 {own}，其余有 {others}）；网络可能学的是这个",
         )
 
 

@@ -4,11 +4,12 @@ import json
 import re
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 import numpy as np
 
 from ..evaluation.intervals import interval_percent
+from ..model.architecture import NUM_BLOCKS
 from ..model.checkpoint import Description
 from ..runtime.files import atomic, read_file
 from ..runtime.own_files import CHECKPOINT, MARKS, MODEL_CARD, PROGRAM
@@ -116,6 +117,13 @@ def _name(value: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~&$:^=-])", r"\\\1", printable(value))
 
 
+def _how(content: Report, say: Callable[..., str]) -> str:
+    """What of the network was trained."""
+    count = content.settings.get("unfreeze")
+    part = say("card.part.all") if count == NUM_BLOCKS else say("card.part.last", count=count, all=NUM_BLOCKS)
+    return say(f"card.mode.{content.mode}", part=part)
+
+
 def _body(content: Report, description: Description, language: str) -> str:
     texts = load_texts(language, content.kind)
     say = partial(_fill, texts)
@@ -129,7 +137,7 @@ def _body(content: Report, description: Description, language: str) -> str:
     limits = [say(f"card.limits.{name}") for name in ("kind", "detector" if content.neither else "always", "people")]
     lines = [
         f"# {spoken(Sentence('card.title', {'classes': [classes]}))}",
-        say("card.what", width=f"{network.width:g}", size=preprocessing.size, how=say(f"card.mode.{content.mode}")),
+        say("card.what", width=f"{network.width:g}", size=preprocessing.size, how=_how(content, say)),
         spoken(Sentence("card.start", {"start": [start]})),
         f"## {say('card.classes')}",
         "\n".join(_table(content, texts)),
