@@ -16,9 +16,9 @@ from ..evaluation.ood import Rejections
 class ShownAnswer:
     """A validation photo that the report shows. name: of the file. true, answer: class names.
 
-    confidence: in the answer, 0-1, calibrated where that was done. refused: the page says "neither" instead. picture: the photo.
-    overlay: the photo with its class activation map, from `class_activation.overlay`. Any size: the page reduces them, so
-    small ones are quicker.
+    confidence: in the answer, 0-1, calibrated where that was done. refused: it is answered as none of the classes. picture: the
+    photo. overlay: the photo with its class activation map, from `class_activation.overlay`. Any size: the page reduces them,
+    so small ones are quicker.
     """
 
     name: str
