@@ -118,9 +118,7 @@ def _log_results(
     words = "How sure the answers are is off by %.1f %% on average, and was by %.1f %% before a correction (temperature %.3f)."
     log.info(words, 100 * val["ece"]["after"], 100 * val["ece"]["before"], description.temperature)
     if has_neither:
-        words = (
-            "These counts take the class that fits best. Where none fits, the page says so instead: of %d of the %d %s."
-        )
+        words = "These counts take the class that fits best. Where none fits, the page says so instead: for %d of the %d %s."
         log.info(words, val["refused"], val["count"], kind)
 
 
