@@ -8,7 +8,7 @@ from markup import class_list, problem, shown
 from page_texts import TEXTS
 
 from mobilenetv2.classifier import Classifier
-from mobilenetv2.data.kind import PHOTOS, for_kind
+from mobilenetv2.data.kind import for_kind
 from mobilenetv2.model.checkpoint import EMBEDDED
 
 
@@ -21,8 +21,7 @@ def status(classifier: Optional[Classifier], seconds: float, language: str) -> s
     if classifier is None:
         return problem(texts["no_checkpoint"]) + kept
     description, built_in = classifier.description, classifier.file == EMBEDDED
-    kind = description.data.get("kind", PHOTOS)
-    line = for_kind(texts["about"], kind).format(
+    line = for_kind(texts["about"], description.kind).format(
         checkpoint=texts["built_in"] if built_in else classifier.file.name,
         correct=description.metrics["val"]["correct"],
         count=description.metrics["val"]["count"],
@@ -35,9 +34,10 @@ def status(classifier: Optional[Classifier], seconds: float, language: str) -> s
     )
     network = shown(origin).replace(date, f'<span class="date">{date}</span>')  # in one line
     classes, counts = description.classes, description.data["train"]
+    photos = for_kind(texts["photos"], description.kind)
     rows = {
         "network": f"{network}<br>{escape(texts['pixels'].format(size=description.preprocessing.size))}",
-        "trained_on": escape(for_kind(texts["photos"], kind).format(train=sum(counts.values()), classes=len(classes))),
+        "trained_on": escape(photos.format(train=sum(counts.values()), classes=len(classes))),
         "classes": class_list([(name, "") for name in classes], language),
     }
     terms = "".join(f"<dt>{escape(texts[key])}</dt><dd>{value}</dd>" for key, value in rows.items())

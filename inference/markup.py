@@ -14,7 +14,7 @@ from titles import none_of
 
 from mobilenetv2.classifier import Answer
 from mobilenetv2.data.inline import jpeg_url
-from mobilenetv2.data.kind import PHOTOS, for_kind
+from mobilenetv2.data.kind import for_kind
 from mobilenetv2.data.layout import NEITHER
 from mobilenetv2.evaluation.class_activation import overlay
 from mobilenetv2.model.checkpoint import Description
@@ -36,13 +36,15 @@ def problem(text: str) -> str:
     return f'<p class="problem">{escape(text)}</p>'
 
 
-def in_words(answer: Answer, language: str) -> str:
-    """The answer to one picture: in words, then the confidence of the best BARS classes and of all others together."""
+def in_words(answer: Answer, kind: str, language: str) -> str:
+    """The answer to one picture: in words, then the confidence of the best BARS classes and of all others together. kind:
+    of the pictures that were learned, see data/kind.py."""
     texts, ranked = TEXTS[language], sorted(answer.confidences.items(), key=lambda item: -item[1])
     best, highest = ranked[0]
     if answer.label == NEITHER:
         title = escape(none_of(len(ranked), language))
-        refused = f"<p>{shown(texts['refused'].format(neither=answer.neither, best=best))}</p>"
+        refused = for_kind(texts["refused"], kind).format(neither=answer.neither, best=best)
+        refused = f"<p>{shown(refused)}</p>"
     else:
         title, refused = f"{broken(best)} · {highest:.1%}", ""
     # One class is not left out for a line that says so.
@@ -62,7 +64,7 @@ def why(answer: Answer, activation: bool, description: Description, language: st
     url = jpeg_url(overlay(answer.pixels, strength, description.preprocessing), quality=QUALITY)
     text = escape(TEXTS[language]["marked" if activation else "seen"])
     seen = f'<figure class="seen"><img src="{url}" alt="{text}"><figcaption>{text}</figcaption></figure>'
-    title = for_kind(TEXTS[language]["nearest"], description.data.get("kind", PHOTOS))
+    title = for_kind(TEXTS[language]["nearest"], description.kind)
     return f'<div class="why">{seen}{nearest(answer, title)}</div>'
 
 

@@ -78,7 +78,9 @@ class Page:
         answer = _answer(ready, file or "")
         if isinstance(answer, ImageError):
             return markup.problem(sentence(answer, language)), ""
-        return markup.in_words(answer, language), markup.why(answer, activation, ready.description, language)
+        description = ready.description
+        said = markup.in_words(answer, description.kind, language)
+        return said, markup.why(answer, activation, description, language)
 
     def show_batch(self, files: Optional[List[str]], language: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         """Uploaded files -> a table in HTML. progress: Gradio recognises it by its default value."""

@@ -24,16 +24,20 @@ def record(result: Union[Answer, ImageError]) -> Dict[str, Any]:
 
 
 def write_jsonl(records: Iterable[Dict[str, Any]], stream: TextIO) -> None:
-    """Write one record per line, each as soon as it is there. Hidden characters of names are escaped as JSON does."""
+    """Write one record per line, each as soon as it is there."""
     for one in records:
-        stream.write(printable_json(json.dumps(one, ensure_ascii=False, allow_nan=False)) + "\n")
+        stream.write(_line(one) + "\n")
         stream.flush()
 
 
 def write_json(records: Iterable[Dict[str, Any]], stream: TextIO) -> None:
-    """Write a JSON array, one record per line, with hidden characters as in `write_jsonl`."""
-    lines = (printable_json(json.dumps(one, ensure_ascii=False, allow_nan=False)) for one in records)
-    stream.write("[\n" + ",\n".join(lines) + "\n]\n")
+    """Write a JSON array, one record per line."""
+    stream.write("[\n" + ",\n".join(map(_line, records)) + "\n]\n")
+
+
+def _line(one: Dict[str, Any]) -> str:
+    """A record as JSON, in which hidden characters of names are escaped."""
+    return printable_json(json.dumps(one, ensure_ascii=False, allow_nan=False))
 
 
 def write_csv(records: Iterable[Dict[str, Any]], classes: Sequence[str], stream: TextIO) -> None:

@@ -1,4 +1,4 @@
-"""The title of the page, from the classes of its checkpoint."""
+"""What the page is called, and what it calls "neither": both follow from the classes of its checkpoint."""
 
 from typing import Optional, Sequence
 

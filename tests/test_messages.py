@@ -15,6 +15,7 @@ import pytest
 from conftest import ROOT, Run, free_port, metrics
 
 from mobilenetv2 import messages
+from mobilenetv2.data.kind import DRAWINGS, PHOTOS
 
 
 def next_steps(text):
@@ -139,3 +140,11 @@ def test_a_missing_package_is_installed_first(monkeypatch, tmp_path):
         r"(\S+) -m pip install -r inference/requirements\.txt && \1 inference/app\.py",
         messages.page_command(Path("output")),
     )
+
+
+def test_a_notebook_is_told_of_the_program(monkeypatch, tmp_path):
+    """There, train.main is called, and the program of the process is another one."""
+    monkeypatch.setattr(sys, "argv", ["/usr/lib/ipykernel_launcher.py", "-f", "kernel.json"])
+    monkeypatch.chdir(ROOT)
+    assert messages.next_steps(tmp_path, DRAWINGS).endswith(" train/train_dir/train.py --data_url photos")
+    assert "--data_url" not in messages.next_steps(tmp_path, PHOTOS)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mobilenetv2.classifier import Answer
+from mobilenetv2.data.kind import DRAWINGS, PHOTOS
 from mobilenetv2.data.layout import NEITHER
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -30,25 +31,28 @@ def bars(page):
 
 
 def test_an_answer_is_words_first_and_runs_nothing():
-    page = markup.in_words(answer(HOSTILE), "en")
+    page = markup.in_words(answer(HOSTILE), PHOTOS, "en")
     assert page.startswith("<h2>&lt;img src=x onerror=alert(1)&gt; · 87.5%</h2>") and "<img src=x" not in page
     assert len(bars(page)) == 2 and "<details" not in page and "answered in 1 ms" in page
-    refused = markup.in_words(answer(NEITHER), "en")
+    refused = markup.in_words(answer(NEITHER), PHOTOS, "en")
+    assert "Like nothing in the training photos" in refused
+    assert "Like nothing in the training drawings" in markup.in_words(answer(NEITHER), DRAWINGS, "en")
+    assert "与训练图画都不相似" in markup.in_words(answer(NEITHER), DRAWINGS, "zh")
     assert refused.startswith("<h2>Neither</h2>") and "Closest class: &lt;img" in refused and "+0.10" in refused
-    assert markup.in_words(replace(of_many(3), label=NEITHER), "en").startswith("<h2>None of these</h2>")
-    assert markup.in_words(answer(NEITHER), "zh").startswith("<h2>都不是</h2>")
+    assert markup.in_words(replace(of_many(3), label=NEITHER), PHOTOS, "en").startswith("<h2>None of these</h2>")
+    assert markup.in_words(answer(NEITHER), PHOTOS, "zh").startswith("<h2>都不是</h2>")
 
 
 @pytest.mark.parametrize("count, others", [(5, 0), (6, 0), (7, 2), (37, 32), (300, 295)])
 def test_five_bars_and_the_others_together(count, others):
-    found = bars(markup.in_words(of_many(count), "en"))
+    found = bars(markup.in_words(of_many(count), PHOTOS, "en"))
     assert [name for name, _ in found] == [f"c{number}" for number in range(count)][: 5 if others else count] + (
         [f"{others} others"] if others else []
     )
     assert [share for _, share in found[:5]] == ["50.0", "25.0", "12.5", "6.2", "3.1"]
     if others:
         assert found[5][1] == f"{100 * (0.5**5 - 0.5**count):.1f}"
-        assert f">其余 {others} 类</span>" in markup.in_words(of_many(count), "zh")
+        assert f">其余 {others} 类</span>" in markup.in_words(of_many(count), PHOTOS, "zh")
 
 
 def test_a_list_of_many_classes_can_be_searched():
@@ -62,7 +66,7 @@ def test_a_list_of_many_classes_can_be_searched():
 )
 def test_names_on_the_page_hide_nothing(letter):
     name, shown = f"gpj{letter}exe", f"gpj{letter.encode('unicode_escape').decode()}exe"
-    page = markup.in_words(replace(answer(name), confidences={name: 0.75, "dog": 0.25}), "en")
+    page = markup.in_words(replace(answer(name), confidences={name: 0.75, "dog": 0.25}), PHOTOS, "en")
     assert letter not in page and page.startswith(f"<h2>{shown} · 75.0%</h2>") and f">{shown}</span>" in page
     figure = markup.nearest(answer("dog", [(Image.new("RGB", (8, 8)), name)]), "Nearest")
     assert f"<figcaption>{shown}</figcaption>" in figure

@@ -327,7 +327,7 @@ def test_tiles_curves_tables_and_photos_are_those_of_the_files(told):
     expected = names.get(told.name.split(",")[0], ["Classifier on fixed features"])
     assert [plain(text) for text in re.findall("<h3>(.*?)</h3>", curves)] == expected
     kept = [row for row in told.history if row["kept"] == "yes"]
-    assert len({row["phase"] for row in told.history}) == len(expected)
+    assert len({row["stage"] for row in told.history}) == len(expected)
     sentences = [
         f"Epoch {row['epoch']}: {row['validation right']} of {row['validation photos']} right, validation loss "
         f"{float(row['validation loss']):.3f}."

@@ -60,7 +60,7 @@ def test_history_has_a_row_for_every_epoch(tmp_path):
     history = {"head": [row, {**row, "epoch": 1, "loss": float("nan"), "kept": True}], "finetune": [row]}
     _write_history(tmp_path / "history.csv", history)
     rows = list(csv.DictReader((tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()))
-    assert [(row["phase"], row["epoch"], row["kept"]) for row in rows] == [
+    assert [(row["stage"], row["epoch"], row["kept"]) for row in rows] == [
         ("head", "0", "no"),
         ("head", "1", "yes"),
         ("finetune", "0", "no"),

@@ -343,7 +343,6 @@ class Config:
     seed: int
     workers: int
     cache_dir: str
-    aim_repo: str
     recorded: Dict[str, Any]
 
     def views_of_each(self, photos: int) -> int:
@@ -412,7 +411,6 @@ def resolve(settings: Settings, weights: "Optional[PretrainedWeights]") -> Confi
         seed=settings.seed,
         workers=chosen["workers"],
         cache_dir=settings.cache_dir,
-        aim_repo=settings.aim_repo,
         recorded=recorded,
     )
 

@@ -16,6 +16,7 @@ from .runtime.own_files import CHECKPOINT
 from .runtime.text import HIDDEN
 
 PROJECT = Path(__file__).resolve().parents[3]
+PROGRAM = Path(__file__).resolve().parents[1] / "train.py"  # also where a notebook calls its `main`
 CLASSIFIER = "the classifier, the network's last layer"
 FEW_FOLDERS_UP = 2  # a path that leads further up is shown as it is from the root
 
@@ -71,7 +72,7 @@ def next_steps(output: Path, kind: str) -> str:
     if kind == DRAWINGS:
         lines += [
             "  It was trained on drawings. Train on your own photos, in one folder per class (photos/cat, photos/dog):",
-            f"    {_python()} {quoted(shown_path(Path(sys.argv[0])))} --data_url photos",
+            f"    {_python()} {quoted(shown_path(PROGRAM))} --data_url photos",
         ]
     return "\n".join(lines)
 

@@ -32,11 +32,11 @@ class Run:
 
     output: folder of the results. found: the photos as they lie in the folder. data: those that can be used. groups: i64 [N] of
     the training photos; copies have the same number. decoded: pixels of some photos. given_classifier: the one that came with
-    the weights. known: what they know of these classes. independent: the weights are not of this program and do not know these
-    classes, so they have not seen these photos. mirror: whether a picture
-    and its mirror image are of one class; extract_features has the last word. network, preprocessing: as trained so far.
-    origin: where the weights come from. fingerprint: all that determines what the run will leave, as JSON. views: of each photo
-    for the classifier; 0 until the photos are counted."""
+    the weights. known: what they know of these classes; None where they do not know them. independent: the weights are not of
+    this program and do not know these classes, so they have not seen these photos. mirror: whether a picture and its mirror
+    image are of one class; extract_features has the last word. network, preprocessing: as trained so far. origin: where the
+    weights come from. fingerprint: all that determines what the run will leave, as JSON. views: of each photo for the classifier;
+    0 until the photos are counted."""
 
     config: Config
     output: Path

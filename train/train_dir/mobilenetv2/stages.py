@@ -97,7 +97,7 @@ def prepare(settings: Settings, output: Path) -> Run:
     log.info("%s", data.describe())
     tracked = distributed.is_main() and not settings.check
     run.tracker = Tracker(
-        trackers if tracked else [], output / TRACKING, run.recorded(), config.aim_repo if tracked else ""
+        trackers if tracked else [], output / TRACKING, run.recorded(), settings.aim_repo if tracked else ""
     )
     run.network = MobileNetV2(config.architecture, len(data.classes))
     run.preprocessing = config.preprocessing
@@ -272,7 +272,8 @@ def quantize(run: Run) -> None:
             "--compact: the weights are too large for it, as after a training that ran away; start with a lower --lr"
         ) from None
     load_state_dict(run.network, rounded)
-    log.info("With weights of 8 bits, %d validation photos are right; with 32 bits, %d.", _right_answers(run), exact)
+    words = "With weights of 8 bits, %d validation %s are right; with 32 bits, %d."
+    log.info(words, _right_answers(run), run.data.kind, exact)
     run.changed = True
 
 

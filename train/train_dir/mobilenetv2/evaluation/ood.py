@@ -128,10 +128,14 @@ class Rejections:
     threshold: float
     scores: Dict[str, np.ndarray]
 
+    def rejected(self, split: str) -> np.ndarray:
+        """bool [N]: which images of a split are rejected; empty where there are no scores of it."""
+        return np.asarray(self.scores.get(split, ()), np.float64) > self.threshold
+
     def count(self, split: str) -> Tuple[int, int]:
         """Number of rejected images of a split, and of all its images."""
-        scores = np.asarray(self.scores.get(split, ()), np.float64)
-        return int((scores > self.threshold).sum()), len(scores)
+        rejected = self.rejected(split)
+        return int(rejected.sum()), len(rejected)
 
 
 def fit_detector(

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..data import thumbnails
 from ..data.image import RULES, Preprocessing
+from ..data.kind import PHOTOS
 from ..data.layout import NEITHER
 from ..data.unused import is_bad_name
 from ..evaluation.calibration import HIGHEST, LOWEST
@@ -39,8 +40,8 @@ class Description:
     """The metadata of a checkpoint. It has no time, host name or absolute path: equal runs write equal bytes.
 
     classes: in the order of the logits. temperature: the logits are divided by it before the softmax
-    (evaluation/calibration.py). metrics: of the training and validation photos. data: counts, fingerprint and thumbnails of the
-    photos. origin: where the initial weights came from. settings: of the run, as resolved. versions: of the packages.
+    (evaluation/calibration.py). metrics: of the training and validation photos. data: counts, kind, fingerprint and thumbnails
+    of the photos. origin: where the initial weights came from. settings: of the run, as resolved. versions: of the packages.
     hyperparameters: by training and step, all that the run used; empty in version 3.
     """
 
@@ -54,6 +55,11 @@ class Description:
     settings: Dict[str, Any]
     versions: Dict[str, Any]
     hyperparameters: Dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """Of the pictures, see data/kind.py; a checkpoint that does not say it is of photos."""
+        return str(self.data.get("kind", PHOTOS))
 
     def to_json(self) -> str:
         """The description as JSON, with PROGRAM, VERSION and, in the preprocessing, RULES."""

@@ -142,11 +142,9 @@ def _results(
 
 def _refused(data: PhotoSet, evaluation: Evaluation, split: str) -> np.ndarray:
     """bool [N]: which photos of a split are refused; of "train", out of fold."""
-    rejections = evaluation.rejections
-    scores = rejections.scores.get(split) if rejections else None
-    if rejections is None or scores is None:
+    if evaluation.rejections is None or split not in evaluation.rejections.scores:
         return np.zeros(len(data.split(split)), bool)
-    return np.asarray(scores, np.float64) > rejections.threshold
+    return evaluation.rejections.rejected(split)
 
 
 def _leaked(data: PhotoSet, findings: Sequence[Finding]) -> Dict[str, int]:

@@ -16,9 +16,9 @@ from ..evaluation.ood import Rejections
 class ShownAnswer:
     """A validation photo that the report shows. name: of the file. true, answer: class names.
 
-    confidence: in the answer, 0-1, calibrated where that was done. refused: the page says "neither" instead. picture: the photo.
-    overlay: the photo with its class activation map, from `class_activation.overlay`. Any size: the page reduces them, so
-    small ones are quicker.
+    confidence: in the answer, 0-1, calibrated where that was done. refused: it is answered as none of the classes. picture: the
+    photo. overlay: the photo with its class activation map, from `class_activation.overlay`. Any size: the page reduces them,
+    so small ones are quicker.
     """
 
     name: str
@@ -45,8 +45,8 @@ class Report:
     """Everything that the page shows. What is None or empty is left out.
 
     classes: names, in the order of the logits. val_confusion: `confusion_matrix` of the validation photos, i64 [C, C].
-    test_confusion: of the test photos.
-    held_out_confusion: the same of the training photos, out of fold. history: rows of `train_epochs` by stage. comparison:
+    test_confusion: of the test photos. held_out_confusion: the same of the training photos, out of fold.
+    history: rows of `train_epochs` by stage. comparison:
     results of `benchmark_network` for "teacher" and "student". neither: outlier scores. answers: wrong ones first, then the
     least confident. findings: the most harmful first; None: nothing was checked, empty: nothing was found. settings, versions,
     seconds: by name. memory: the peak in MiB. counts: photos by class, by split. fingerprint, layout: of the data folder.

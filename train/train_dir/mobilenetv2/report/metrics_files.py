@@ -107,7 +107,7 @@ def _log_results(
             *(f"{row['parameters']:,}", row["bytes"] / 1000, row["milliseconds"]),
         )
     val, folds, test = description.metrics["val"], description.metrics["folds"], description.metrics.get("test")
-    kind = description.data["kind"]
+    kind = description.kind
     log.info("Validation %s: %s (95 %% interval).", kind, describe_count(val["correct"], val["count"]))
     if evaluation.held_out_confusion is not None:  # not where the network has learned these photos all the same
         words = "Training %s, each answered by a classifier that was trained without it: %s."
@@ -167,8 +167,8 @@ def _write_table(
         table.writerow([*TABLE_COLUMNS, "refused", *map(spreadsheet_cell, columns)])
         written = [("", "")] * len(photos)
         if rejections:
-            scores = [float(score) for score in rejections.scores["val"]]
-            written = [(repr(score), "yes" if score > rejections.threshold else "no") for score in scores]
+            scores = zip(rejections.scores["val"], rejections.rejected("val"))
+            written = [(repr(float(score)), "yes" if rejected else "no") for score, rejected in scores]
         for photo, refusal, logits, shares in zip(photos, written, answers, confidences):
             numbers = [repr(float(value)) for value in (*logits, *shares)]
             names = (photo.name, classes[photo.label], classes[logits.argmax()])
@@ -176,8 +176,8 @@ def _write_table(
 
 
 def _write_history(file: Path, history: Dict[str, List[Dict[str, Any]]]) -> None:
-    """history.csv: a row per epoch. phase: "head", "finetune" or "distill". Losses are in nats, the learning rate is that of the
-    epoch's last step; kept: "yes" for the epoch whose parameters the phase has left."""
+    """history.csv: a row per epoch. stage: "head", "finetune" or "distill". Losses are in nats, the learning rate is that of the
+    epoch's last step; kept: "yes" for the epoch whose parameters the stage has left."""
     columns = (
         "validation accuracy",
         "validation right",
@@ -190,8 +190,8 @@ def _write_history(file: Path, history: Dict[str, List[Dict[str, Any]]]) -> None
     with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
         table.writerow([*HISTORY_COLUMNS, *columns])
-        for phase, rows in history.items():
+        for stage, rows in history.items():
             for row in rows:
                 val, kept = row["val"], "yes" if row["kept"] else "no"
                 results = (row["loss"], val["loss"], val["accuracy"], val["correct"], val["count"])
-                table.writerow([phase, row["epoch"], *results, row["lr"], row["seconds"], row["step_ms"], kept])
+                table.writerow([stage, row["epoch"], *results, row["lr"], row["seconds"], row["step_ms"], kept])

@@ -16,7 +16,7 @@ from ..runtime.own_files import CHECKPOINT, MARKS, MODEL_CARD, PROGRAM
 from ..runtime.text import printable
 from .content import Report
 from .texts import LANGUAGES, agreeing, load_texts
-from .verdict import Sentence, describe_start, judge, name_classes, speak, totals
+from .verdict import LISTED, Sentence, describe_start, judge, name_classes, speak, totals
 
 UNKNOWN = "other"  # the licence, until somebody fills it in
 LARGEST = 2**22  # bytes of an earlier card
@@ -96,7 +96,7 @@ def _front(content: Report, licence: str) -> str:
     )
     right, count = totals(matrix)
     low, high = interval_percent(right, count)
-    classes = ", ".join(content.classes) if len(content.classes) <= 10 else f"{len(content.classes)} classes"
+    classes = ", ".join(content.classes) if len(content.classes) <= LISTED else f"{len(content.classes)} classes"
     return FRONT.format(
         licence=licence,
         name=json.dumps(printable(f"MobileNetV2: {classes}"), ensure_ascii=False),

@@ -16,7 +16,7 @@ from PIL import Image
 
 from ..checks.issues import ISSUES
 from ..data.inline import jpeg_url
-from ..evaluation.intervals import count_with_interval, interval_percent
+from ..evaluation.intervals import count_with_interval
 from ..runtime.files import atomic
 from ..runtime.own_files import PROGRAM
 from ..runtime.text import printable
@@ -25,11 +25,13 @@ from .content import Report
 from .texts import LANGUAGES, agreeing, load_texts
 from .verdict import (
     Sentence,
+    Share,
     count_looked_at,
     describe_start,
     judge,
     mixed_up,
     name_classes,
+    say_range,
     speak,
     totals,
     weakest_first,
@@ -43,7 +45,6 @@ CROWDED = 6  # from this number of classes on, the matrices have narrow columns,
 MATRIX = 12  # with more classes there is no matrix, but a list of the most frequent confusions
 CONFUSIONS, CLASSES = 15, 120  # rows of that list, and of the table of classes that goes with it, at most
 PRINTED, PRINTED_CLASSES = 6, 60  # findings and classes on paper, where more would take many pages
-
 
 # What a stage of the training, or a part of the time, is called in a mode in which it is another thing.
 RENAMED = {"scratch": {"finetune": "scratch"}, "distill": {"head": "teacher"}}
@@ -129,13 +130,6 @@ def _picture(image: Image.Image, side: int) -> Markup:
     return Markup(jpeg_url(image, quality=QUALITY, optimize=True))
 
 
-def _range(texts: Dict[str, str], correct: int, count: int) -> Markup:
-    """The exact 95 % interval of a share, as text."""
-    low, high = interval_percent(correct, count)
-    which = "all" if correct == count else "some" if correct else "none"
-    return _say(texts, f"range.{which}", low=low, high=high)
-
-
 def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
     """The key figures at the top: number, label and interval."""
     counts = {"val": totals(content.val_confusion)}
@@ -148,7 +142,7 @@ def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
         {
             "number": _say(texts, "of", correct=correct, count=count),
             "label": texts[f"tile.{name}"],
-            "range": _range(texts, correct, count),
+            "range": say_range(Share(correct, count), partial(_say, texts)),
         }
         for name, (correct, count) in counts.items()
         if count

@@ -173,13 +173,18 @@ def speak(sentence: Sentence, name: Callable[[str], Any], fill: Callable[..., An
         if isinstance(value, Name):
             value = name(value)
         elif isinstance(value, Share):
-            low, high = interval_percent(*value)
-            which = "all" if value.correct == value.photos else "some" if value.correct else "none"
-            value = fill(f"range.{which}", low=low, high=high)
+            value = say_range(value, fill)
         elif isinstance(value, list):
             value = fill("and").join(speak(one, name, fill) for one in value)
         values[field] = value
     return fill(sentence.key, **values)
+
+
+def say_range(share: Share, fill: Callable[..., Any]) -> Any:
+    """The interval in words. fill: as in `speak`."""
+    low, high = interval_percent(*share)
+    which = "all" if share.correct == share.photos else "some" if share.correct else "none"
+    return fill(f"range.{which}", low=low, high=high)
 
 
 def _about_refusals(content: Report) -> List[Sentence]:
