@@ -141,6 +141,22 @@ def splits_of(finding: Dict[str, str]) -> Set[str]:
     return {name.split("/")[0] for name in (finding["name"], finding["other"])}
 
 
+def weak_and_few(by_class, weakest, all_right):
+    """The sentences about the weakest class and the other one. by_class: right answers and photos."""
+    correct, photos = by_class[weakest]
+    yield (
+        f"No class has a wrong answer. The least is proven of {weakest}: {correct} of {photos} right, {reach(correct, photos)}."
+        if all_right
+        else f"The weakest class is {weakest}: {correct} of {photos} right, {reach(correct, photos)}."
+    )
+    (other,) = set(by_class) - {weakest}
+    correct, photos = by_class[other]
+    yield (
+        f"1 other class has fewer than 10 validation photos, which prove little: {other} ({correct} of {photos} right: "
+        f"{reach(correct, photos)})."
+    )
+
+
 def claims(told: Told) -> Iterator[str]:
     """The sentences that are true of the run, and ought to be at the top of its page."""
     kinds = Counter(finding["kind"] for finding in told.findings)
@@ -229,18 +245,13 @@ def about_results(told: Told) -> Iterator[str]:
         )
     by_class = {class_: (found[class_], sum(found.values())) for class_, found in answers.items()}
     weakest = min(by_class, key=lambda class_: (by_class[class_][0] / by_class[class_][1], by_class[class_][1], class_))
-    correct, photos = by_class[weakest]
-    yield (
-        f"No class has a wrong answer. The least is proven of {weakest}: {correct} of {photos} right, {reach(correct, photos)}."
-        if right == count
-        else f"The weakest class is {weakest}: {correct} of {photos} right, {reach(correct, photos)}."
-    )
-    (other,) = set(by_class) - {weakest}
-    correct, photos = by_class[other]
-    yield (
-        f"1 other class has fewer than 10 validation photos, which prove little: {other} ({correct} of {photos} right: "
-        f"{reach(correct, photos)})."
-    )
+    photos = by_class[weakest][1]
+    if set(by_class.values()) == {(photos, photos)}:
+        yield f"No class has a wrong answer: {photos} of {photos} are right in each, {reach(photos, photos)}."
+        assert photos < 10
+        yield "No class has 10 validation photos or more: so few prove little about a class."
+    else:
+        yield from weak_and_few(by_class, weakest, right == count)
     largest = max(photos for _, photos in by_class.values())
     lowest = 100 * beta.ppf(0.025, right, count - right + 1) if right else 0
     if lowest <= 100 * largest / count:

@@ -21,6 +21,16 @@ def said(content, language="en"):
     return {sentence.key: speak(sentence, str, fill).replace("\u00a0", " ") for sentence in judge(content)}
 
 
+def test_where_all_classes_are_equal_none_is_called_the_weakest():
+    told = said(Report(("a", "b"), np.diag([20, 20])))
+    assert told["verdict.equal"] == "No class has a wrong answer: 20 of 20 are right in each, above 83 %."
+    assert not {"verdict.weakest", "verdict.weakest.right", "verdict.few", "verdict.few.all"} & set(told)
+    told = said(Report(("a", "b", "c"), np.diag([1, 1, 1])), "zh")
+    assert told["verdict.equal"] == "没有哪一类有错误：每一类 1 张中答对 1 张，正确率高于 2 %。"
+    assert told["verdict.few.all"] == "每一类的验证照片都少于 10 张，对单个类别证明不了多少。"
+    assert "verdict.weakest.right" in said(Report(("a", "b"), np.diag([20, 21])))
+
+
 def test_the_weakest_class_is_named_with_its_interval():
     content = Report(("a", "b", "c"), np.array([[20, 0, 0], [1, 3, 0], [0, 2, 18]]))
     assert said(content)["verdict.weakest"] == "The weakest class is b: 3 of 4 right, 19 % to 100 %."

@@ -110,6 +110,14 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "No class has a wrong answer. The least is proven of {class_}: {correct} of {count} right, {range}.",
         "没有哪一类有错误。照片最少、因而最没有把握的是{class_}：{count} 张中答对 {correct} 张，正确率{range}。",
     ),
+    "verdict.equal": (
+        "No class has a wrong answer: {correct} of {count} are right in each, {range}.",
+        "没有哪一类有错误：每一类 {count} 张中答对 {correct} 张，正确率{range}。",
+    ),
+    "verdict.few.all": (
+        "No class has {limit} validation photos or more: so few prove little about a class.",
+        "每一类的验证照片都少于 {limit} 张，对单个类别证明不了多少。",
+    ),
     "verdict.few": (
         "{count} other class{es} {have} fewer than {limit} validation photos, which prove little: {names}.",
         "另有 {count} 个类别的验证照片少于 {limit} 张，证明不了多少：{names}。",

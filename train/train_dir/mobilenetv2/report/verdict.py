@@ -141,6 +141,10 @@ def _about_classes(content: Report) -> List[Sentence]:
 
     order = weakest_first(matrix)
     all_right = bool((right == photos).all())
+    if all_right and len(set(photos.tolist())) == 1:  # no class is weaker than another
+        each = Sentence("verdict.equal", described(order[0]))
+        few_of_all = Sentence("verdict.few.all", {"limit": FEW}, True)
+        return [each, few_of_all] if photos[0] < FEW else [each]
     sentences = [Sentence("verdict.weakest.right" if all_right else "verdict.weakest", described(order[0]))]
     few = sorted((label for label in order[1:] if photos[label] < FEW), key=lambda label: int(photos[label]))
     if few:
