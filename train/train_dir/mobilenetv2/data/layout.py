@@ -83,7 +83,7 @@ class Layout:
             parts = [f"photos {f'in {place}/' if place else 'of all classes'}, some of which are set aside to validate"]
         parts += [f"classes from {' and '.join(self.table_names())}"] * bool(self.tables)
         unused = some_names([unused.name for unused in self.unused])
-        return f"{', '.join(parts)}; {f'not used: {unused}' if unused else 'all of it is used'}"
+        return ", ".join(parts) + (f"; not used: {unused}" if unused else "")
 
 
 def count_of(count: int, what: str) -> str:
