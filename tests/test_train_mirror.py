@@ -87,7 +87,7 @@ def test_a_mirrored_pair_stops_what_does_not(few, tmp_path, cache):
     ImageOps.mirror(image).save(tmp_path / "photos/train/croissants/x.png")
     done, _, found = run(tmp_path, cache, "out", *TINY)
     assert done.code == 2 and [kind for kind, _ in found] == ["conflict"]
-    assert "1 problem; mend them; or leave out copies with --leaks drop" in done.out and "--mirror no" in done.out
+    assert "1 problem; mend it; or leave out copies with --leaks drop" in done.out and "--mirror no" in done.out
 
 
 def test_the_check_says_when_mirroring_has_to_be_off(arrows, cache):

@@ -73,7 +73,7 @@ def test_without_mirrored_copies_no_option_for_them_is_named(tmp_path):
     with pytest.raises(UserError) as caught:
         act_on_findings(checked(tmp_path / "p", "auto").data.findings, leaks="stop")
     assert str(caught.value).startswith(
-        "the data set has 1 problem; mend them; or leave out copies with --leaks drop; or use them all the same "
+        "the data set has 1 problem; mend it; or leave out copies with --leaks drop; or use them all the same "
         "with --leaks allow:"
     )
 

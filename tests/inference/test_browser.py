@@ -223,7 +223,7 @@ def test_language_of_the_browser_and_the_switch(open_page, drawn, bad_files):
     assert page.locator("html").get_attribute("lang") == "en"
     expect(page.get_by_role("heading", name="Dog or croissant?")).to_be_visible()
     expect(page.get_by_role("tab", name="Many pictures")).to_be_visible()
-    expect(page.get_by_text("photos right")).to_be_visible()
+    expect(page.get_by_text("drawings right")).to_be_visible()
 
 
 WIDTHS, LANGUAGES, SCHEMES = (390, 800, 1280), {"en": "en-US", "zh": "zh-CN"}, ("light", "dark")

@@ -247,7 +247,7 @@ def about_results(told: Told) -> Iterator[str]:
     weakest = min(by_class, key=lambda class_: (by_class[class_][0] / by_class[class_][1], by_class[class_][1], class_))
     photos = by_class[weakest][1]
     if set(by_class.values()) == {(photos, photos)}:
-        yield f"No class has a wrong answer: {photos} of {photos} are right in each, {reach(photos, photos)}."
+        yield f"No class has a wrong answer; each has {photos} of {photos} right, {reach(photos, photos)}."
         assert photos < 10
         yield "No class has 10 validation photos or more: so few prove little about a class."
     else:
@@ -280,8 +280,8 @@ def about_results(told: Told) -> Iterator[str]:
         assert len(refused) == told.facts["val"]["refused"]
         yes = sum(row["class"] == row["answer"] for row in refused)
         yield (
-            f"The counts above take the class that fits best. But {len(refused)} of these {count} validation photos would be "
-            f"refused as none of the classes; of these, {yes} count as right above."
+            f"The counts above take the class that fits best, also for {len(refused)} of the {count} validation photos that "
+            f"would be refused as none of the classes ({yes} right, {len(refused) - yes} wrong)."
             if refused
             else f"None of these {count} validation photos would be refused as none of the classes."
         )

@@ -23,7 +23,7 @@ def said(content, language="en"):
 
 def test_where_all_classes_are_equal_none_is_called_the_weakest():
     told = said(Report(("a", "b"), np.diag([20, 20])))
-    assert told["verdict.equal"] == "No class has a wrong answer: 20 of 20 are right in each, above 83 %."
+    assert told["verdict.equal"] == "No class has a wrong answer; each has 20 of 20 right, above 83 %."
     assert not {"verdict.weakest", "verdict.weakest.right", "verdict.few", "verdict.few.all"} & set(told)
     told = said(Report(("a", "b", "c"), np.diag([1, 1, 1])), "zh")
     assert told["verdict.equal"] == "没有哪一类有错误：每一类 1 张中答对 1 张，正确率高于 2 %。"

@@ -133,7 +133,12 @@ def act_on_findings(findings: Sequence[Finding], wait: bool = False, **options: 
     mirrored = [is_mirrored(finding) for finding in stops]
     if stops and not (wait and all(mirrored)):
         known = {ISSUES[finding.kind].option for finding in stops} | ({"mirror"} if any(mirrored) else set())
-        advice = "; or ".join(["mend them", *(option.advice for name, option in OPTIONS.items() if name in known)])
+        advice = "; or ".join(
+            [
+                f"mend {'them' if len(stops) > 1 else 'it'}",
+                *(option.advice for name, option in OPTIONS.items() if name in known),
+            ]
+        )
         problems = f"{len(stops)} problem{'s' * (len(stops) > 1)}"
         lines = _first_lines(stops, LISTED)
         raise UserError("\n  ".join([f"the data set has {problems}; {advice}:", *lines]))

@@ -82,7 +82,7 @@ class Layout:
             parts = [f"{f'{place}/' if place else 'all classes'} to train, a part of each class set aside to validate"]
         parts += [f"classes from {' and '.join(self.table_names())}"] * bool(self.tables)
         unused = some_names([unused.name for unused in self.unused])
-        return f"{', '.join(parts)}; {f'not used: {unused}' if unused else 'all of it is used'}"
+        return ", ".join(parts) + (f"; not used: {unused}" if unused else "")
 
 
 def count_of(count: int, what: str) -> str:

@@ -111,7 +111,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "没有哪一类有错误。照片最少、因而最没有把握的是{class_}：{count} 张中答对 {correct} 张，正确率{range}。",
     ),
     "verdict.equal": (
-        "No class has a wrong answer: {correct} of {count} are right in each, {range}.",
+        "No class has a wrong answer; each has {correct} of {count} right, {range}.",
         "没有哪一类有错误：每一类 {count} 张中答对 {correct} 张，正确率{range}。",
     ),
     "verdict.few.all": (
@@ -127,10 +127,10 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "有 {count} 个类别没有验证照片，对它们的回答一无所知：{names}。",
     ),
     "verdict.refused": (
-        "The counts above take the class that fits best. But {refused} of these {count} validation photos would be refused as "
-        "none of the classes; of these, {right} count as right above.",
-        "上面的计数取最接近的类别。但这 {count} 张验证照片中，有 {refused} 张会作为不属于任何类别而被拒绝；"
-        "其中 {right} 张在上面计为答对。",
+        "The counts above take the class that fits best, also for {refused} of the {count} validation photos that would be "
+        "refused as none of the classes ({right} right, {wrong} wrong).",
+        "上面的计数取最接近的类别；{count} 张验证照片中有 {refused} 张会作为不属于任何类别而被拒绝，也这样计数"
+        "（{right} 张答对，{wrong} 张答错）。",
     ),
     "verdict.refused.none": (
         "None of these {count} validation photos would be refused as none of the classes.",

@@ -198,7 +198,8 @@ def _about_refusals(content: Report) -> List[Sentence]:
     sentences = []
     refused, count = content.neither.count("val")
     if count:
-        values = {"refused": refused, "count": count, "right": content.refused_right}
+        right = content.refused_right
+        values = {"refused": refused, "count": count, "right": right, "wrong": refused - right}
         sentences.append(Sentence("verdict.refused" if refused else "verdict.refused.none", values))
     refused, count = content.neither.count("outliers")
     if count:
