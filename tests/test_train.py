@@ -83,7 +83,7 @@ def test_first_run_of_a_new_user(drawn):
     assert result["val"]["count"] == 40 and result["val"]["correct"] == 40 and result["data"]["kind"] == "drawings"
     said = (drawn / "train.log").read_text(encoding="utf-8")
     assert re.search(r"^Drawings +to train +to validate\n  croissants +80 +20\n  dog +80 +20\n", said, re.MULTILINE)
-    assert "train/ to train, val/ to validate; not used: nothing." in said
+    assert "train/ to train, val/ to validate." in said
     assert "one pass over the training drawings" in said and "reading and checking the drawings" in said
     lines = [line for line in said.split("What to do next:")[0].splitlines() if "mobilenetv2-photos" not in line]
     assert [line for line in lines if "photo" in line and not line.endswith(" s left")] == [
