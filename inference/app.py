@@ -45,7 +45,13 @@ with starting.guarded():
     from mobilenetv2.data.image import MAX_BYTES
     from mobilenetv2.data.layout import NEITHER
     from mobilenetv2.runtime import logs
-    from mobilenetv2.runtime.errors import NO_MEMORY, UserError, is_out_of_memory, os_errors_in_words
+    from mobilenetv2.runtime.errors import (
+        NO_MEMORY,
+        UserError,
+        is_out_of_memory,
+        memory_errors_in_words,
+        os_errors_in_words,
+    )
 
 log = logging.getLogger(__name__)
 DRAWINGS = 3  # to try, of each class
@@ -228,16 +234,12 @@ def main() -> int:
         log.error("%s", "\n".join(errors))
         return 2
     try:
-        with os_errors_in_words():
+        with memory_errors_in_words(), os_errors_in_words():
             serve(options.checkpoint, options.title)
         return 0
     except UserError as error:
         log.error("%s", error)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        log.error("%s", NO_MEMORY)
-    return 2
+        return 2
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The limits of requests: which there are, how large they may be, what may be in them, and how many may wait."""
 
 import asyncio
-import errno
 import json
 import logging
 import re
@@ -19,7 +18,7 @@ from uploads import LARGEST, MOST, request_of_uploads, too_large
 from visitors import VARIABLE, Proxies, neighbourhood
 
 from mobilenetv2.data.image import MAX_BYTES
-from mobilenetv2.runtime.errors import reason
+from mobilenetv2.runtime.errors import is_disk_full, reason
 
 log = logging.getLogger(__name__)
 FORWARDED = b"x-forwarded-for"
@@ -115,7 +114,7 @@ class Limits:
 
     async def _upload(self, scope: Any, receive: Any, send: Any) -> None:
         if _length(scope) > LARGEST:
-            raise Refused(413, "too_large_file", most=MAX_BYTES // 2**20, total=LARGEST // 2**20)
+            raise Refused(413, "too_large_file", **_sizes())
         total = 0
 
         async def bounded() -> Any:
@@ -141,7 +140,7 @@ class Limits:
         except ClientDisconnect:  # or it fell silent
             raise Refused(408, "too_slow") from None
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not is_disk_full(error):
                 raise
             log.error("An upload has no space: %s. Give GRADIO_TEMP_DIR a larger disk.", reason(error))
             raise Refused(429, "full") from None
@@ -149,8 +148,7 @@ class Limits:
             failed = 400
         if failed:
             status = failed if failed < 500 else 400
-            sizes = {"most": MAX_BYTES // 2**20, "total": LARGEST // 2**20, "files": MOST}
-            raise Refused(status, "too_large_file" if status == 413 else "no_files", **sizes)
+            raise Refused(status, "too_large_file" if status == 413 else "no_files", **_sizes())
 
     def _function(self, body: Dict[str, Any], kind: str, name: str) -> Any:
         functions = self._blocks.fns
@@ -219,6 +217,11 @@ async def read_body(scope: Any, receive: Any) -> bytes:
             raise Refused(408, "too_slow")
         if not message.get("more_body"):
             return b"".join(pieces)
+
+
+def _sizes() -> Dict[str, int]:
+    """The limits of uploads, for the sentences about them: MiB of a file and of all, and their number."""
+    return {"most": MAX_BYTES // 2**20, "total": LARGEST // 2**20, "files": MOST}
 
 
 def _length(scope: Any) -> int:

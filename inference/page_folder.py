@@ -1,10 +1,10 @@
 """The page's own folder for temporary files and uploads, and the removal of what is old in it.
 
 Nothing outside of such folders is ever removed. A page that was killed leaves its folder behind; one that is started later
-removes it. A folder is known by its name and by a marker in it, which its page locks and touches as long as it runs.
+removes it. A folder is known by its name and by a marker in it, which its page locks and touches as long as it runs; on a disk
+without locks, the time of the marker tells whether a page runs.
 """
 
-import errno
 import json
 import logging
 import os
@@ -16,13 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Iterator, Optional, Set
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-from mobilenetv2.runtime.errors import UserError, reason
-from mobilenetv2.runtime.files import make_folder, read_file
+from mobilenetv2.runtime.errors import UserError, is_disk_full, reason
+from mobilenetv2.runtime.files import lock, make_folder, read_file
 from mobilenetv2.runtime.own_files import PROGRAM
 
 log = logging.getLogger(__name__)
@@ -43,14 +38,14 @@ def own_folder(seconds: float) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     try:
         with open(folder / MARKER, "w", encoding="utf-8") as marker:
-            _lock(marker.fileno())
+            lock(marker)
             marker.write(json.dumps({"program": PROGRAM, "seconds": seconds}))
             marker.flush()
             tempfile.tempdir = str(folder)  # older versions of Gradio write incomplete uploads there
             os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
             yield folder
     except OSError as error:  # of a write, which names no file
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not is_disk_full(error):
             raise
         words = f"{parent}: cannot be written to ({reason(error)}); free some space, or set GRADIO_TEMP_DIR to another folder"
         raise UserError(words) from None
@@ -111,7 +106,7 @@ def remove_abandoned(parent: Path) -> None:
             if seconds is None or time.time() - os.stat(folder / MARKER).st_mtime <= seconds:
                 continue
             with open(folder / MARKER, "rb") as marker:
-                _lock(marker.fileno())
+                lock(marker)
                 remove(folder)
                 log.info("%s, which a page left behind that was killed, is removed.", folder)
 
@@ -126,15 +121,3 @@ def _stated_seconds(folder: Path) -> Optional[float]:
         return float(said["seconds"]) if said["program"] == PROGRAM else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-
-
-def _lock(descriptor: int) -> None:
-    """Until the file is closed, or the process ends in whatever way. Raises BlockingIOError if another process has the lock. Does
-    nothing on a disk without locks: the time of the marker then tells whether a page runs."""
-    try:
-        if fcntl:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
-    except OSError:
-        return

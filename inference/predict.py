@@ -33,7 +33,7 @@ with starting.guarded():
     from mobilenetv2.classifier import Answer, Classifier
     from mobilenetv2.data.image_errors import ImageError
     from mobilenetv2.runtime import logs, signals
-    from mobilenetv2.runtime.errors import NO_MEMORY, UserError, is_out_of_memory, os_errors_in_words
+    from mobilenetv2.runtime.errors import UserError, memory_errors_in_words, os_errors_in_words
     from mobilenetv2.runtime.files import atomic, open_file, user_path
     from mobilenetv2.runtime.progress import show_progress
     from mobilenetv2.runtime.streams import open_standard_streams
@@ -158,7 +158,7 @@ def main(arguments: List[str]) -> int:
             yield {"file": name, **record(result)}
 
     try:
-        with os_errors_in_words():
+        with memory_errors_in_words(), os_errors_in_words():
             classifier = Classifier(find_checkpoint(options.checkpoint))
             logging.info("Checkpoint: %s.", classifier.file)
             named = find_named(options.paths, options.null, left_out)
@@ -174,11 +174,6 @@ def main(arguments: List[str]) -> int:
     except KeyboardInterrupt as stop:
         logging.error("Stopped.")
         return signals.exit_code(stop)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        logging.error("%s", NO_MEMORY)
-        return 2
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer
         if not isinstance(error, BrokenPipeError):  # the reader has stopped, as in "| head"

@@ -13,22 +13,21 @@ import argparse
 import json
 import multiprocessing
 import multiprocessing.util
-import re
 import resource
 import socket
 import sys
 import time
-import zlib
 from collections import Counter, deque
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import httpx
 import numpy as np
 from conftest import ROOT, SHARED
-from hostile import bmp, chunk, ckpt, encoded, encoded_array, npz, safetensors, tiff
+from hostile import bmp, ckpt, encoded, encoded_array, npz, safetensors, tiff
+from mutations import mutated, with_sums
 from pages import FILE, Server
 from PIL import Image, ImageOps, features
 
@@ -42,8 +41,6 @@ from mobilenetv2.model import checkpoint, pretrained
 from mobilenetv2.runtime.errors import UserError
 
 SECONDS, MIB = 5, 1536  # for one input; the memory is beyond that of the program itself
-EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
-MARKS = re.compile(rb"\xff[\xc0-\xfe]|[A-Za-z]{4}|PK..")  # where parts of a file begin, in most formats
 SMALL = Preprocessing(size=32)
 ADDRESS = "127.99.99.99", 17999  # of this machine; in requests, and nobody may fetch it
 
@@ -130,95 +127,12 @@ def request_seeds() -> List[bytes]:
     return [json.dumps(body).encode() for body in (*bodies, {"data": []}, [], others)]
 
 
-def mutated(seeds: List[bytes], random: np.random.Generator) -> Tuple[bytes, bytes]:
-    """One of the seeds, and what has become of it after one to four changes."""
-    original = seeds[random.integers(len(seeds))]
-    data = bytearray(original)
-    for _ in range(random.integers(1, 5)):
-        change = CHANGES[random.integers(len(CHANGES))]
-        change(data, seeds, random)
-    repaired = bytes(data)
-    if random.random() < (0.7 if repaired.startswith(b"\x89PNG") else 0.2):  # most changes would end at a checksum
-        repaired = _with_sums(repaired)
-    return original, repaired
-
-
-def _place(data: bytearray, random: np.random.Generator) -> int:
-    """Anywhere, near the beginning, or where a part begins."""
-    how = random.random()
-    if how < 0.4:
-        marks = [found.start() for found in MARKS.finditer(data, 0, 20_000)] or [0]
-        return min(len(data), max(0, marks[random.integers(len(marks))] + int(random.integers(-4, 12))))
-    return int(random.integers(1 + (min(len(data), 200) if how < 0.5 else len(data))))
-
-
-def _stretch(data: bytearray, random: np.random.Generator) -> slice:
-    start = _place(data, random)
-    end = _place(data, random) if random.random() < 0.5 else start + int(random.integers(1, 64))
-    return slice(min(start, end), max(start, end))
-
-
-def flip(data: bytearray, _: List[bytes], random: np.random.Generator) -> None:
-    for _ in range(random.integers(1, 9)):
-        place = _place(data, random)
-        if place < len(data):
-            data[place] ^= 1 << random.integers(8)
-
-
-def set_number(data: bytearray, _: List[bytes], random: np.random.Generator) -> None:
-    place, size = _place(data, random), int(random.choice([1, 2, 4]))
-    number = EDGES[random.integers(len(EDGES))] & (256**size - 1)
-    data[place : place + size] = number.to_bytes(size, "big" if random.random() < 0.5 else "little")
-
-
-def cut(data: bytearray, _: List[bytes], random: np.random.Generator) -> None:
-    del data[_place(data, random) :]
-
-
-def delete(data: bytearray, _: List[bytes], random: np.random.Generator) -> None:
-    del data[_stretch(data, random)]
-
-
-def repeat(data: bytearray, _: List[bytes], random: np.random.Generator) -> None:
-    part, place = data[_stretch(data, random)], _place(data, random)
-    times = int(2 ** random.uniform(0, 10)) if len(part) < 1000 else 1
-    data[place:place] = part * times
-
-
-def insert(data: bytearray, _: List[bytes], random: np.random.Generator) -> None:
-    place = _place(data, random)
-    data[place:place] = random.bytes(int(random.integers(1, 32)))
-
-
-def splice(data: bytearray, seeds: List[bytes], random: np.random.Generator) -> None:
-    other = bytearray(seeds[random.integers(len(seeds))][:60_000])
-    data[_place(data, random) :] = other[_place(other, random) :]
-
-
-CHANGES = (flip, flip, set_number, set_number, cut, delete, repeat, insert, splice)
-
-
-def _with_sums(data: bytes) -> bytes:
-    """The chunks of a PNG, or a checkpoint, with checksums that are right."""
-    if data[-17:-10] == b"crc_num":
-        return data[:-10] + zlib.crc32(data[:-17]).to_bytes(10, "big")
-    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return data
-    out, place = [data[:8]], 8
-    while place + 12 <= len(data):
-        end = place + 8 + int.from_bytes(data[place : place + 4], "big")
-        if end > len(data):
-            break
-        out.append(chunk(data[place + 4 : place + 8], data[place + 8 : end]))
-        place = end + 4
-    return b"".join([*out, data[place:]])
-
-
 class Pictures:
     """What training, check, report and page do with a picture."""
 
+    seeds = staticmethod(picture_seeds)
+
     def __init__(self) -> None:
-        self.seeds = picture_seeds()
         self._stats: deque = deque(maxlen=8)
 
     def __call__(self, original: bytes, data: bytes, number: int) -> str:
@@ -242,8 +156,9 @@ class Pictures:
 class Weights:
     """What training and page do with a file of weights."""
 
+    seeds = staticmethod(weight_seeds)
+
     def __init__(self) -> None:
-        self.seeds = weight_seeds()
         self._folder = TemporaryDirectory()
 
     def __call__(self, original: bytes, data: bytes, number: int) -> str:
@@ -258,7 +173,7 @@ class Weights:
             except UserError as error:
                 assert "\0" not in str(error) or b"\0" in data
                 outcomes.append("refused")
-        harmless = data == original or (data[-17:-10] == b"crc_num" and _with_sums(data) == data)  # changed on purpose
+        harmless = data == original or (data[-17:-10] == b"crc_num" and with_sums(data) == data)  # changed on purpose
         assert "loaded" not in outcomes or harmless, "a damaged file was loaded"
         return outcomes[0]
 
@@ -272,13 +187,15 @@ def _parts(value: Any) -> List[Any]:
 class Requests:
     """What a page does with the body of a request: a record, or a sentence with status 4xx; and it fetches no address."""
 
+    seeds = staticmethod(request_seeds)
+
     def __init__(self) -> None:
         self._listening = socket.create_server(ADDRESS)
         self._listening.setblocking(False)
         self._server = Server(CHECKPOINT=str(checkpoint.EMBEDDED)).__enter__()
         multiprocessing.util.Finalize(None, self._server.process.terminate, exitpriority=1)
+        self._seeds = self.seeds()
         self._client = httpx.Client(base_url=self._server.url, timeout=60, headers={"Content-Type": "application/json"})
-        self.seeds = request_seeds()
 
     def __call__(self, original: bytes, data: bytes, number: int) -> str:
         name = ("call/predict", "call/predict_batch", "queue/join", "run/predict", "cancel")[number % 5]
@@ -300,7 +217,7 @@ class Requests:
         """The same request with parts of others in place of some of its own."""
         random, body = np.random.default_rng(number), json.loads(original)
         for _ in range(random.integers(1, 4)):
-            part = _parts(json.loads(self.seeds[random.integers(len(self.seeds))]))
+            part = _parts(json.loads(self._seeds[random.integers(len(self._seeds))]))
             holders = [holder for holder in _parts(body) if holder and isinstance(holder, (dict, list))]
             if holders:
                 holder = holders[random.integers(len(holders))]
@@ -309,7 +226,7 @@ class Requests:
         return json.dumps(body).encode()
 
 
-KINDS: Dict[str, Callable[[], Callable]] = {"pictures": Pictures, "weights": Weights, "requests": Requests}
+KINDS: Dict[str, Any] = {"pictures": Pictures, "weights": Weights, "requests": Requests}
 
 
 def made(seeds: List[bytes], seed: int, number: int) -> Tuple[bytes, bytes]:
@@ -319,10 +236,11 @@ def made(seeds: List[bytes], seed: int, number: int) -> Tuple[bytes, bytes]:
 def work(kind: str, seed: int, numbers: range, current: Synchronized, outcomes: multiprocessing.Queue) -> None:
     """In a child process. current: the number of the input that is worked on."""
     target = KINDS[kind]()
+    seeds = target.seeds()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     counts: Counter = Counter()
     for number in numbers:
-        original, data = made(target.seeds, seed, number)
+        original, data = made(seeds, seed, number)
         current.value = number
         try:
             counts[target(original, data, number)] += 1
@@ -362,8 +280,8 @@ def fuzz(kind: str, seed: int, numbers: range, found: Path) -> Counter:
         whole = not why and not any(name.startswith("FOUND") for name in result)
         if not whole:
             found.mkdir(parents=True, exist_ok=True)
-            seeds = {"pictures": picture_seeds, "weights": weight_seeds, "requests": request_seeds}[kind]()
-            (found / f"{kind}-{seed}-{current.value}").write_bytes(made(seeds, seed, current.value)[1])
+            data = made(KINDS[kind].seeds(), seed, current.value)[1]
+            (found / f"{kind}-{seed}-{current.value}").write_bytes(data)
         numbers = range(0) if whole else range(current.value + 1, numbers.stop)
     return counts
 

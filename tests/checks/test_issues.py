@@ -54,4 +54,7 @@ def test_real_photos(cache):
     inspected = inspect_folder(SHARED / "photos", cache)
     said = inspected.says()
     assert list(said) == ["picture size"]
-    assert "86 % right on average (longer side at most 160 pixels: 72 % of its photos, 1 % of the others)" in said["picture size"][0]
+    assert (
+        "86 % right on average (longer side at most 160 pixels: 72 % of its photos, 1 % of the others)"
+        in said["picture size"][0]
+    )

@@ -19,10 +19,11 @@ with starting.guarded():
     from mobilenetv2.command_line import parse_arguments
     from mobilenetv2.config import Settings
     from mobilenetv2.runtime import logs, progress, signals
-    from mobilenetv2.runtime.errors import UserError, is_out_of_memory, os_errors_in_words
+    from mobilenetv2.runtime.errors import UserError, memory_errors_in_words, os_errors_in_words
     from mobilenetv2.runtime.files import remove_temporary, user_path
 
 log = logging.getLogger(f"{logs.NAME}.train")
+NO_MEMORY = "There is not enough memory. Lower --batch_size, --image_size or --workers, or end other programs."
 
 
 def run_stages(settings: Settings, ignored: List[str]) -> int:
@@ -73,15 +74,10 @@ def warn_of_ignored(arguments: List[str]) -> None:
 def main(arguments: List[str]) -> int:
     """Returns the exit code."""
     try:
-        with os_errors_in_words():
+        with memory_errors_in_words(NO_MEMORY), os_errors_in_words():
             return run_stages(*parse_arguments(Settings, arguments))
     except UserError as error:
         log.error("%s", error)
-        return 2
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        log.error("There is not enough memory. Lower --batch_size, --image_size or --workers, or end other programs.")
         return 2
     except KeyboardInterrupt as stop:
         log.error("Stopped. What is done so far is kept: the same command goes on from there.")

@@ -37,6 +37,22 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(part in message for part in _NO_MEMORY)
 
 
+@contextmanager
+def memory_errors_in_words(words: str = NO_MEMORY) -> Iterator[None]:
+    """Raises UserError with these words in place of an error which means that memory ran out."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(words) from None
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether the disk is full, or the user's share of it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def reason(error: OSError) -> str:
     """What the system says of an error, in words."""
     return str(error.strerror or error)

@@ -7,7 +7,12 @@ import shutil
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Iterator, List, Sequence
+from typing import IO, Any, BinaryIO, Iterator, List, Sequence
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 from .errors import UserError, reason
 from .text import printable
@@ -207,6 +212,18 @@ def unless_refused() -> Iterator[None]:
     except OSError as error:
         if error.errno not in REFUSED:
             raise
+
+
+def lock(file: IO[Any]) -> None:
+    """Lock until the file is closed or this process ends, in whatever way. Does nothing on file systems without locks, as some
+    mounted ones. Raises BlockingIOError if another process holds the lock."""
+    try:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return
 
 
 def remove_temporary(folder: Path) -> None:

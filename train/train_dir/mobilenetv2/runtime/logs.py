@@ -7,16 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional, TextIO, cast
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 from tqdm import tqdm
 
 from . import own_files
 from .errors import UserError, reason
-from .files import NotRegular, file_size, make_folder, unless_refused
+from .files import NotRegular, file_size, lock, make_folder, unless_refused
 from .text import printable
 
 NAME = __package__.split(".")[0]  # of the parent of all loggers in this package
@@ -120,19 +115,13 @@ def log_to_stderr() -> None:
 
 
 def _lock(stream: TextIO, folder: Path) -> None:
-    """Lock until the stream is closed or this process ends, in whatever way. Does nothing on file systems without locks, as
-    some mounted ones.
-
-    Raises UserError if another process holds the lock."""
+    """As `lock`, but raises UserError if another process holds the lock."""
     try:
-        if fcntl:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(stream)
     except BlockingIOError:
         raise UserError(
             f"--output_path={folder}: another run is writing to it; wait for its end, or choose another folder"
         ) from None
-    except OSError:
-        return
 
 
 class _Formatter(logging.Formatter):
