@@ -221,7 +221,7 @@ def main() -> int:
         logging.getLogger(name).setLevel(logging.ERROR)
     if REMOVED:
         log.warning("Ignored environment variables: %s.", ", ".join(REMOVED))
-    parser = argparse.ArgumentParser(description="The upload page.")
+    parser = argparse.ArgumentParser(description="The upload page.", allow_abbrev=False)
     parser.add_argument("--checkpoint", metavar="PATH", help=CHECKPOINT_HELP)
     parser.add_argument(
         "--title", default=os.environ.get("TITLE"), help="title of the page (default: from the classes)"

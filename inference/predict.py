@@ -116,7 +116,7 @@ def opened(output: Optional[str], format: str) -> Iterator[TextIO]:
 @signals.listening()
 def main(arguments: List[str]) -> int:
     """Answer the files of the command line. Returns the exit code."""
-    parser = argparse.ArgumentParser(description="Answers for many picture files.")
+    parser = argparse.ArgumentParser(description="Answers for many picture files.", allow_abbrev=False)
     parser.add_argument(
         "paths",
         nargs="+",
