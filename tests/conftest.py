@@ -11,6 +11,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -40,6 +41,9 @@ from mobilenetv2.model.prediction import classify, pool_features
 from mobilenetv2.model.state import load_state_dict
 from mobilenetv2.runtime import device, logs
 from mobilenetv2.training.extraction import compute_features
+
+# In a suite that was started in the background it is ignored, and what the tests interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WEIGHTS = SHARED / "weights" / "mobilenetv2_imagenet.npz"
 
