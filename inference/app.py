@@ -4,8 +4,8 @@
     python inference/app.py --checkpoint output
 
 Host, port and root path come from Gradio's environment variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, GRADIO_ROOT_PATH.
-CHECKPOINT names the checkpoint. TITLE is the title of the page, or "title" in config.json. UPLOAD_SECONDS is how long uploads stay
-on disk (default: 600); they are in a folder of the page's own in GRADIO_TEMP_DIR. SIGHUP loads the newest checkpoint.
+CHECKPOINT names the checkpoint. TITLE, or "title" in config.json, is the title of the page. UPLOAD_SECONDS is how long uploads
+stay on disk (default: 600); they are in a folder of the page's own in GRADIO_TEMP_DIR. SIGHUP loads the newest checkpoint.
 """
 
 import location  # noqa: F401 (puts the package on the path)

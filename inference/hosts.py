@@ -24,9 +24,9 @@ TAGS = ("image-classification", "mindspore", "mobilenetv2")
 
 
 class Content(NamedTuple):
-    """title: of the page in English. given: the title that was asked for. front, card: of the model card. licence: as it says. versions: lines `name==version` of the packages
-    that the program names, and of all. files: CHECKPOINT, and THUMBNAILS where they are published. model: owner/repository on
-    Xihe that has these files, or "" where the folder has them."""
+    """title: of the page in English. given: the title that was asked for. front, card: of the model card. licence: as it says.
+    versions: lines `name==version` of the packages that the program names, and of all. files: CHECKPOINT, and THUMBNAILS where
+    they are published. model: owner/repository on Xihe that has these files, or "" where the folder has them."""
 
     title: str
     given: Optional[str]
