@@ -20,7 +20,7 @@ with starting.guarded():
     import shlex
     import shutil
     import sys
-    from contextlib import contextmanager
+    from contextlib import contextmanager, suppress
     from pathlib import Path
     from typing import Dict, Iterator, List, Optional, Tuple
 
@@ -126,10 +126,8 @@ def written_at_once(target: Path) -> Iterator[Path]:
         ) from None
     finally:
         for entry in (*moved, stage):
-            if entry.is_dir():
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
+            with suppress(OSError):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def write(target: Path, texts: Dict[str, str], copies: Dict[str, Path], contents: Dict[str, bytes]) -> None:
