@@ -2,9 +2,9 @@
 
 Hugging Face Spaces: https://huggingface.co/docs/hub/spaces-config-reference (front matter),
 https://huggingface.co/docs/hub/spaces-sdks-docker (port 7860, user 1000). A Space reads only one requirements.txt, which can
-include no other, and installs "gradio[oauth,mcp]", uvicorn and spaces in the same step
-(https://github.com/huggingface/blog/pull/2553, https://discuss.huggingface.co/t/71840). These need older versions of some
-packages than Gradio alone, so only the packages that this program names itself have exact versions there.
+include no other, and installs Gradio with extras, uvicorn and spaces in the same step
+(https://github.com/huggingface/blog/pull/2553, https://discuss.huggingface.co/t/71840). "gradio[mcp]" needs older versions of
+some packages than Gradio alone, so only the packages that this program names itself have exact versions there.
 
 ModelScope: https://www.modelscope.cn/docs/studios/studio-card (front matter),
 https://www.modelscope.cn/docs/studios/quick-create (ms_deploy.json).

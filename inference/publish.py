@@ -14,6 +14,7 @@ from mobilenetv2.runtime import starting
 
 with starting.guarded():
     import argparse
+    import errno
     import logging
     import os
     import re
@@ -44,7 +45,7 @@ VERSIONS = HERE / f"requirements-{PYTHON}.txt"
 TRAIN = Path("train", "train_dir")
 PACKAGE = TRAIN / "mobilenetv2"
 NOT_SERVED = ("publish.py", "hosts.py")
-MODEL = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+MODEL = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 NEXT = {
     "spaces": "hf upload OWNER/SPACE {folder} . --repo-type space",
     "modelscope": "Upload the folder at https://modelscope.cn/studios/create?template=quick.",
@@ -115,8 +116,11 @@ def written_at_once(target: Path) -> Iterator[Path]:
         yield stage
         if there:
             for entry in sorted(stage.iterdir()):
-                moved.append(target / entry.name)
-                entry.rename(moved[-1])
+                place = target / entry.name
+                if os.path.lexists(place):  # it was empty when the command began
+                    raise FileExistsError(errno.EEXIST, f"there is a new {entry.name} in it", str(place))
+                moved.append(place)
+                entry.rename(place)
             moved.clear()
         else:
             stage.rename(target)

@@ -22,6 +22,7 @@ from test_supply import needs_pins
 
 from mobilenetv2.classifier import Classifier
 from mobilenetv2.model.checkpoint import EMBEDDED
+from mobilenetv2.runtime.errors import UserError
 
 TITLE = '狗 or "bread": what?'
 
@@ -247,6 +248,14 @@ def test_a_folder_that_was_not_finished_leaves_nothing(there, tmp_path):
         (stage / "folder" / "file").write_text("half")
         raise KeyboardInterrupt
     assert list(tmp_path.rglob("*")) == [target] * there
+
+
+def test_a_file_that_came_meanwhile_is_kept(tmp_path):
+    with pytest.raises(UserError, match=r"there is a new b\.txt in it"), publish.written_at_once(tmp_path) as stage:
+        for name in ("a.txt", "b.txt"):
+            (stage / name).write_text("ours")
+        (tmp_path / "b.txt").write_text("mine")
+    assert {one.name: one.read_text() for one in tmp_path.iterdir()} == {"b.txt": "mine"}
 
 
 def test_an_empty_folder_may_be_the_working_folder(tmp_path, monkeypatch, built_in):

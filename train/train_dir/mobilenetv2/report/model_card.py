@@ -106,6 +106,7 @@ def read_card(checkpoint: Path, description: Description, refuses: bool) -> Tupl
 
 
 def _known_to(description: Description) -> Report:
+    """What a checkpoint says of its run."""
     origin, settings = description.origin, description.settings
     changed = "scratch" if origin["weights"] == "random numbers" else "finetune" if settings.get("unfreeze") else "head"
     return Report(
