@@ -25,6 +25,7 @@ from pages import Server, predict
 
 from mobilenetv2.data import sample
 from mobilenetv2.model.checkpoint import EMBEDDED
+from mobilenetv2.runtime.files import find_file
 
 PUBLISH = ROOT / "inference" / "publish.py"
 # Before the folder's own: what the platform's image has, of what the page needs.
@@ -80,7 +81,7 @@ def attempt(host: str, checkpoint: str, work: Path) -> str:
     command = [sys.executable, str(PUBLISH), checkpoint, "--to", str(folder), "--host", host, *model]
     subprocess.run(command, check=True, capture_output=True)
     if model:  # as the platform does
-        shutil.copy(checkpoint, folder / "inference" / "mobilenetv2.ckpt")
+        shutil.copy(find_file(checkpoint, (".ckpt",)), folder / "inference" / "mobilenetv2.ckpt")
     subprocess.run([sys.executable, "-m", "venv", str(environment_)], check=True)
     python = str(environment_ / "bin" / "python")
     began = time.perf_counter()
