@@ -4,8 +4,8 @@
     python inference/app.py --checkpoint output
 
 Host, port and root path come from Gradio's environment variables: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, GRADIO_ROOT_PATH.
-CHECKPOINT names the checkpoint, TITLE is the title of the page. UPLOAD_SECONDS is how long uploads stay on disk (default: 600);
-they are in a folder of the page's own in GRADIO_TEMP_DIR. SIGHUP loads the newest checkpoint.
+CHECKPOINT names the checkpoint. TITLE, or "title" in config.json, is the title of the page. UPLOAD_SECONDS is how long uploads
+stay on disk (default: 600); they are in a folder of the page's own in GRADIO_TEMP_DIR. SIGHUP loads the newest checkpoint.
 """
 
 import location  # noqa: F401 (puts the package on the path)
@@ -27,7 +27,7 @@ with starting.guarded():
     from pathlib import Path
     from typing import Any, Dict, List, Optional, Tuple
 
-    from checkpoints import CHECKPOINT_HELP, find_checkpoint
+    from checkpoints import CHECKPOINT_HELP, configured_title, find_checkpoint
     from connections import limit_connections, make_budget
     from gradio import flagging, http_server, routes
     from limits import WAITING, Limits
@@ -223,9 +223,8 @@ def main() -> int:
         log.warning("Ignored environment variables: %s.", ", ".join(REMOVED))
     parser = argparse.ArgumentParser(description="The upload page.", allow_abbrev=False)
     parser.add_argument("--checkpoint", metavar="PATH", help=CHECKPOINT_HELP)
-    parser.add_argument(
-        "--title", default=os.environ.get("TITLE"), help="title of the page (default: from the classes)"
-    )
+    title = os.environ.get("TITLE") or configured_title()
+    parser.add_argument("--title", default=title, help="title of the page (default: from the classes)")
     options, rest = parser.parse_known_args()  # platforms add other arguments
     errors, unknown = sort_out(rest, {"checkpoint": False, "title": False, "help": False}, folder="checkpoint")
     if unknown:

@@ -6,7 +6,7 @@ import logging
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 from location import HERE
 
@@ -49,10 +49,22 @@ def find_checkpoint(explicit: Optional[str] = None) -> str:
     return max(outputs, key=lambda output: outputs[output]) if outputs else str(EMBEDDED)
 
 
+def configured_title() -> Optional[str]:
+    """The title of the page that config.json gives, where it is a text."""
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        title = _config()["title"]
+        return title if isinstance(title, str) else None
+    return None
+
+
+def _config() -> Any:
+    return json.loads(read_file(HERE / "config.json", LONGEST))
+
+
 def _configured() -> List[str]:
     """Base names of the files that config.json names; the platform puts them beside app.py. Raises UserError, as above."""
     try:
-        paths = json.loads(read_file(HERE / "config.json", LONGEST))["model_path"]
+        paths = _config()["model_path"]
         if not isinstance(paths, list):
             raise TypeError("it is not a list")
         names = [Path(path).name for path in paths]

@@ -1,10 +1,12 @@
-"""The licences of all that train/ and inference/ install, by what the packages say of themselves.
+"""The licences of all that train/ and inference/ install, by what the packages say of themselves, and their versions.
 
 python tests/licences.py > tests/licences.txt
+python tests/licences.py --versions > inference/requirements-3.11.txt
 """
 
 import importlib.metadata
 import re
+import sys
 from pathlib import Path
 from typing import Dict, List
 
@@ -12,6 +14,10 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = ("train/train_dir/pip-requirements.txt", "inference/requirements.txt")
+VERSIONS = """# The versions that the tests run with on Python 3.11: of what requirements.txt names, then of what that needs.
+{}
+
+{}"""
 
 
 def required(file: Path) -> List[Requirement]:
@@ -49,6 +55,18 @@ def licences() -> Dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def versions() -> str:
+    """Exact versions of these packages, in the form of a requirements file."""
+    named = {plain(one.name) for file in FILES for one in required(ROOT / file)}
+    parts = sorted(named), [name for name in licences() if name not in named]
+    return VERSIONS.format(
+        *("\n".join(f"{name}=={importlib.metadata.version(name)}" for name in part) for part in parts)
+    )
+
+
 if __name__ == "__main__":
-    for name, text in licences().items():
-        print(f"{name}: {text}")
+    if "--versions" in sys.argv:
+        print(versions())
+    else:
+        for name, text in licences().items():
+            print(f"{name}: {text}")

@@ -16,7 +16,7 @@ from conftest import ROOT, free_port
 class Server:
     """`with Server(CHECKPOINT=...) as server:` — app.py, started in its folder, host and port from the environment. The end of
     the block asks it to end, which takes it some seconds; whoever needs it to be gone waits for `process`. log: the file that
-    gets its output; files: how many it may have open."""
+    gets its output; files: how many it may have open; command: in place of app.py by this Python."""
 
     def __init__(
         self,
@@ -24,12 +24,13 @@ class Server:
         arguments: Sequence[str] = (),
         log: Path = Path(os.devnull),
         files: Optional[int] = None,
+        command: Sequence[str] = (sys.executable, "./app.py"),
         **environment: str,
     ):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._folder = folder
-        self._command = [sys.executable, "./app.py", *arguments]
+        self._command = [*command, *arguments]
         if files:
             self._command = ["prlimit", f"--nofile={files}", *self._command]
         self._log = log

@@ -8,7 +8,7 @@ import sys
 import httpx
 import pytest
 from conftest import ROOT, Run
-from licences import FILES, licences, plain, required
+from licences import FILES, licences, plain, required, versions
 from packaging.requirements import Requirement
 from pages import Server, predict
 
@@ -57,6 +57,12 @@ def test_every_dependency_has_a_licence_that_allows_this():
 def test_the_list_of_licences_is_complete():
     listed = dict(line.split(": ", 1) for line in (ROOT / "tests" / "licences.txt").read_text().splitlines())
     assert listed == licences(), "python tests/licences.py > tests/licences.txt"
+
+
+@needs_pins
+def test_the_versions_that_are_published_are_those_of_the_tests():
+    kept = (ROOT / "inference" / f"requirements-{THIS}.txt").read_text(encoding="utf-8")
+    assert kept == versions() + "\n", f"python tests/licences.py --versions > inference/requirements-{THIS}.txt"
 
 
 @needs_pins

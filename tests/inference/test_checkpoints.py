@@ -95,3 +95,14 @@ def test_a_config_that_is_no_file_is_said(make, words, tmp_path, monkeypatch):
     with pytest.raises(UserError) as caught:
         checkpoints.find_checkpoint()
     assert str(caught.value).endswith(f'{{"model_path": ["owner/repository/{checkpoints.CHECKPOINT}"]}} ({words})')
+
+
+@pytest.mark.parametrize(
+    "content, title",
+    [('{"model_path": [], "title": "狗?"}', "狗?"), ('{"title": 3}', None), ('{"model_path": []}', None), ("[", None)],
+)
+def test_config_may_have_a_title(content, title, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "HERE", tmp_path)
+    assert checkpoints.configured_title() is None  # no file
+    (tmp_path / "config.json").write_text(content, encoding="utf-8")
+    assert checkpoints.configured_title() == title

@@ -4,15 +4,17 @@ import json
 import re
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 
+from ..data.layout import SPLITS
 from ..evaluation.intervals import interval_percent
 from ..model.architecture import NUM_BLOCKS
 from ..model.checkpoint import Description
+from ..runtime.errors import UserError
 from ..runtime.files import atomic, read_file
-from ..runtime.own_files import CHECKPOINT, MARKS, MODEL_CARD, PROGRAM
+from ..runtime.own_files import CHECKPOINT, MARKS, MODEL_CARD, PROGRAM, is_own_file
 from ..runtime.text import printable
 from .content import Report
 from .texts import LANGUAGES, agreeing, load_texts
@@ -75,9 +77,54 @@ def write_card(file: Path, content: Report, description: Description, licence: s
 
     Raises UserError where the file cannot be written."""
     order = sorted(LANGUAGES, key=lambda one: one != language)
-    parts = [_front(content, licence or UNKNOWN), *(_body(content, description, one) for one in order)]
+    sentences = [sentence for sentence in judge(content) if sentence.key not in SHOWN_KEYS]
+    bodies = (_body(content, description, sentences, content.neither is not None, one) for one in order)
     with atomic(file) as temporary:
-        temporary.write_text("\n".join(parts), encoding="utf-8")
+        temporary.write_text("\n".join([_front(content, licence or UNKNOWN), *bodies]), encoding="utf-8")
+
+
+def read_card(checkpoint: Path, description: Description, refuses: bool) -> Tuple[str, str]:
+    """Front matter with its two lines `---`, and the rest, of the card that the run has left beside a checkpoint. Without one: of
+    a card that says what the checkpoint knows, in English and Chinese.
+
+    refuses: whether the checkpoint has an outlier detector. Raises UserError for a description that lacks what a card says."""
+    card = checkpoint.with_name(MODEL_CARD)
+    if checkpoint.name == CHECKPOINT and is_own_file(card):
+        text = read_file(card, LARGEST).decode("utf-8", "replace").replace("\r\n", "\n")
+        found = re.match(r"---\n.*?\n---\n", text, re.DOTALL)
+        if found:
+            return found[0], _without_results(text[found.end() :])
+    try:
+        content = _known_to(description)
+        # Nothing of how the validation photos were used, of which a checkpoint alone says nothing.
+        sentences = [sentence for sentence in judge(content) if sentence.key in ("verdict.drawings", "verdict.val")]
+        bodies = [_body(content, description, sentences, refuses, one) for one in LANGUAGES]
+        front, _, mark = _front(content, UNKNOWN).rpartition("<!--")
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise UserError(f"{checkpoint}: it does not say how it was trained ({error}); train again") from None
+    return front, _without_results("\n".join([f"<!--{mark}", *bodies]))
+
+
+def _known_to(description: Description) -> Report:
+    """What a checkpoint says of its run."""
+    origin, settings = description.origin, description.settings
+    changed = "scratch" if origin["weights"] == "random numbers" else "finetune" if settings.get("unfreeze") else "head"
+    return Report(
+        description.classes,
+        np.array(description.metrics["val"]["confusion"], np.int64).reshape(2 * [len(description.classes)]),
+        counts={split: description.data[split] for split in SPLITS if description.data.get(split)},
+        kind=description.kind,
+        mode="distill" if "teacher" in origin else changed,
+        settings=settings,
+        origin=origin,
+    )
+
+
+def _without_results(text: str) -> str:
+    """Of a card that goes where the other files of the run do not."""
+    for language in LANGUAGES:
+        text = text.replace(load_texts(language)["card.use.results"], "")
+    return text
 
 
 def read_licence(file: Path) -> str:
@@ -124,7 +171,10 @@ def _how(content: Report, say: Callable[..., str]) -> str:
     return say(f"card.mode.{content.mode}", part=part)
 
 
-def _body(content: Report, description: Description, language: str) -> str:
+def _body(
+    content: Report, description: Description, sentences: Sequence[Sentence], refuses: bool, language: str
+) -> str:
+    """sentences: how good it is. refuses: whether it has an outlier detector."""
     texts = load_texts(language, content.kind)
     say = partial(_fill, texts)
 
@@ -133,8 +183,7 @@ def _body(content: Report, description: Description, language: str) -> str:
 
     network, preprocessing = description.architecture, description.preprocessing
     classes, start = name_classes(content.classes), describe_start(content.origin)
-    verdict = [spoken(sentence) for sentence in judge(content) if sentence.key not in SHOWN_KEYS]
-    limits = [say(f"card.limits.{name}") for name in ("kind", "detector" if content.neither else "always", "people")]
+    limits = [say(f"card.limits.{name}") for name in ("kind", "detector" if refuses else "always", "people")]
     lines = [
         f"# {spoken(Sentence('card.title', {'classes': [classes]}))}",
         say("card.what", width=f"{network.width:g}", size=preprocessing.size, how=_how(content, say)),
@@ -142,13 +191,13 @@ def _body(content: Report, description: Description, language: str) -> str:
         f"## {say('card.classes')}",
         "\n".join(_table(content, texts)),
         f"## {say('card.accuracy')}",
-        "\n".join(f"- {sentence}" for sentence in verdict),
+        "\n".join(f"- {spoken(sentence)}" for sentence in sentences),
         f"## {say('card.limits')}",
         "\n".join(f"- {sentence}" for sentence in limits),
         f"## {say('card.use')}",
         say("card.use.text"),
         USE.format(checkpoint=json.dumps(CHECKPOINT)).rstrip(),
-        say("card.use.files"),
+        say("card.use.files") + say("card.use.results"),
         f"## {say('card.licence')}",
         say("card.licence.text"),
     ]

@@ -414,9 +414,12 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "检查点里有类别名称、预处理和温度。使用训练它的程序：",
     ),
     "card.use.files": (
-        '`mindspore.load_checkpoint("mobilenetv2.ckpt")["description"]` shows all that it says of itself. `report.html` and '
-        "`metrics.json` have the results.",
-        '`mindspore.load_checkpoint("mobilenetv2.ckpt")["description"]` 显示它对自己的全部说明。'
+        '`mindspore.load_checkpoint("mobilenetv2.ckpt")["description"]` shows all that it says of itself.',
+        '`mindspore.load_checkpoint("mobilenetv2.ckpt")["description"]` 显示它对自己的全部说明。',
+    ),
+    # Begins as it goes on after the sentence before it, in each language.
+    "card.use.results": (
+        " `report.html` and `metrics.json` have the results.",
         "结果见 `report.html` 和 `metrics.json`。",
     ),
     "card.licence": ("Licence", "许可证"),
