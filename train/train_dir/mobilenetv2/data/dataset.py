@@ -15,7 +15,7 @@ from ..runtime.text import printable, table
 from .findings import Finding
 from .image import MAX_BYTES
 from .kind import PHOTOS
-from .layout import NEITHER, SPLITS, WHAT_FOR, ClassChoice, Layout
+from .layout import ALL_CLASSES, NEITHER, SPLITS, WHAT_FOR, ClassChoice, Layout
 from .layout_search import find_layout
 from .unused import bad_name, is_bad_name, unused_findings
 
@@ -100,7 +100,7 @@ class PhotoSet:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def scan_folder(path: str, skipped: Tuple[Path, ...] = (), choice: ClassChoice = ClassChoice()) -> PhotoSet:
+def scan_folder(path: str, skipped: Tuple[Path, ...] = (), choice: ClassChoice = ALL_CLASSES) -> PhotoSet:
     """Find the photos in a folder, in any of the layouts of `find_layout`. skipped: folders that are no part of it. choice: which
     classes are used; `check_choice` says what is wrong with it.
 

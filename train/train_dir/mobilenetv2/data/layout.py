@@ -40,6 +40,9 @@ class ClassChoice:
         return not self.only or class_ in self.only or class_ == NEITHER
 
 
+ALL_CLASSES = ClassChoice()
+
+
 @dataclass
 class Layout:
     """What was found. Class names are in Unicode form NFC, and as `choice` renames them.
@@ -53,7 +56,7 @@ class Layout:
 
     top: Folder
     form: str
-    choice: ClassChoice = ClassChoice()
+    choice: ClassChoice = ALL_CLASSES
     classes: Dict[str, str] = field(default_factory=dict)
     folders: Dict[str, Folder] = field(default_factory=dict)
     files: Dict[str, Dict[str, List[Path]]] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from ..runtime.i18n import Bilingual
 from . import label_table
 from .folders import Folder, Tree, merge_names
 from .label_table import Labels
-from .layout import NEITHER, SPLITS, ClassChoice, Layout, Remark, count_of, some_names
+from .layout import ALL_CLASSES, NEITHER, SPLITS, ClassChoice, Layout, Remark, count_of, some_names
 from .split_names import role_of
 
 DEPTH = 10  # levels of folders in which the photos are searched for
@@ -24,7 +24,7 @@ EXPECTED = (
 )
 
 
-def find_layout(path: Path, skipped: Tuple[Path, ...] = (), choice: ClassChoice = ClassChoice()) -> Layout:
+def find_layout(path: Path, skipped: Tuple[Path, ...] = (), choice: ClassChoice = ALL_CLASSES) -> Layout:
     """path: the folder of photos, or one above it. skipped: folders that are no part of it. choice: of its classes; that they
     are there is not checked.
 
