@@ -52,7 +52,7 @@ class Run:
     mirror: bool
     views: int = 0
     known: Optional[Known] = None
-    # By train_head, where weights know some of the classes: right answers for their validation photos before it, and their number.
+    # By train_head, where weights know some of the classes: their validation photos, right before it and all of them.
     before: Tuple[int, int] = (0, 0)
     tracker: Tracker = field(init=False)
     network: MobileNetV2 = field(init=False)

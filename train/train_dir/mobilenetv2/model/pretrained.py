@@ -1,8 +1,7 @@
 """Pretrained weights -> network. Strict: every tensor of the backbone must fit, or one error lists all that do not."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -43,7 +42,7 @@ class PretrainedWeights:
     size: Optional[int] = None
     classes: Optional[Tuple[str, ...]] = None
     neither: Optional[OutlierDetector] = None
-    merged: Mapping[str, str] = MappingProxyType({})
+    merged: Dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
