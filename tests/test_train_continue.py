@@ -4,6 +4,7 @@ import csv
 import re
 import shutil
 
+import continuing
 import numpy as np
 import pytest
 from conftest import SHARED, Run, metrics, needs_shared
