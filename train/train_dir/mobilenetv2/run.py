@@ -88,10 +88,10 @@ class Run:
         """Of the cross-validation; of a network that a stage has changed, on features of which the weights know nothing."""
         return self.config.pull if self._known_rows.all() and not self.changed else self.config.fold_penalty
 
-    def penalties(self, usual: float) -> np.ndarray:
-        """f64 [C]: of each class, `usual` where it is new, and that of the config where the weights know it."""
+    def penalties(self, other: float) -> np.ndarray:
+        """f64 [C]: of each class, `other` where it is new, and that of the config where the weights know it."""
         known = self._known_rows & (not self.changed)
-        return np.where(known, self.config.pull, usual)
+        return np.where(known, self.config.pull, other)
 
     @property
     def _known_rows(self) -> np.ndarray:
