@@ -2,13 +2,14 @@
 
 import csv
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from folders import fill
 
 from mobilenetv2.command_line import parse_arguments
-from mobilenetv2.config import Settings
+from mobilenetv2.config import Settings, resolve
 from mobilenetv2.data import dataset
 from mobilenetv2.data.class_choice import check_choice, read_choice, read_classes, read_merges, write_classes
 from mobilenetv2.data.layout import NEITHER
@@ -61,6 +62,9 @@ def test_wrong_values_are_reported_with_the_others():
 def test_the_order_is_no_other_run():
     first, second = (parse_arguments(Settings, [f"--classes={text}"])[0] for text in ("b,a", "a, b"))
     assert first.classes == second.classes == "a,b"
+    # Another choice is another run: it is among what a state of a stopped training is compared by.
+    recorded = [resolve(settings, None).recorded for settings in (Settings(), first, replace(first, merge="c=a"))]
+    assert [(one["classes"], one["merge"]) for one in recorded] == [("", ""), ("a,b", ""), ("a,b", "c=a")]
 
 
 def split_folders(root, names=("bird", "cat", "kitten", "dog")):
