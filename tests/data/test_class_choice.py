@@ -28,6 +28,7 @@ NFD = unicodedata.normalize("NFD", "café")
         ('"a=b","say ""hi""", c', ("a=b", "c", 'say "hi"')),
         (f"猫,{NFD}", (unicodedata.normalize("NFC", NFD), "猫")),
         ("Dog,dog", ("Dog", "dog")),
+        ("a\u200bb,ab", ("a\u200bb", "ab")),  # what is not seen stays
         ("big dog,'quoted'", ("'quoted'", "big dog")),
     ],
 )
@@ -183,6 +184,12 @@ def test_a_class_that_the_weights_alone_know_may_be_renamed():
     assert problems("", "hund=Dog", weights=("hund", "cat")) == []
     assert problems("", "hund=Dog")[0].startswith("--merge: there is no class hund")
     assert problems("", "hund=Dog", weights=None) == []  # weights that cannot be read may know it
+
+
+def test_what_the_built_in_network_knows_is_no_name_of_the_users(tmp_path):
+    root = flat_folders(tmp_path / "x")
+    with pytest.raises(UserError, match="there is no class croissants"):
+        read_inputs(Settings(data_url=str(root), merge="croissants=cake"), tmp_path)
 
 
 def test_mistakes_in_names_and_weights_are_in_one_error(tmp_path):

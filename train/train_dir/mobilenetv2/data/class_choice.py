@@ -12,7 +12,7 @@ from .unused import is_bad_name
 
 SHOWN = 20  # classes that an error names
 # A name in double quotes, in which "" stands for one of them, or without any, up to a comma or an equals sign.
-_NAME = r'\s*(?:"((?:[^"]|"")*)"|([^",=]*))\s*'
+_NAME = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^",=]*))\s*')
 _QUOTED = re.compile(r'[",=]|^\s|\s$')
 HOW = 'a name with a comma, an equals sign or a quotation mark is written in double quotes: "a, b"'
 
@@ -41,12 +41,12 @@ def read_merges(text: str) -> Dict[str, str]:
 
 def write_classes(text: str) -> str:
     """The value of --classes in the one form in which it is recorded. Raises UserError."""
-    return ",".join(map(written, read_classes(text))) if text else ""
+    return ",".join(map(_quoted, read_classes(text))) if text else ""
 
 
 def write_merges(text: str) -> str:
     """The value of --merge in the one form in which it is recorded. Raises UserError."""
-    return ",".join(f"{written(old)}={written(new)}" for old, new in read_merges(text).items()) if text else ""
+    return ",".join(f"{_quoted(old)}={_quoted(new)}" for old, new in read_merges(text).items()) if text else ""
 
 
 def read_choice(classes: str, merge: str) -> ClassChoice:
@@ -55,9 +55,8 @@ def read_choice(classes: str, merge: str) -> ClassChoice:
 
 
 def written(name: str) -> str:
-    """A name as it is to be typed in a list of names, and shown."""
-    quoted = '"' + name.replace('"', '""') + '"' if _QUOTED.search(name) else name
-    return printable(quoted)
+    """A name as it is to be typed in a list of names, for a message."""
+    return printable(_quoted(name))
 
 
 def check_choice(
@@ -88,12 +87,16 @@ def check_choice(
         raise UserError("\n".join([*problems, f"The classes of the photos{after}: {classes}"]))
 
 
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if _QUOTED.search(name) else name
+
+
 def _split(text: str) -> List[List[str]]:
     """The parts between the commas, each cut at its equals signs. Raises UserError for quotation marks that do not match."""
     found: List[List[str]] = [[]]
     place = 0
     while True:
-        match = re.compile(_NAME).match(text, place)
+        match = _NAME.match(text, place)
         assert match  # it also matches nothing
         quoted, plain = match.groups()
         name = plain.strip() if quoted is None else quoted.replace('""', '"')

@@ -24,8 +24,7 @@ def softmax_regression(
 
     Minimizes the objective of `training.head.train_classifier`: cross-entropy with smoothed labels, and an L2 penalty on the
     weights (one for all, or of each class, f64 [classes]), on features standardized as there. included: bool [N], the photos to
-    train on; None for all. The others get the
-    weight 0, which avoids a copy of the features. anchor: weight and bias that the penalty pulls to, the weight only; None for
+    train on; None for all. The others get the weight 0, which avoids a copy of the features. anchor: weight and bias that the penalty pulls to, the weight only; None for
     zeros. start: weight and bias to start from; None for those of the anchor."""
     inputs = features.reshape(-1, features.shape[-1])
     included = np.ones(len(labels), bool) if included is None else included
@@ -38,6 +37,7 @@ def softmax_regression(
 
     pulled = 0.0 if anchor is None else anchor[0] * deviation
     penalties = np.broadcast_to(penalty, classes)
+    penalty_of_rows = penalties[:, None].astype(np.float32)
     rows_by_penalty = [(one, penalties == one) for one in np.unique(penalties)]
 
     def loss(values: np.ndarray) -> Tuple[float, np.ndarray]:
@@ -51,9 +51,7 @@ def softmax_regression(
         residual = share * (exponentials / total - targets)
         standardized = (residual.T @ inputs - np.outer(residual.sum(0), mean)) / deviation
         change = weight - pulled
-        gradient = np.concatenate(
-            [residual.sum(0), (standardized + penalties[:, None].astype(np.float32) * change).ravel()]
-        )
+        gradient = np.concatenate([residual.sum(0), (standardized + penalty_of_rows * change).ravel()])
         pull = sum(one / 2 * float((change[rows] ** 2).sum()) for one, rows in rows_by_penalty)
         return entropy + pull, gradient.astype(np.float64)
 

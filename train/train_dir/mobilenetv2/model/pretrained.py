@@ -225,12 +225,13 @@ def _from_checkpoint(file: Path, width: Optional[float], last: Optional[int]) ->
         preprocessing.size,
         description.classes,
         neither,
-        _merged(description.settings.get("merge")),
+        _merged(description.settings),
     )
 
 
-def _merged(recorded: Any) -> Dict[str, str]:
+def _merged(settings: Any) -> Dict[str, str]:
     """The setting --merge of a checkpoint; one that is none says nothing."""
+    recorded = settings.get("merge") if isinstance(settings, dict) else None
     try:
         return read_merges(recorded) if recorded and isinstance(recorded, str) else {}
     except UserError:
