@@ -24,8 +24,8 @@ def softmax_regression(
 
     Minimizes the objective of `training.head.train_classifier`: cross-entropy with smoothed labels, and an L2 penalty on the
     weights (one for all, or of each class, f64 [classes]), on features standardized as there. included: bool [N], the photos to
-    train on; None for all. The others get the weight 0, which avoids a copy of the features. anchor: weight and bias that the penalty pulls to, the weight only; None for
-    zeros. start: weight and bias to start from; None for those of the anchor."""
+    train on; None for all. The others get the weight 0, which avoids a copy of the features. anchor: weight and bias that the
+    penalty pulls to, the weight only; None for zeros. start: weight and bias to start from; None for those of the anchor."""
     inputs = features.reshape(-1, features.shape[-1])
     included = np.ones(len(labels), bool) if included is None else included
     share = np.repeat(included, features.shape[1])[:, None] / np.float32(included.sum() * features.shape[1])
