@@ -42,8 +42,8 @@ def _check_choice(known: Dict[str, Any]) -> None:
     """What is wrong with --classes and --merge, as far as photos and weights could be read."""
     if "photos" in known:
         photos, weights = known["photos"], known.get("weights")
-        own = weights is not None and weights.naming == pretrained.OWN
-        of_weights = (weights.classes or () if own else ()) if "weights" in known else None
+        own = weights.classes if weights and weights.naming == pretrained.OWN else None
+        of_weights = (own or ()) if "weights" in known else None
         check_choice(photos.layout.choice, photos.layout.classes, photos.classes, of_weights)
 
 

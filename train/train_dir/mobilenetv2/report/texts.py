@@ -137,9 +137,9 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "这 {count} 张验证照片中，没有一张会作为不属于任何类别而被拒绝。",
     ),
     "verdict.known_before": (
-        "This network always answers with a class: it knew these classes before this training, and these photos alone "
+        "This network always answers with a class: it knew these classes, or some, before this training, and these photos alone "
         "cannot tell what else belongs to them.",
-        "这个网络总是回答某个类别：它在这次训练之前就认识这些类别，仅凭这些照片无法说明还有什么属于这些类别。",
+        "这个网络总是回答某个类别：它在这次训练之前就认识这些类别或其中一些，仅凭这些照片无法说明还有什么属于这些类别。",
     ),
     "verdict.no_room": (
         "This network always answers with a class: a compact file has no room for refusing pictures of anything else.",
