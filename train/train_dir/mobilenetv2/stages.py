@@ -290,8 +290,8 @@ def evaluate(run: Run) -> None:
                 run.held_out = reject_nothing(run.held_out)
     if run.held_out.detector and not run.held_out.detector.active:
         log.info(
-            'The answer "neither" is left out: the network knew these classes, or some of them, before; these %s alone do not tell what '
-            "else belongs to them (docs/trust.md).",
+            'The answer "neither" is left out: the network knew these classes, or some, before, and these %s alone do not tell '
+            "what else belongs to them (docs/trust.md).",
             run.data.kind,
         )
     if run.packed:  # a compact file has no room for the detector
