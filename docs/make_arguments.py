@@ -24,6 +24,8 @@ CHINESE: Dict[str, str] = {
     "`random` 表示随机数。默认：随程序附带的小网络",
     "download": "从 MindSpore 的服务器把教程的照片和 ImageNet 权重下载到 cache_dir（data_url 和 pretrain_url 没有指定的那些）",
     "teacher_url": "大网络的权重：它先学习照片，再教给一个从随机数开始的小网络",
+    "classes": "只训练这些类别，用逗号分隔，写 --merge 之后的名称。默认：全部",
+    "merge": "类别的其他名称，写作 旧=新，用逗号分隔：旧类别的照片归入新类别，权重对它的了解也一样；文件夹不变",
     "unfreeze": "微调网络 19 个部分中的最后多少个；0 只训练分类器，`all` 训练整个网络",
     "epochs": "最多训练多少轮",
     "batch_size": "训练网络时每步的照片数；分类器和由教师教出的小网络总是 64",

@@ -112,6 +112,7 @@ SLOW = (
     "test_soak.py",
     "test_train",  # and test_train_...: whole runs
     "training/test_finetune.py",
+    "training/test_head.py::test_classes_that_are_known",
     "training/test_head.py::test_the_more_it_is_pulled",
     "training/test_tracking.py::test_a_whole_run",
 )

@@ -109,10 +109,40 @@ def test_what_a_detector_accepts_it_accepts_after_more_photos():
 def test_classes_in_another_order():
     photos, labels = shifted(12, 0)
     model = fit_detector(photos, labels, assign_folds(labels, np.arange(120), 0), outlier_directions(photos))[0]
-    turned = model.reordered([1, 0])
+    turned = model.for_classes([[1], [0]])
     assert np.array_equal(turned.labels, 1 - model.labels) and np.array_equal(turned.score(photos), model.score(photos))
     assert np.array_equal(turned.class_baseline, model.class_baseline[::-1])
     assert model.active and not replace(model, threshold=NEVER).active
+
+
+def test_a_class_goes_and_one_is_new():
+    """Of the classes a and b, b goes, and c comes between; its photos are accepted afterwards, those of b are not."""
+    photos, labels = shifted(12, 0)
+    start = fit_detector(photos, labels, assign_folds(labels, np.arange(120), 0), outlier_directions(photos))[0]
+    left = start.for_classes([[], [0]])
+    assert np.array_equal(left.references, start.references[start.labels == 0]) and set(left.labels) == {1}
+    assert np.isnan(left.class_baseline[0]) and left.class_baseline[1] == start.class_baseline[0]
+    c = photos[labels == 0] + np.random.default_rng(3).normal(0, 0.8, 40).astype(np.float32)
+    assert start.rejects(c).mean() > 0.9
+    features, more = np.concatenate([c, photos[labels == 0]]), np.repeat(np.int32([0, 1]), 60)
+    fold = assign_folds(more, np.arange(120), 0)
+    model, scores = extend_detector(left, features, more, fold, 0.05)
+    assert np.isfinite(model.class_baseline).all() and model.class_baseline[1] == start.class_baseline[0]
+    assert model.rejects(features).mean() <= 0.05 and model.rejects(photos[labels == 1]).mean() > 0.5
+    assert model.threshold >= start.threshold and abs(scores[more == 0].mean()) < 0.05
+    again = OutlierDetector.from_tensors(model.tensors(), 40, 2)
+    assert np.array_equal(again.score(features), model.score(features))
+    # Two that become one; and a class with too few references for the old number of neighbours.
+    both = start.for_classes([[0, 1]])
+    assert set(both.labels) == {0} and both.class_baseline[0] == start.class_baseline.mean()
+    few = extend_detector(
+        replace(left, references=left.references[:1], labels=left.labels[:1]),
+        features[58:62],
+        more[58:62],
+        np.arange(4),
+        0.05,
+    )[0]
+    assert few.neighbors <= len(few.references) and OutlierDetector.from_tensors(few.tensors(), 40, 2)
 
 
 @needs_shared

@@ -1,5 +1,7 @@
 """Every published naming loads completely; everything else is refused in words that say what it is."""
 
+from dataclasses import replace
+
 import mindspore as ms
 import numpy as np
 import pytest
@@ -208,11 +210,54 @@ def test_the_same_classes_in_another_order():
     network, description, _ = checkpoint.load(str(checkpoint.EMBEDDED))
     found = pretrained.read_pretrained(str(checkpoint.EMBEDDED))
     assert found.classes == description.classes == ("croissants", "dog") and found.neither is None
-    turned = pretrained.align_classes(found, ("dog", "croissants"))
-    assert turned.classes == ("dog", "croissants")
-    loaded, taken = network_after(turned, turned.classes)
-    assert taken and np.array_equal(loaded["classifier.weight"], network.classifier.weight.asnumpy()[::-1])
+    turned, taken = pretrained.align_classes(found, ("dog", "croissants"), {})
+    assert turned.classes == ("dog", "croissants") and taken.same and taken.rows.all()
+    loaded, used = network_after(turned, turned.classes)
+    assert used and np.array_equal(loaded["classifier.weight"], network.classifier.weight.asnumpy()[::-1])
     assert np.array_equal(loaded["classifier.bias"], network.classifier.bias.asnumpy()[::-1])
+    found = replace(found, naming=pretrained.BUILT_IN)  # two frequent words: for other classes, its head says nothing
     for others in (("cat", "dog"), ("croissants", "dog", "muffin"), ("dog",)):
-        assert pretrained.align_classes(found, others) is found
+        assert pretrained.align_classes(found, others, {}) == (found, None)
     assert not network_after(found, ("cat", "dog"))[1]
+
+
+def weights_of(classes, **fields):
+    """Weights of this program. The row of each class has its number, from 1, in the weight, and ten times it in the bias."""
+    numbers = np.arange(1, len(classes) + 1, dtype=np.float32)
+    head = np.repeat(numbers[:, None], 3, 1), 10 * numbers
+    backbone = {"classes": classes, "neither": None, **fields}
+    return pretrained.PretrainedWeights({}, head, pretrained.OWN, pretrained.Architecture(), **backbone)
+
+
+@pytest.mark.parametrize(
+    "classes, merges, recorded, rows, left_out",
+    [
+        (("a", "b", "c", "d"), {}, {}, [1, 2, 3, 0], ()),  # more
+        (("b", "c"), {}, {}, [2, 3], ("a",)),  # fewer
+        (("b", "x"), {}, {}, [2, 0], ("a", "c")),  # fewer, and a new one
+        (("b", "c", "hund"), {"a": "hund"}, {}, [2, 3, 1], ()),  # renamed
+        (("a", "b", "c"), {"a": "b", "b": "a"}, {}, [2, 1, 3], ()),  # swapped
+        (("a", "b", "c"), {"a": "b", "b": "a"}, {"a": "b", "b": "a"}, [1, 2, 3], ()),  # the same command once more
+        (("b", "c"), {"a": "b", "b": "c"}, {"a": "b", "b": "c"}, [2, 3], ("a",)),
+        (("a", "b", "x"), {"c": "x", "z": "a"}, {}, [1, 2, 3], ()),
+    ],
+)
+def test_rows_are_kept_by_name(classes, merges, recorded, rows, left_out):
+    start = weights_of(("a", "b", "c"), merged=recorded)
+    aligned, taken = pretrained.align_classes(start, classes, merges)
+    assert aligned.classes == classes and taken.left_out == left_out
+    assert aligned.head[0][:, 0].tolist() == rows and aligned.head[1].tolist() == [10 * row for row in rows]
+    assert taken.rows.tolist() == [row > 0 for row in rows]
+    assert taken.same == (rows == [1, 2, 3] and "x" not in classes)
+
+
+def test_classes_that_become_one():
+    aligned, taken = pretrained.align_classes(weights_of(("a", "b", "c")), ("c", "x"), {"a": "x", "b": "x"})
+    assert aligned.head[0][:, 0].tolist() == [3, 1.5] and taken.sources == {"c": ("c",), "x": ("a", "b")}
+    np.testing.assert_allclose(aligned.head[1], [30, 15 + np.log(2)], rtol=1e-6)
+    assert taken.to_json() == {"known": {"c": ["c"], "x": ["a", "b"]}, "left_out": []}
+
+
+def test_weights_that_know_none_of_the_classes_stay_as_they_are():
+    for start in (weights_of(("a", "b")), replace(weights_of(("x", "y")), classes=None)):
+        assert pretrained.align_classes(start, ("x", "y"), {}) == (start, None)

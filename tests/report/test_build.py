@@ -271,7 +271,8 @@ def about_results(told: Told) -> Iterator[str]:
         why = (
             "a compact file has no room for refusing pictures of anything else."
             if "compact" in name
-            else "it knew these classes before this training, and these photos alone cannot tell what else belongs to them."
+            else "it knew these classes, or some, before this training, and these photos alone cannot tell what else belongs "
+            "to them."
         )
         yield f"This network always answers with a class: {why}"
     else:

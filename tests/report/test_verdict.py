@@ -81,3 +81,10 @@ def test_every_start_has_words(language):
     assert "MindCV" in words({"weights": "MindCV"})
     taught = words({"weights": "random numbers", "teacher": {"weights": "MindCV", "backbone": "0123456789abcdef"}})
     assert "MindCV" in taught and "0123456789ab" in taught and known[0] in taught
+    classes = {"known": {"cat": ["cat"], "dog": ["hund"], "bird": []}, "left_out": ["fish"]}
+    told = words({"weights": inputs.pretrained.OWN, "backbone": "0123456789abcdef", "classes": classes})
+    between = {
+        "en": "knew cat, dog; new to it: bird; left out of it: fish",
+        "zh": "认识cat、dog；新的类别：bird；不再使用：fish",
+    }
+    assert told.endswith(between[language]) and known[2] in told

@@ -64,3 +64,27 @@ def test_the_cross_validation_is_pulled_to_the_same_place():
     theirs = trained(weight, bias, inputs, labels, CONFIG.pull)
     logits = inputs[:, 0] @ ours[0].T + ours[1], classify(theirs, inputs[:, 0])
     assert np.corrcoef(*(np.diff(rows)[:, 0] for rows in logits))[0, 1] > 0.99
+
+
+def test_classes_that_are_known_are_pulled_and_new_ones_are_not():
+    """Three classes, the last one new: the rows of the others stay near their start."""
+    inputs, labels = clouds(3)
+    shift = np.random.default_rng(7).normal(0, 0.5, 40).astype(np.float32)
+    inputs = np.concatenate([inputs, inputs[:60] + shift])
+    labels = np.concatenate([labels, np.full(60, 2, np.int32)])
+    weight, bias = (np.concatenate([rows, np.zeros((1, *rows.shape[1:]), np.float32)]) for rows in known())
+
+    def change(decays):
+        classifier = nn.Dense(40, 3, weight_init=ms.Tensor(weight), bias_init=ms.Tensor(bias))
+        plan = replace(CONFIG.classifier_plan, lr=0.01, patience=60)
+        train_classifier(classifier, inputs, inputs[:, 0], labels, labels, plan, 0, lambda row: None, np.array(decays))
+        right = (classify(classifier, inputs[:, 0]).argmax(1) == labels).mean()
+        return np.abs(classifier.weight.asnumpy() - weight).mean(1), right
+
+    loose, held = change([6e-3, 6e-3, 6e-3]), change([9, 9, 6e-3])
+    assert (held[0][:2] < 0.2 * loose[0][:2]).all() and held[0][2] > 2 * held[0][:2].max(), (held, loose)
+    # One number for all is the plan's; and the cross-validation comes to the same logits.
+    ours = softmax_regression(inputs, labels, 3, np.array([0.06, 0.06, 0.02]), 0.1, anchor=(weight, bias))
+    plain = softmax_regression(inputs, labels, 3, 0.06, 0.1, anchor=(weight, bias))
+    again = softmax_regression(inputs, labels, 3, np.full(3, 0.06), 0.1, anchor=(weight, bias))
+    assert np.array_equal(plain[0], again[0]) and np.abs(ours[0][2]).mean() > np.abs(plain[0][2]).mean()

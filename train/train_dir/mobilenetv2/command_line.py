@@ -13,11 +13,12 @@ import re
 import shlex
 import sys
 from dataclasses import Field, field, fields
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar
 
 from .argument_names import sort_out
 from .runtime.errors import UserError
 from .runtime.i18n import Bilingual
+from .runtime.text import printable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -50,10 +51,12 @@ def setting(
     auto: str = "",
     words: Optional[Dict[str, Any]] = None,
     shown_as: str = "",
+    form: Optional[Callable[[str], str]] = None,
 ) -> Any:
     """A field of the dataclass. group: in which --help shows it. also: other names of it. low, high: limits of a number.
     choices: the values that a text may have. auto: what None, written "auto" on the command line, comes to. words: other ways
-    to write a value. shown_as: what --help calls a value that is a text and no path."""
+    to write a value. shown_as: what --help calls a value that is a text and no path. form: makes of a text the one
+    that is recorded, and raises UserError for one that is no value."""
     known = {
         "group": group,
         "text": text,
@@ -64,6 +67,7 @@ def setting(
         "auto": auto,
         "words": words or {},
         "shown_as": shown_as,
+        "form": form,
     }
     return field(default=default, metadata=known)
 
@@ -97,6 +101,8 @@ def parse_arguments(kind: Type[T], arguments: Sequence[str]) -> Tuple[T, List[st
                 values[one.name] = _value(one, text)
             except ValueError:
                 problems.append(f"--{one.name}={text}: expected {expected_values(one)}")
+            except UserError as error:
+                problems.append(f"--{one.name}={printable(text)}: {error}")
     if problems:
         raise UserError("\n".join(problems))
     return kind(**values), ignored
@@ -199,7 +205,7 @@ def _value(one: Field, text: str) -> Any:
                 return choice
         if limits["choices"]:
             raise ValueError
-        return text
+        return limits["form"](text) if limits["form"] else text
     if limits["auto"] and text.lower() == "auto":
         return None
     if text.lower() in limits["words"]:

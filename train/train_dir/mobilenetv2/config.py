@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from .command_line import Group, setting
+from .data.class_choice import write_classes, write_merges
 from .data.image import Preprocessing
 from .model.architecture import NUM_BLOCKS, Architecture
 from .runtime.environment import usable_cpus
@@ -144,6 +145,21 @@ class Settings:
         "weights, as for pretrain_url, of a large network that learns the photos first and then teaches them to a small "
         "one, which starts from random numbers",
         ("teacher_path",),
+    )
+    classes: str = setting(
+        OFTEN,
+        "",
+        "names of the classes to train on, separated by commas, as they are after --merge; none: all",
+        shown_as="NAMES",
+        form=write_classes,
+    )
+    merge: str = setting(
+        OFTEN,
+        "",
+        "other names for classes, as OLD=NEW, separated by commas: the photos of OLD are then of the class NEW, and so is what "
+        "the weights know of OLD; the folders stay as they are",
+        shown_as="OLD=NEW",
+        form=write_merges,
     )
     unfreeze: int = setting(
         TUNING,

@@ -3,11 +3,12 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from .command_line import listed_paths
 from .config import Settings
 from .data import dataset, download, sample
+from .data.class_choice import check_choice, read_choice
 from .data.dataset import PhotoSet
 from .model import checkpoint, pretrained
 from .runtime import distributed
@@ -25,8 +26,25 @@ def read_inputs(settings: Settings, output: Path) -> Tuple[PhotoSet, Optional[pr
     with distributed.in_turn():
         if settings.download:
             settings = _with_downloads(settings)
-        photos, start = collect_errors(lambda: _read_photos(settings, output), lambda: _read_weights(settings))
-    return photos, start
+        known: Dict[str, Any] = {}
+
+        def read_photos() -> None:
+            known["photos"] = _read_photos(settings, output)
+
+        def read_weights() -> None:
+            known["weights"] = _read_weights(settings)
+
+        collect_errors(read_photos, read_weights, lambda: _check_choice(known))
+    return known["photos"], known["weights"]
+
+
+def _check_choice(known: Dict[str, Any]) -> None:
+    """What is wrong with --classes and --merge, as far as photos and weights could be read."""
+    if "photos" in known:
+        photos, weights = known["photos"], known.get("weights")
+        own = weights.classes if weights and weights.naming == pretrained.OWN else None
+        of_weights = (own or ()) if "weights" in known else None
+        check_choice(photos.layout.choice, photos.layout.classes, photos.classes, of_weights)
 
 
 def _with_downloads(settings: Settings) -> Settings:
@@ -45,7 +63,8 @@ def _read_photos(settings: Settings, output: Path) -> PhotoSet:
     else:
         log.info("No --data_url: using drawings of dogs and croissants, which are put into %s.", output / "sample")
         sample.write_sample(output / "sample")
-        found = dataset.scan_folder(str(output / "sample"))
+        choice = read_choice(settings.classes, settings.merge)
+        found = dataset.scan_folder(str(output / "sample"), choice=choice)
     return replace(found, kind=sample.kind_of(photo.file for photo in found.photos))
 
 
@@ -55,7 +74,8 @@ def _first_photos(paths: List[str], settings: Settings) -> PhotoSet:
     for path in paths:
         try:
             with shown("Looking for photos"):
-                found = dataset.scan_folder(path, skipped=(user_path(settings.cache_dir),))
+                skipped, choice = (user_path(settings.cache_dir),), read_choice(settings.classes, settings.merge)
+                found = dataset.scan_folder(path, skipped, choice)
         except UserError as error:
             problems.append(str(error))
             continue

@@ -7,17 +7,20 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
 from .config import Config
 from .data.kind import DRAWINGS, for_kind
+from .data.layout import some_names
 from .model.architecture import NUM_BLOCKS
+from .model.pretrained import TakenClasses
 from .runtime.own_files import CHECKPOINT
-from .runtime.text import HIDDEN
+from .runtime.text import HIDDEN, printable
 
 PROJECT = Path(__file__).resolve().parents[3]
 PROGRAM = Path(__file__).resolve().parents[1] / "train.py"  # also where a notebook calls its `main`
 CLASSIFIER = "the classifier, the network's last layer"
+NAMED = 10  # classes
 FEW_FOLDERS_UP = 2  # a path that leads further up is shown as it is from the root
 
 
@@ -52,6 +55,21 @@ def step(config: Config, training: str, kind: str) -> str:
         if first
         else for_kind(" An epoch is one pass over the training photos.", kind)
     )
+
+
+def classifier_at_start(taken: bool, classes: Optional[TakenClasses]) -> str:
+    """What becomes of the classifier of the weights. taken: whether it was of use. classes: what it knows, where it says so."""
+    if not taken:
+        return "with a new classifier, for these classes"
+    if classes is None or classes.same:
+        return "with its classifier, which knows these classes"
+    kept = [
+        name if old == (name,) else f"{name} (from {' and '.join(old)})" for name, old in classes.sources.items() if old
+    ]
+    new = [name for name, old in classes.sources.items() if not old]
+    parts = {"kept": kept, "new": new, "left out": classes.left_out}
+    told = [f"{what}: {printable(some_names(names, NAMED))}" for what, names in parts.items() if names]
+    return f"with what its classifier knows of these classes; {'; '.join(told)}"
 
 
 def after_check(report: Path) -> str:

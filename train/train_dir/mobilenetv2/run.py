@@ -3,7 +3,7 @@
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -52,6 +52,8 @@ class Run:
     mirror: bool
     views: int = 0
     known: Optional[Known] = None
+    # By train_head, where weights know some of the classes: their validation photos, right before it and all of them.
+    before: Tuple[int, int] = (0, 0)
     tracker: Tracker = field(init=False)
     network: MobileNetV2 = field(init=False)
     preprocessing: Preprocessing = field(init=False)
@@ -79,12 +81,30 @@ class Run:
     def classifier_plan(self) -> Plan:
         """That of the config, which pulls a classifier that knows its classes more than a new one."""
         plan = self.config.classifier_plan
-        return replace(plan, weight_decay=self.config.pull) if self.known else plan
+        return replace(plan, weight_decay=self.config.pull) if self._known_rows.all() else plan
 
     @property
     def fold_penalty(self) -> float:
         """Of the cross-validation; of a network that a stage has changed, on features of which the weights know nothing."""
-        return self.config.pull if self.known and not self.changed else self.config.fold_penalty
+        return self.config.pull if self._known_rows.all() and not self.changed else self.config.fold_penalty
+
+    def penalties(self, other: float) -> np.ndarray:
+        """f64 [C]: of each class, `other` where it is new, and that of the config where the weights know it."""
+        known = self._known_rows & (not self.changed)
+        return np.where(known, self.config.pull, other)
+
+    @property
+    def _known_rows(self) -> np.ndarray:
+        """bool [C]: which classes the weights know."""
+        if self.known and self.known.rows is not None:
+            return self.known.rows
+        return np.full(len(self.data.classes), self.known is not None)
+
+    @property
+    def _pull(self) -> Dict[str, float]:
+        """For the checkpoint, where the weights know some of the classes and others not: the penalty of these."""
+        known = self._known_rows
+        return {"pull": self.config.pull} if known.any() and not known.all() else {}
 
     def recorded(self) -> Dict[str, Any]:
         """The settings, as the checkpoint records them."""
@@ -100,7 +120,7 @@ class Run:
         if "head" in trained:
             # total_views: None where the number of views was typed.
             total = None if config.total_views == sys.maxsize else config.total_views
-            found["head"] = {**asdict(self.classifier_plan), "views": self.views, "total_views": total}
+            found["head"] = {**asdict(self.classifier_plan), **self._pull, "views": self.views, "total_views": total}
         if "finetune" in trained:
             found["finetune"] = {
                 **asdict(config.network_plan),
@@ -120,6 +140,7 @@ class Run:
         found["cross_validation"] = {
             "folds": config.folds,
             "fold_penalty": self.fold_penalty,
+            **({} if self.changed else self._pull),
             "label_smoothing": config.classifier_plan.label_smoothing,
         }
         found["refused"] = config.rejection_rate

@@ -102,19 +102,17 @@ def prepare(settings: Settings, output: Path) -> Run:
     run.network = MobileNetV2(config.architecture, len(data.classes))
     run.preprocessing = config.preprocessing
     if start:
-        start = pretrained.align_classes(start, data.classes)
+        start, classes = pretrained.align_classes(start, data.classes, data.layout.choice.new_names)
         taken = pretrained.load_pretrained(run.network, start, data.classes)
-        run.origin = _origin(
-            run, {"weights": start.naming, "backbone": fingerprint(run.network.features), "head": taken}
-        )
+        facts = {"weights": start.naming, "backbone": fingerprint(run.network.features), "head": taken}
+        changed = classes is not None and not classes.same
+        run.origin = _origin(run, {**facts, **({"classes": classes.to_json()} if classes and changed else {})})
         if taken and start.head:
             same_size = start.size == config.preprocessing.size  # with another, the features are others
-            run.known, run.independent = Known(start.head, start.neither if same_size else None), False
-        classifier = (
-            "with its classifier, which knows these classes" if taken else "with a new classifier, for these classes"
-        )
+            detector, rows = start.neither if same_size else None, classes.rows if classes else None
+            run.known, run.independent = Known(start.head, detector, rows), False
         weights = "a checkpoint of this program" if start.naming == pretrained.OWN else start.naming
-        log.info("Weights to start from: %s, %s.", weights, classifier)
+        log.info("Weights to start from: %s, %s.", weights, messages.classifier_at_start(taken, classes))
     else:
         run.decoded.clear()
     run.fingerprint = {**_fingerprint(run), "language": config.language}
@@ -173,6 +171,7 @@ def extract_features(run: Run) -> None:
 def train_head(run: Run) -> None:
     """Needs the features. Leaves the network's classifier trained on them."""
     log.info("%s", messages.step(run.config, "head", run.data.kind))
+    run.before = _right_of_known(run, classify(run.network.classifier, run.features.val.pooled[:, 0]), among_known=True)
     with run.watch("head"):
         run.history["head"] = train_classifier(
             run.network.classifier,
@@ -183,6 +182,7 @@ def train_head(run: Run) -> None:
             plan=run.classifier_plan,
             seed=run.config.seed,
             record=run.tracker.record("head"),
+            decays=run.penalties(run.classifier_plan.weight_decay),
         )
 
 
@@ -290,8 +290,8 @@ def evaluate(run: Run) -> None:
                 run.held_out = reject_nothing(run.held_out)
     if run.held_out.detector and not run.held_out.detector.active:
         log.info(
-            'The answer "neither" is left out: the network knew these classes before, and these %s alone do not tell what '
-            "else belongs to them (docs/trust.md).",
+            'The answer "neither" is left out: the network knew these classes, or some, before, and these %s alone do not tell '
+            "what else belongs to them (docs/trust.md).",
             run.data.kind,
         )
     if run.packed:  # a compact file has no room for the detector
@@ -308,6 +308,10 @@ def evaluate(run: Run) -> None:
     if run.comparison:
         result = score_answers(run.answers["val"], labels["val"])
         run.comparison["student"] = _benchmarked(run, result)
+    if run.before[1]:
+        after = _right_of_known(run, run.answers["val"])
+        words = "Validation %s of the classes that the weights knew: %d of %d right before the training, %d now."
+        log.info(words, run.data.kind, *run.before, after[0])
     run.evaluation = evaluate_answers(run.answers, labels, run.data.classes, run.held_out)
 
 
@@ -483,11 +487,25 @@ def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known]
         known,
         independent,
         folds=config.folds,
-        penalty=run.fold_penalty,
+        penalty=run.penalties(run.fold_penalty),
         label_smoothing=config.classifier_plan.label_smoothing,
         rejection_rate=config.rejection_rate,
         seed=config.seed,
     )
+
+
+def _right_of_known(run: Run, logits: np.ndarray, among_known: bool = False) -> Tuple[int, int]:
+    """Where the weights know some of the classes and others not: right answers for the validation photos of these, and their
+    number; else none.
+
+    logits: f32 [M, C] of the validation photos. among_known: only these classes can be answered."""
+    rows, labels = run.known.rows if run.known else None, run.data.labels("val")
+    if rows is None or rows.all():
+        return 0, 0
+    asked = rows[labels]
+    if among_known:
+        logits = np.where(rows, logits, -np.inf)
+    return int((logits.argmax(1) == labels)[asked].sum()), int(asked.sum())
 
 
 def _right_answers(run: Run) -> int:

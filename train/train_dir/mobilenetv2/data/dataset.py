@@ -15,7 +15,7 @@ from ..runtime.text import printable, table
 from .findings import Finding
 from .image import MAX_BYTES
 from .kind import PHOTOS
-from .layout import NEITHER, SPLITS, WHAT_FOR, Layout
+from .layout import ALL_CLASSES, NEITHER, SPLITS, WHAT_FOR, ClassChoice, Layout
 from .layout_search import find_layout
 from .unused import bad_name, is_bad_name, unused_findings
 
@@ -100,12 +100,13 @@ class PhotoSet:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def scan_folder(path: str, skipped: Tuple[Path, ...] = ()) -> PhotoSet:
-    """Find the photos in a folder, in any of the layouts of `find_layout`. skipped: folders that are no part of it.
+def scan_folder(path: str, skipped: Tuple[Path, ...] = (), choice: ClassChoice = ALL_CLASSES) -> PhotoSet:
+    """Find the photos in a folder, in any of the layouts of `find_layout`. skipped: folders that are no part of it. choice: which
+    classes are used; `check_choice` says what is wrong with it.
 
     Without a validation folder, all photos are in "train", and `presplit` says so. Raises UserError if `path` is no folder,
     cannot be listed, or holds no photos in a layout that is understood."""
-    layout = find_layout(_folder(path), skipped)
+    layout = find_layout(_folder(path), skipped, choice)
     named = {class_ for split in ("train", "val") for class_ in layout.files.get(split, ())}
     classes = tuple(sorted(class_ for class_ in named if not is_bad_name(class_)))
     findings = [
@@ -150,9 +151,11 @@ def _missing_classes(layout: Layout, classes: Tuple[str, ...]) -> List[Finding]:
         for class_ in classes:
             if split in layout.files and class_ not in layout.files[split]:
                 other = layout.folders["val" if split == "train" else "train"].name
+                place = layout.place(split, class_)
+                name = place.rsplit("/", 1)[-1]
                 text = Bilingual(
-                    f"missing: the class folder {class_} is only in {other}/",
-                    f"缺少：类别文件夹 {class_} 只在 {other}/ 里",
+                    f"missing: the class folder {name} is only in {other}/",
+                    f"缺少：类别文件夹 {name} 只在 {other}/ 里",
                 )
-                findings.append(Finding("error", layout.place(split, class_), text))
+                findings.append(Finding("error", place, text))
     return findings

@@ -4,7 +4,7 @@ import os
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from ..runtime.i18n import Bilingual
 from ..runtime.text import printable
@@ -22,18 +22,42 @@ class Remark(NamedTuple):
     text: Bilingual
 
 
+@dataclass(frozen=True)
+class ClassChoice:
+    """Which classes are used, and under which names. only: names of the classes that are used, as they are after the merging;
+    empty: all of them. new_names: by the name of a class on the disk, the one that it gets. Each is renamed once: of a=b, b=c,
+    what was a becomes b."""
+
+    only: Tuple[str, ...] = ()
+    new_names: Dict[str, str] = field(default_factory=dict)
+
+    def rename(self, name: str) -> str:
+        """The class that a folder or a row of a table belongs to."""
+        return self.new_names.get(name, name)
+
+    def takes(self, class_: str) -> bool:
+        """Whether a class is used. The pictures of no class always are."""
+        return not self.only or class_ in self.only or class_ == NEITHER
+
+
+ALL_CLASSES = ClassChoice()
+
+
 @dataclass
 class Layout:
-    """What was found. Class names are in Unicode form NFC.
+    """What was found. Class names are in Unicode form NFC, and as `choice` renames them.
 
     top: the folder in which the splits or class folders are. form: "split folders", "class folders" or "table". folders: by
     split, of its class folders or pictures; "train" alone where the program chooses the validation photos. files: by split and
     class. names: of all files, from the folder that was typed. outliers: pictures of no class. tables: of classes. unused: what
     is not used and why, in the order in which it was seen. remarks: about what is used. seen: folders whose other entries are
-    explained, too."""
+    explained, too. classes: by the name on the disk of every class, the name that it gets; those that are not used are among
+    them."""
 
     top: Folder
     form: str
+    choice: ClassChoice = ALL_CLASSES
+    classes: Dict[str, str] = field(default_factory=dict)
     folders: Dict[str, Folder] = field(default_factory=dict)
     files: Dict[str, Dict[str, List[Path]]] = field(default_factory=dict)
     names: Dict[Path, str] = field(default_factory=dict)
@@ -46,7 +70,23 @@ class Layout:
     def place(self, split: str, class_: str) -> str:
         """The name of the folder where the photos of a class are, or should be."""
         folder = self.folders.get(split, self.folders["train"])
-        return f"{folder.name}/{class_}" if folder.name else class_
+        names = [name for name, becomes in self.classes.items() if becomes == class_]
+        name = class_ if class_ in names or not names else names[0]
+        return f"{folder.name}/{name}" if folder.name else name
+
+    def class_of(self, name: str) -> str:
+        """The class that a folder or a row of a table belongs to, which is taken note of."""
+        if name == NEITHER:
+            return name
+        return self.classes.setdefault(name, self.choice.rename(name))
+
+    def renamed(self) -> List[str]:
+        """The classes that have another name on the disk, as old=new."""
+        return [printable(f"{name}={class_}") for name, class_ in sorted(self.classes.items()) if name != class_]
+
+    def not_chosen(self) -> List[str]:
+        """The classes that are not used because others are chosen."""
+        return sorted({printable(class_) for class_ in self.classes.values() if not self.choice.takes(class_)})
 
     def name_files(self, folder: Folder, files: List[Path]) -> None:
         """Give files of a folder their names. Two files whose names are two Unicode forms of one keep their own forms."""
@@ -72,6 +112,8 @@ class Layout:
             "folders": {split: f"{folder.name or '.'}/" for split, folder in self.folders.items()},
             "tables": self.table_names(),
             "unused": [{"name": unused.name, "reason": str(unused.text)} for unused in self.unused],
+            **({"merged": self.renamed()} if self.renamed() else {}),
+            **({"not_chosen": self.not_chosen()} if self.not_chosen() else {}),
         }
 
     def __str__(self) -> str:
@@ -81,6 +123,8 @@ class Layout:
             place = self.folders["train"].name
             parts = [f"{f'{place}/' if place else 'all classes'} to train, a part of each class set aside to validate"]
         parts += [f"classes from {' and '.join(self.table_names())}"] * bool(self.tables)
+        parts += [f"renamed: {some_names(self.renamed())}"] * bool(self.renamed())
+        parts += [f"not chosen: {some_names(self.not_chosen())}"] * bool(self.not_chosen())
         unused = some_names([unused.name for unused in self.unused])
         return ", ".join(parts) + (f"; not used: {unused}" if unused else "")
 

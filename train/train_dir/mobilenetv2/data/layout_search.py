@@ -5,14 +5,14 @@ the training set.
 """
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from ..runtime.errors import UserError
 from ..runtime.i18n import Bilingual
 from . import label_table
 from .folders import Folder, Tree, merge_names
 from .label_table import Labels
-from .layout import NEITHER, SPLITS, Layout, Remark, count_of, some_names
+from .layout import ALL_CLASSES, NEITHER, SPLITS, ClassChoice, Layout, Remark, count_of, some_names
 from .split_names import role_of
 
 DEPTH = 10  # levels of folders in which the photos are searched for
@@ -24,12 +24,13 @@ EXPECTED = (
 )
 
 
-def find_layout(path: Path, skipped: Tuple[Path, ...] = ()) -> Layout:
-    """path: the folder of photos, or one above it. skipped: folders that are no part of it.
+def find_layout(path: Path, skipped: Tuple[Path, ...] = (), choice: ClassChoice = ALL_CLASSES) -> Layout:
+    """path: the folder of photos, or one above it. skipped: folders that are no part of it. choice: of its classes; that they
+    are there is not checked.
 
     Raises UserError where a folder cannot be listed, or none of the layouts is there; the message says what is."""
     tree = Tree(path, skipped)
-    search = _Search()
+    search = _Search(choice)
     layout = search.below(tree.top, DEPTH)
     tree.raise_problems()
     if not layout:
@@ -52,7 +53,8 @@ class _Part(NamedTuple):
 class _Search:
     """Tries the layouts on one folder after the other. hints: why what looks like a layout is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, choice: ClassChoice) -> None:
+        self._choice = choice
         self.hints: Dict[str, None] = {}
         self._rows: Dict[
             Path, Union[List[List[str]], str]
@@ -99,11 +101,11 @@ class _Search:
                 self.hints[f"{' and '.join(others)} but no folder of training photos"] = None
             return None
         train = roles["train"][0]
-        known, taken = set(train.names()), train.labels and train.labels.table
+        known, taken = self._names(train), train.labels and train.labels.table
         for role in ("val", "test"):
             for part in roles[role]:
                 # A table of the training pictures may name others that are called the same.
-                if (part.labels and part.labels.table == taken) or not _share_classes(known, part.names()):
+                if (part.labels and part.labels.table == taken) or not _share_classes(known, self._names(part)):
                     rest.append(part.folder)
                     reasons[part.folder.name] = f"none of its folders is a class of {train.folder.name}/"
             roles[role] = [part for part in roles[role] if part.folder not in rest]
@@ -111,7 +113,7 @@ class _Search:
         if train.labels and beside:  # class folders, one of which is called train
             return None
         _check_ambiguous(folder, roles, beside)
-        layout = Layout(folder, "table" if train.labels else "split folders", seen=[folder])
+        layout = Layout(folder, "table" if train.labels else "split folders", self._choice, seen=[folder])
         if not roles["val"]:
             roles["val"], roles["test"] = roles["test"], []
         for role, parts in roles.items():
@@ -124,6 +126,10 @@ class _Search:
             _explain_unused(layout, sub, reasons.get(sub.name, ""))
         _leave_out_other_classes(layout)
         return layout
+
+    def _names(self, part: _Part) -> Set[str]:
+        """The classes that a part has after the merging."""
+        return set(map(self._choice.rename, part.names()))
 
     def _open_part(self, folder: Folder, role: Optional[str]) -> Optional[_Part]:
         """What a folder would be as a split; None if it has neither class folders nor pictures with a table."""
@@ -173,7 +179,7 @@ class _Search:
             return None
         pictures = [file for subs in classes.values() for sub in subs for file in sub.inmost().pictures]
         labels = self._find_labels(folder, pictures)
-        layout = Layout(folder, "class folders", seen=[folder])
+        layout = Layout(folder, "class folders", self._choice, seen=[folder])
         if labels and _contradicts(labels, classes):
             layout.form = "table"
             _take(layout, "train", _Part(folder, classes, labels))
@@ -195,7 +201,7 @@ class _Search:
         labels = self._find_labels(folder, folder.pictures, "train")
         if not labels:
             return None
-        layout = Layout(folder, "table", seen=[folder])
+        layout = Layout(folder, "table", self._choice, seen=[folder])
         _take(layout, "train", _Part(folder, {}, labels))
         for role in ("val", "test"):
             more = self._find_labels(folder, folder.pictures, role)
@@ -204,7 +210,7 @@ class _Search:
         return layout
 
 
-def _share_classes(known: set, names: Sequence[str]) -> bool:
+def _share_classes(known: Set[str], names: Set[str]) -> bool:
     """Whether some are the same, or seem to be: a difference in capitals or spaces is then said."""
     plain = {name.strip().lower() for name in known}
     return any(name.strip().lower() in plain for name in names)
@@ -286,10 +292,13 @@ def _class_files(layout: Layout, part: _Part) -> Dict[str, List[Path]]:
         if sub.base not in part.classes:
             _explain_unused(layout, sub)
     files: Dict[str, List[Path]] = {}
-    for class_, subs in part.classes.items():
+    for name, subs in part.classes.items():
+        class_ = layout.class_of(name)
+        if not layout.choice.takes(class_):
+            continue
         inmost = [sub.inmost() for sub in subs]
         layout.seen += inmost
-        files[class_] = [file for folder in inmost for file in folder.pictures]
+        files.setdefault(class_, []).extend(file for folder in inmost for file in folder.pictures)
         for folder in inmost:
             layout.name_files(folder, folder.pictures)
             for below in folder.folders:
@@ -302,8 +311,10 @@ def _class_files(layout: Layout, part: _Part) -> Dict[str, List[Path]]:
 def _table_files(layout: Layout, part: _Part, labels: Labels) -> Dict[str, List[Path]]:
     """Pictures by class; says which pictures and rows have no counterpart."""
     files: Dict[str, List[Path]] = {}
-    for file, class_ in labels.classes.items():
-        files.setdefault(class_, []).append(file)
+    for file, name in labels.classes.items():
+        class_ = layout.class_of(name)
+        if layout.choice.takes(class_):
+            files.setdefault(class_, []).append(file)
     places = [part.folder, *(sub.inmost() for subs in part.classes.values() for sub in subs)]
     without: List[str] = []
     for folder in places:

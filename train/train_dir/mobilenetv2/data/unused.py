@@ -20,7 +20,7 @@ def unused_findings(layout: Layout) -> List[Finding]:
         for name, reason in layout.unused
     ]
     found += [Finding("note", printable(remark.name), remark.text) for remark in layout.remarks]
-    return [*_left_out(layout), *found, *_notes(layout)]
+    return [*_left_out(layout), *found, *_choice(layout), *_notes(layout)]
 
 
 def is_bad_name(name: str) -> bool:
@@ -58,6 +58,16 @@ def _left_out(layout: Layout) -> List[Finding]:
     english = "".join(f". {number:,}: {words} ({few})" for number, words, _, few in kinds)
     chinese = "".join(f"。{number:,} 个：{words}（{few}）" for number, _, words, few in kinds)
     return [Finding("unused", first, Bilingual(f"left out{more}{english}", f"已略过，共 {count:,} 个文件{chinese}"))]
+
+
+def _choice(layout: Layout) -> List[Finding]:
+    """What --merge and --classes come to."""
+    merged, others = layout.renamed(), layout.not_chosen()
+    said = [
+        (merged, "--merge", f"renamed: {some_names(merged)}", f"改名：{some_names(merged)}"),
+        (others, "--classes", f"not chosen: {some_names(others)}", f"没有选用：{some_names(others)}"),
+    ]
+    return [Finding("note", name, Bilingual(english, chinese)) for names, name, english, chinese in said if names]
 
 
 def _notes(layout: Layout) -> List[Finding]:

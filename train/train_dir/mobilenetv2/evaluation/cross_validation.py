@@ -2,7 +2,7 @@
 without the validation set."""
 
 from dataclasses import dataclass, replace
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional, Tuple, Union
 
 import numpy as np
 
@@ -17,11 +17,13 @@ Head = Tuple[np.ndarray, np.ndarray]  # weight f32 [K, channels], bias f32 [K]
 
 @dataclass(frozen=True)
 class Known:
-    """What the weights that a training starts from know of its classes, in their order. classifier: of these classes. detector:
-    on the same features, or None."""
+    """What the weights that a training starts from know of its classes, in their order. classifier: of these classes, zeros for
+    those that the weights do not know. rows: bool [C], which ones they know; None for all. detector: on the same features, or
+    None."""
 
     classifier: Head
     detector: Optional[OutlierDetector]
+    rows: Optional[np.ndarray] = None
 
     @property
     def rejects(self) -> bool:
@@ -51,7 +53,7 @@ def cross_validate_features(
     known: Optional[Known],
     independent: bool,
     folds: int,
-    penalty: float,
+    penalty: Union[float, np.ndarray],
     label_smoothing: float,
     rejection_rate: float,
     seed: int,
@@ -123,7 +125,7 @@ def out_of_fold(
     labels: np.ndarray,
     fold: np.ndarray,
     classes: int,
-    penalty: float,
+    penalty: Union[float, np.ndarray],
     label_smoothing: float,
     anchor: Optional[Head] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:

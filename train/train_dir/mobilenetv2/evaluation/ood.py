@@ -68,10 +68,20 @@ class OutlierDetector:
         """Whether any image can be rejected."""
         return self.threshold < NEVER
 
-    def reordered(self, order: Sequence[int]) -> "OutlierDetector":
-        """The same for other numbers of the classes. order: the present number of each new one."""
-        labels = np.argsort(order)[self.labels].astype(np.int32)
-        return replace(self, labels=labels, class_baseline=self.class_baseline[list(order)])
+    def for_classes(self, present: Sequence[Sequence[int]]) -> "OutlierDetector":
+        """The same for other classes. present: for each of them, the present numbers of what it is made of.
+
+        A class that is made of nothing has no references and the class baseline NaN, which `extend_detector` fills in. References
+        of classes that are in none are left out."""
+        becomes = np.full(len(self.class_baseline), -1, np.int32)
+        baseline = np.full(len(present), np.nan, np.float32)
+        for label, numbers in enumerate(present):
+            becomes[list(numbers)] = label
+            if numbers:
+                baseline[label] = self.class_baseline[list(numbers)].mean()
+        labels = becomes[self.labels]
+        references = self.references[labels >= 0]
+        return replace(self, references=references, labels=labels[labels >= 0], class_baseline=baseline)
 
     def nearest(self, features: np.ndarray, count: int, among: int) -> np.ndarray:
         """features f32 [N, channels] -> i64 [N, count]: indices of the most similar of the first `among` references, nearest
@@ -182,7 +192,7 @@ def extend_detector(
     Projection, center and class baseline stay, and the threshold only rises, to the score that a share `rejection_rate` (0-1)
     of the photos exceeds out-of-fold. More references only lower a score, so what `start` accepts is accepted. The new
     references come first. Of those of `start`, at most REFERENCES stay. Arguments as in `fit_detector`; start: its classes are
-    those of `labels`."""
+    those of `labels`. The class baseline of a class that it does not know, NaN, is that of the photos."""
     rows = start._project(features).astype(np.float16)
     old = reference_indices(len(start.references), seed)
 
@@ -190,12 +200,19 @@ def extend_detector(
         references = np.concatenate([rows[chosen], start.references[old]])
         return replace(start, references=references, labels=np.concatenate([labels[chosen], start.labels[old]]))
 
-    scores = np.empty(len(features), np.float32)
+    distances, nearest = np.empty(len(features), np.float32), np.empty(len(features), np.int64)
     for number in np.unique(fold):
-        scores[fold == number] = with_rows(np.flatnonzero(fold != number)).score(features[fold == number])
+        held = fold == number
+        distances[held], nearest[held] = with_rows(np.flatnonzero(~held)).compare(features[held])
+    baseline = start.class_baseline.copy()
+    for label in np.flatnonzero(np.isnan(baseline)):
+        baseline[label] = distances[nearest == label].mean() if label in nearest else distances.mean()
+    scores = distances - baseline[nearest]
     needed = float(np.quantile(scores, 1 - rejection_rate, method="higher"))
     model = with_rows(reference_indices(len(rows), seed))
-    return replace(model, threshold=max(start.threshold, needed)), scores
+    neighbors = min(start.neighbors, len(model.references))
+    found = replace(model, class_baseline=baseline, neighbors=neighbors, threshold=max(start.threshold, needed))
+    return found, scores
 
 
 def reference_indices(count: int, seed: int) -> np.ndarray:

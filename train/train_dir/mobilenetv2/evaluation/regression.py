@@ -1,6 +1,6 @@
 """Softmax regression, solved by L-BFGS in some tenths of a second: the classifier on fixed features."""
 
-from typing import Optional, Tuple
+from typing import Optional, Tuple, Union
 
 import numpy as np
 from scipy.optimize import minimize
@@ -14,7 +14,7 @@ def softmax_regression(
     features: np.ndarray,
     labels: np.ndarray,
     classes: int,
-    penalty: float,
+    penalty: Union[float, np.ndarray],
     label_smoothing: float,
     included: Optional[np.ndarray] = None,
     start: Optional[Tuple[np.ndarray, np.ndarray]] = None,
@@ -23,9 +23,9 @@ def softmax_regression(
     """features f32 [N, views, channels], labels i32 [N] -> weight f32 [classes, channels] and bias f32 [classes].
 
     Minimizes the objective of `training.head.train_classifier`: cross-entropy with smoothed labels, and an L2 penalty on the
-    weights, on features standardized as there. included: bool [N], the photos to train on; None for all. The others get the
-    weight 0, which avoids a copy of the features. anchor: weight and bias that the penalty pulls to, the weight only; None for
-    zeros. start: weight and bias to start from; None for those of the anchor."""
+    weights (one for all, or of each class, f64 [classes]), on features standardized as there. included: bool [N], the photos to
+    train on; None for all. The others get the weight 0, which avoids a copy of the features. anchor: weight and bias that the
+    penalty pulls to, the weight only; None for zeros. start: weight and bias to start from; None for those of the anchor."""
     inputs = features.reshape(-1, features.shape[-1])
     included = np.ones(len(labels), bool) if included is None else included
     share = np.repeat(included, features.shape[1])[:, None] / np.float32(included.sum() * features.shape[1])
@@ -36,6 +36,9 @@ def softmax_regression(
     shape = (classes, inputs.shape[1])
 
     pulled = 0.0 if anchor is None else anchor[0] * deviation
+    penalties = np.broadcast_to(penalty, classes)
+    penalty_of_rows = penalties[:, None].astype(np.float32)
+    rows_by_penalty = [(one, penalties == one) for one in np.unique(penalties)]
 
     def loss(values: np.ndarray) -> Tuple[float, np.ndarray]:
         weight, bias = values[classes:].reshape(shape).astype(np.float32), values[:classes].astype(np.float32)
@@ -48,8 +51,9 @@ def softmax_regression(
         residual = share * (exponentials / total - targets)
         standardized = (residual.T @ inputs - np.outer(residual.sum(0), mean)) / deviation
         change = weight - pulled
-        gradient = np.concatenate([residual.sum(0), (standardized + penalty * change).ravel()])
-        return entropy + penalty / 2 * float((change**2).sum()), gradient.astype(np.float64)
+        gradient = np.concatenate([residual.sum(0), (standardized + penalty_of_rows * change).ravel()])
+        pull = sum(one / 2 * float((change[rows] ** 2).sum()) for one, rows in rows_by_penalty)
+        return entropy + pull, gradient.astype(np.float64)
 
     initial = np.zeros(classes + inputs.shape[1] * classes)
     start = start or anchor

@@ -1,11 +1,12 @@
 """Pretrained weights -> network. Strict: every tensor of the backbone must fit, or one error lists all that do not."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
+from ..data.class_choice import read_merges
 from ..data.image import Preprocessing
 from ..evaluation.ood import OutlierDetector
 from ..runtime.errors import UserError
@@ -28,7 +29,8 @@ class PretrainedWeights:
 
     backbone: f32 by name. head: weight f32 [C, channels] and bias f32 [C] of the classifier, or None. naming: a key of
     _NAMINGS, or OWN. mean, std: of the pixels. size: side of the input in pixels. size, classes: None where the file does not
-    say. neither: the outlier detector on the backbone's features, or None.
+    say. neither: the outlier detector on the backbone's features, or None. merged: the new names of classes by the old ones, with
+    which a training of this program made the head.
     """
 
     backbone: Dict[str, np.ndarray]
@@ -40,6 +42,30 @@ class PretrainedWeights:
     size: Optional[int] = None
     classes: Optional[Tuple[str, ...]] = None
     neither: Optional[OutlierDetector] = None
+    merged: Dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TakenClasses:
+    """Which classes of the weights become which of a training. sources: by class of the training, the names that the weights
+    have for it; none for a new one. left_out: classes of the weights that become none."""
+
+    sources: Dict[str, Tuple[str, ...]]
+    left_out: Tuple[str, ...]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """bool [C]: which classes of the training the weights know."""
+        return np.array([bool(names) for names in self.sources.values()])
+
+    @property
+    def same(self) -> bool:
+        """Whether both have the same classes under the same names."""
+        return not self.left_out and all(names == (class_,) for class_, names in self.sources.items())
+
+    def to_json(self) -> Dict[str, Any]:
+        """For the description of a checkpoint."""
+        return {"known": {name: list(old) for name, old in self.sources.items()}, "left_out": list(self.left_out)}
 
 
 @dataclass(frozen=True)
@@ -138,15 +164,33 @@ def read_pretrained(path: str, width: Optional[float] = None, last: Optional[int
     return PretrainedWeights(backbone, head, naming, architecture, **stated)
 
 
-def align_classes(weights: PretrainedWeights, classes: Sequence[str]) -> PretrainedWeights:
-    """The weights with head and detector in the order of `classes`, if they know the same ones in another; else as they are."""
-    known = weights.classes
-    if known is None or weights.head is None or sorted(known) != sorted(classes):
-        return weights
-    order = [known.index(name) for name in classes]
-    head = (weights.head[0][order], weights.head[1][order])
-    neither = weights.neither and weights.neither.reordered(order)
-    return replace(weights, head=head, classes=tuple(classes), neither=neither)
+def align_classes(
+    weights: PretrainedWeights, classes: Sequence[str], new_names: Mapping[str, str]
+) -> Tuple[PretrainedWeights, Optional[TakenClasses]]:
+    """The weights with head and detector of `classes`, in their order, and which they know. Rows of classes that they do not know
+    are zeros, those of several classes that become one are their mean. None, and the weights as they are, if they know none.
+
+    The built-in network knows two classes that many photos have: its head is taken for exactly these. new_names: by the old name
+    of a class. A file whose training had the same new name has it already."""
+    names = weights.classes
+    if names is None or weights.head is None:
+        return weights, None
+    merges = {old: new for old, new in new_names.items() if weights.merged.get(old) != new}
+    becomes = [merges.get(name, name) for name in names]
+    numbers = [[number for number, name in enumerate(becomes) if name == class_] for class_ in classes]
+    sources = {class_: tuple(names[number] for number in present) for class_, present in zip(classes, numbers)}
+    taken = TakenClasses(sources, tuple(name for name, new in zip(names, becomes) if new not in classes))
+    whole = taken.rows.all() and not taken.left_out
+    if not taken.rows.any() or (weights.naming == BUILT_IN and not whole):
+        return weights, None
+    weight, bias = np.zeros((len(classes), weights.head[0].shape[1]), np.float32), np.zeros(len(classes), np.float32)
+    for label, present in enumerate(numbers):
+        if present:
+            weight[label] = weights.head[0][present].mean(0)
+            # Where they are alike, their confidences add up.
+            bias[label] = weights.head[1][present].mean() + np.float32(np.log(len(present)))
+    neither = weights.neither and weights.neither.for_classes(numbers)
+    return replace(weights, head=(weight, bias), classes=tuple(classes), neither=neither), taken
 
 
 def load_pretrained(network: MobileNetV2, weights: PretrainedWeights, classes: Sequence[str]) -> bool:
@@ -181,7 +225,17 @@ def _from_checkpoint(file: Path, width: Optional[float], last: Optional[int]) ->
         preprocessing.size,
         description.classes,
         neither,
+        _merged(description.settings),
     )
+
+
+def _merged(settings: Any) -> Dict[str, str]:
+    """The setting --merge of a checkpoint; one that is none says nothing."""
+    recorded = settings.get("merge") if isinstance(settings, dict) else None
+    try:
+        return read_merges(recorded) if recorded and isinstance(recorded, str) else {}
+    except UserError:
+        return {}
 
 
 def _check_architecture(file: Path, architecture: Architecture, width: Optional[float], last: Optional[int]) -> None:

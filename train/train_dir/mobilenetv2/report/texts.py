@@ -137,9 +137,9 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "这 {count} 张验证照片中，没有一张会作为不属于任何类别而被拒绝。",
     ),
     "verdict.known_before": (
-        "This network always answers with a class: it knew these classes before this training, and these photos alone "
+        "This network always answers with a class: it knew these classes, or some, before this training, and these photos alone "
         "cannot tell what else belongs to them.",
-        "这个网络总是回答某个类别：它在这次训练之前就认识这些类别，仅凭这些照片无法说明还有什么属于这些类别。",
+        "这个网络总是回答某个类别：它在这次训练之前就认识这些类别或其中一些，仅凭这些照片无法说明还有什么属于这些类别。",
     ),
     "verdict.no_room": (
         "This network always answers with a class: a compact file has no room for refusing pictures of anything else.",
@@ -356,6 +356,9 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "start.form": ("a file in the form of {name}", "{name} 格式的文件"),
     "start.taught": ("random numbers, taught by {start}", "随机数，教师为{start}"),
     "start.digest": ("{start} (SHA-256 of its layers {digest})", "{start}（各层的 SHA-256：{digest}）"),
+    "start.knew": ("{start}, whose classifier knew {names}", "{start}，其分类层已经认识{names}"),
+    "start.new": ("{start}; new to it: {names}", "{start}；新的类别：{names}"),
+    "start.left_out": ("{start}; left out of it: {names}", "{start}；不再使用：{names}"),
     "machine": ("Machine and time", "机器与时间"),
     "device": ("Device", "设备"),
     "memory": ("Peak memory", "内存峰值"),

@@ -104,7 +104,17 @@ def describe_start(origin: Dict[str, Any]) -> Sentence:
     known = {"random numbers": "start.numbers", BUILT_IN: "start.built_in", OWN: "start.own"}
     start = Sentence(known[naming]) if naming in known else Sentence("start.form", {"name": Name(naming)})
     if "backbone" in origin:
-        return Sentence("start.digest", {"start": [start], "digest": origin["backbone"][:12]})
+        start = Sentence("start.digest", {"start": [start], "digest": origin["backbone"][:12]})
+    if "classes" in origin:
+        known, left_out = origin["classes"]["known"], origin["classes"]["left_out"]
+        start = Sentence(
+            "start.knew", {"start": [start], "names": [name_classes([name for name in known if known[name]])]}
+        )
+        new = [name for name in known if not known[name]]
+        if new:
+            start = Sentence("start.new", {"start": [start], "names": [name_classes(new)]})
+        if left_out:
+            start = Sentence("start.left_out", {"start": [start], "names": [name_classes(left_out)]})
     return start
 
 

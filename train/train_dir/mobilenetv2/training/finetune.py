@@ -14,7 +14,7 @@ from ..model.mobilenet_v2 import MobileNetV2, global_pool
 from ..model.prediction import logits_of_frozen
 from ..runtime import distributed
 from ..runtime.progress import parallel_map
-from .loop import Record, shuffled_batches, train_supervised
+from .loop import Record, param_groups, shuffled_batches, train_supervised
 from .plan import Plan
 from .resume import CheckpointManager
 from .step import Step, network_step, supervised_step
@@ -70,6 +70,7 @@ def finetune_network(
         return network_step(network, loss_of_maps, optimizer, blocks, by_operators)
 
     steps, val_labels = -(-len(photos) // batch), data.labels("val")
+    groups = param_groups(parameters, plan.weight_decay)
     return train_supervised(
-        network, parameters, batches, steps, validate, val_labels, plan, record, make_step, states, distribute=True
+        network, groups, batches, steps, validate, val_labels, plan, record, make_step, states, distribute=True
     )

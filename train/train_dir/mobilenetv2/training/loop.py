@@ -28,7 +28,7 @@ Record = Callable[[Dict[str, Any]], None]
 
 def train_supervised(
     model: nn.Cell,
-    parameters: Sequence[ms.Parameter],
+    groups: Sequence[Dict[str, Any]],
     batches: Batches,
     steps: int,
     validate: Callable[[], np.ndarray],
@@ -39,12 +39,13 @@ def train_supervised(
     checkpoints: Optional[CheckpointManager] = None,
     distribute: bool = False,
 ) -> List[Dict[str, Any]]:
-    """Train `parameters` of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) on labels, and keep the best epoch.
+    """Train parameters of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) on labels, and keep the best epoch.
 
-    batches(epoch, first): pairs of inputs and labels i32 [N]. steps: batches per epoch. make_step: the step that uses an
-    optimizer of these parameters. The other arguments and the result are as in `train_epochs`."""
+    groups: these parameters, as of `param_groups`. batches(epoch, first): pairs of inputs and labels i32 [N]. steps: batches per
+    epoch. make_step: the step that uses an optimizer of these parameters. The other arguments and the result are as in
+    `train_epochs`."""
     schedule = cosine_schedule(plan.lr, plan.epochs * steps, plan.warmup)
-    optimizer = nn.Adam(param_groups(parameters, plan.weight_decay), schedule)
+    optimizer = nn.Adam(list(groups), schedule)
     step = make_step(optimizer)
     saved = [*model.get_parameters(), *optimizer.get_parameters()]
     return train_epochs(
