@@ -1,14 +1,18 @@
 """Where photos and weights come from."""
 
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from .command_line import listed_paths
 from .config import Settings
-from .data import dataset, download, sample
+from .data import dataset, download, sample, unpacking
+from .data.addresses import ADDRESS, fetch_address, is_address
+from .data.archive_entries import ENDINGS
 from .data.dataset import PhotoSet
+from .data.transfer import shown_address
 from .model import checkpoint, pretrained
 from .runtime import distributed
 from .runtime.errors import UserError, collect_errors
@@ -23,24 +27,60 @@ def read_inputs(settings: Settings, output: Path) -> Tuple[PhotoSet, Optional[pr
 
     Raises UserError with all that is wrong with either."""
     with distributed.in_turn():
-        if settings.download:
-            settings = _with_downloads(settings)
         photos, start = collect_errors(lambda: _read_photos(settings, output), lambda: _read_weights(settings))
     return photos, start
 
 
-def _with_downloads(settings: Settings) -> Settings:
-    """The settings with what they do not name, once it is on this disk."""
-    place = user_path(settings.cache_dir) / "downloads"
-    if not settings.data_url:
-        settings = replace(settings, data_url=str(download.download_photos(place)))
-    if not settings.pretrain_url and not settings.teacher_url:
-        settings = replace(settings, pretrain_url=str(download.fetch(download.WEIGHTS, place)))
-    return settings
+def _gets_by_itself(settings: Settings) -> bool:
+    """Whether --download gets what is not named. With addresses it gets these, and nothing else."""
+    named = (settings.data_url, settings.pretrain_url, settings.teacher_url)
+    return settings.download and not any(ADDRESS.match(path) for text in named for path in listed_paths(text))
+
+
+def _downloads(settings: Settings) -> Path:
+    return user_path(settings.cache_dir) / "downloads"
+
+
+def _on_disk(value: str, settings: Settings, of_weights: bool = False) -> str:
+    """The file or folder that a value names: what is an address is downloaded, and what is an archive is unpacked.
+
+    Raises UserError."""
+    if is_address(value):
+        if not settings.download:
+            raise UserError(
+                f"{shown_address(value)}: an address, which is downloaded only with --download; add it, or get the file in some "
+                "other way and name it here"
+            )
+        value = str(fetch_address(value, _downloads(settings)))
+    cache = user_path(settings.cache_dir)
+    archive = _archive(user_path(value), of_weights, (cache, user_path(settings.output_path)))
+    return str(unpacking.unpack(archive, cache)) if archive else value
+
+
+def _archive(path: Path, of_weights: bool, skipped: Sequence[Path]) -> Optional[Path]:
+    """The archive that this is, or that is alone in this folder but for `skipped`; None without one.
+
+    Files of weights may be archives by their bytes, such as .npz and .pth, and are not meant to be unpacked."""
+    try:
+        alone = os.path.isdir(path)
+        file = unpacking.lone_file(path, skipped) if alone else path
+        if file is None:
+            return None
+        named = file.name.lower().endswith((*ENDINGS, ".rar", ".7z"))
+        if not (named or (unpacking.kind_of_archive(file) and not (of_weights and file.suffix))):
+            return None
+    except OSError:
+        return None  # what is missing or out of order is said by who reads it
+    if alone:
+        log.info("%s holds nothing but the archive %s, which is taken.", path, file.name)
+    return file
 
 
 def _read_photos(settings: Settings, output: Path) -> PhotoSet:
-    if settings.data_url:
+    if not settings.data_url and _gets_by_itself(settings):
+        archive = download.fetch(download.PHOTOS, _downloads(settings), "The tutorial's photos", "--data_url")
+        found = _scan(str(unpacking.unpack(archive, user_path(settings.cache_dir))), settings)
+    elif settings.data_url:
         found = _first_photos(listed_paths(settings.data_url), settings)
     else:
         log.info("No --data_url: using drawings of dogs and croissants, which are put into %s.", output / "sample")
@@ -54,8 +94,7 @@ def _first_photos(paths: List[str], settings: Settings) -> PhotoSet:
     problems = []
     for path in paths:
         try:
-            with shown("Looking for photos"):
-                found = dataset.scan_folder(path, skipped=(user_path(settings.cache_dir),))
+            found = _scan(_on_disk(path, settings), settings)
         except UserError as error:
             problems.append(str(error))
             continue
@@ -65,18 +104,27 @@ def _first_photos(paths: List[str], settings: Settings) -> PhotoSet:
     raise UserError("\n".join(problems))
 
 
+def _scan(path: str, settings: Settings) -> PhotoSet:
+    with shown("Looking for photos"):
+        return dataset.scan_folder(path, skipped=(user_path(settings.cache_dir),))
+
+
 def _read_weights(settings: Settings) -> Optional[pretrained.PretrainedWeights]:
     if settings.teacher_url:
         if settings.pretrain_url or settings.unfreeze:
             raise UserError(
                 "--teacher_url trains a network from random numbers: leave --pretrain_url and --unfreeze out"
             )
-        return pretrained.read_pretrained(listed_paths(settings.teacher_url)[0])
+        return pretrained.read_pretrained(_on_disk(listed_paths(settings.teacher_url)[0], settings, of_weights=True))
     if settings.pretrain_url == "random":
         log.info("The network starts from random numbers.")
         return None
     if settings.pretrain_url:
-        return pretrained.read_pretrained(listed_paths(settings.pretrain_url)[0], settings.width, settings.last)
+        path = _on_disk(listed_paths(settings.pretrain_url)[0], settings, of_weights=True)
+        return pretrained.read_pretrained(path, settings.width, settings.last)
+    if _gets_by_itself(settings):
+        file = download.fetch(download.WEIGHTS, _downloads(settings), "ImageNet weights", "--pretrain_url")
+        return pretrained.read_pretrained(str(file), settings.width, settings.last)
     log.info("No --pretrain_url: starting from the built-in network, a small one.")
     return replace(
         pretrained.read_pretrained(str(checkpoint.EMBEDDED), settings.width, settings.last), naming=pretrained.BUILT_IN
