@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 import zlib
 from contextlib import contextmanager
-from typing import IO, Any, BinaryIO, Callable, Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import IO, Any, BinaryIO, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 ENDINGS = (
     ".zip",
@@ -37,14 +37,17 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.
 AT_ONCE = 2**20  # bytes of a name or another header of a .tar file, each of which tarfile reads as a whole
 CENTRAL = 2**25  # bytes of the list of entries of a .zip file, each of which takes ZipFile half a kilobyte
 UTF_8, ENCRYPTED = 0x800, 0x1  # flags of an entry of a .zip file
+# Of names that do not say theirs, the likeliest first. macOS writes UTF-8, Windows GBK in China and code page 437 in the West.
+ENCODINGS = ("utf-8", "gb2312", "cp437", "gb18030")
+LETTERS = {*range(0x80, 0xA6), 0xE1}  # those of code page 437
 UNICODE_PATH = 0x7075  # number of the field in which Info-ZIP writes the name in UTF-8
 
 
 class Entry(NamedTuple):
-    """name: as the archive says it, decoded. kind: "file", "folder", or what makes it impossible to unpack, in words.
-    size: unpacked, in bytes, as the archive says."""
+    """kind: "file", "folder", or what makes it impossible to unpack, in words. size: unpacked, in bytes, as the archive says.
+    name: its bytes where the archive does not say their encoding; see `decode_names`."""
 
-    name: str
+    name: Union[str, bytes]
     kind: str
     size: int
 
@@ -95,7 +98,7 @@ def _zip_entries(stream: BinaryIO) -> Entries:
         for info in archive.infolist():
             mode = info.external_attr >> 16
             name = _zip_name(info)
-            kind = "folder" if name.endswith("/") else "file"
+            kind = "folder" if info.is_dir() else "file"
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 kind = "a link" if stat.S_ISLNK(mode) else "a device or pipe"
             elif info.flag_bits & ENCRYPTED:
@@ -119,12 +122,12 @@ def _check_central(stream: BinaryIO) -> None:
     stream.seek(0)
 
 
-def _zip_name(info: zipfile.ZipInfo) -> str:
+def _zip_name(info: zipfile.ZipInfo) -> Union[str, bytes]:
     """Where an entry does not say that its name is UTF-8, zipfile reads IBM's code page 437; Windows in China writes GBK."""
     if info.flag_bits & UTF_8:
         return info.orig_filename
     raw = info.orig_filename.encode("cp437", "replace")
-    return _unicode_path(info.extra, raw) or decode_name(raw)
+    return _unicode_path(info.extra, raw) or raw
 
 
 def _unicode_path(extra: bytes, raw: bytes) -> str:
@@ -137,19 +140,28 @@ def _unicode_path(extra: bytes, raw: bytes) -> str:
     return ""
 
 
-def decode_name(raw: bytes) -> str:
-    """A path in an archive that does not say its encoding. Each part of it on its own, so that a folder has one name."""
-    return "/".join(_decode_part(part) for part in raw.split(b"/"))
+def decode_names(names: Sequence[Union[str, bytes]]) -> List[str]:
+    """The names in an archive as text: in the encoding in which the most of them make sense, so that a folder has one name."""
+    unknown = [name for name in names if isinstance(name, bytes) and not name.isascii()]
+    order = sorted(ENCODINGS, key=lambda encoding: -sum(_decode(name, encoding) is not None for name in unknown))
+    return [name if isinstance(name, str) else _decode_in_order(name, order) for name in names]
 
 
-def _decode_part(raw: bytes) -> str:
-    letters = all(byte < 0x80 or byte <= 0xA5 for byte in raw)  # of code page 437: the rest of it are lines and signs
-    for encoding in ("utf-8", "gb2312", "cp437" if letters else "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
+def _decode_in_order(raw: bytes, encodings: Sequence[str]) -> str:
+    for encoding in encodings:
+        text = _decode(raw, encoding)
+        if text is not None:
+            return text
     return raw.decode("cp437")
+
+
+def _decode(raw: bytes, encoding: str) -> Optional[str]:
+    if encoding == "cp437" and not all(byte < 0x80 or byte in LETTERS for byte in raw):
+        return None  # lines and signs in a name are another encoding
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        return None
 
 
 def _tar_entries(stream: BinaryIO, kind: str, limit: int) -> Entries:
@@ -157,7 +169,7 @@ def _tar_entries(stream: BinaryIO, kind: str, limit: int) -> Entries:
     bounded: Any = _Bounded(openers[kind](stream) if kind in openers else stream, limit)
     with tarfile.open(fileobj=bounded, mode="r:", encoding="utf-8", errors="surrogateescape") as archive:
         for info in archive:
-            name = decode_name(info.name.encode("utf-8", "surrogateescape"))
+            name = info.name.encode("utf-8", "surrogateescape")
             what = "file" if info.isreg() else "folder" if info.isdir() else "a device or pipe"
             if info.issym() or info.islnk():
                 what = "a link"
@@ -168,6 +180,8 @@ def _tar_entries(stream: BinaryIO, kind: str, limit: int) -> Entries:
         bounded.seek(archive.offset)
         if bounded.read(tarfile.BLOCKSIZE).strip(b"\0") or bounded.tell() != archive.offset + tarfile.BLOCKSIZE:
             raise Damaged("it ends in the middle, or an entry is damaged")
+        while kind in openers and bounded.read(AT_ONCE):
+            pass  # to the checksum, which is at the end of a compressed file
 
 
 def _gzip(stream: BinaryIO) -> gzip.GzipFile:

@@ -74,7 +74,7 @@ def save(response: http.client.HTTPResponse, stream: IO[bytes], have: int, limit
     Raises OSError, and HTTPException for more than `limit` bytes and for a broken connection."""
     length = response.headers.get("Content-Length", "")
     total: Optional[int] = have + int(length) if length.isdecimal() else None
-    too_large = http.client.HTTPException(f"more than {limit / 2**30:,.2g} GiB, which is the limit")
+    too_large = http.client.HTTPException(f"more than {limit / 2**20:,.0f} MiB, which is the limit")
     if total is not None and total > limit:
         raise too_large
     chunks = iter(lambda: response.read(CHUNK), b"")

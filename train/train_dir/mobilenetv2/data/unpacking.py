@@ -15,7 +15,7 @@ from ..runtime.errors import UserError, reason
 from ..runtime.files import alone_in, open_file, read_file, unless_refused
 from ..runtime.progress import show_progress
 from ..runtime.text import printable
-from .archive_entries import ENDINGS, HEAD, Damaged, Entry, archive_kind, damage_in_words, read_entries
+from .archive_entries import ENDINGS, HEAD, Damaged, Entry, archive_kind, damage_in_words, decode_names, read_entries
 from .system_files import is_system_name
 
 log = logging.getLogger(__name__)
@@ -120,14 +120,17 @@ def _counts(folder: Path) -> Dict[str, int]:
 def _unpack_anew(archive: Path, stream: BinaryIO, kind: str, size: int, folder: Path, alone: bool) -> None:
     """alone: whether no other process is unpacking into the same cache; what it has left there can then be deleted."""
     limit = min(UNPACKED, RATIO * size + ALLOWANCE)
-    plan = _Plan(limit)
+    plan, found = _Plan(limit), []
     try:
         for entry, _ in read_entries(stream, kind, limit):
-            plan.add(entry)
-            if plan.is_full:
+            found.append(entry)
+            if len(found) > ENTRIES:
+                plan.note(f"more than {ENTRIES:,} files and folders")
                 break
     except Damaged as error:
         plan.note(_damage(error))
+    for entry, name in zip(found, decode_names([entry.name for entry in found])):
+        plan.add(name, entry)
     plan.finish(archive)
     free = shutil.disk_usage(folder.parent).free
     if plan.size > free:
@@ -187,7 +190,7 @@ def _write(archive: Path, stream: BinaryIO, kind: str, limit: int, targets: List
             with damage_in_words(), opened() as source, open(place, "xb") as file:
                 shutil.copyfileobj(source, file, CHUNK)
             if os.path.getsize(place) != entry.size:
-                raise Damaged(f"{printable(entry.name)} has another size than is said")
+                raise Damaged(f"{'/'.join(target)} has another size than is said")
         (folder / RECORD).write_text(json.dumps(_counts(folder)), encoding="utf-8")
     except FileExistsError as error:
         name = printable(os.path.relpath(os.fsdecode(error.filename), folder))
@@ -204,35 +207,29 @@ class _Plan:
     def __init__(self, limit: int):
         self.targets: List[Target] = []
         self.files = self.size = self.skipped = 0
-        self.is_full = False
         self._limit = limit
         self._problems: Dict[str, List[str]] = {}  # words -> names of entries
         self._names: Dict[Tuple[str, ...], Tuple[str, ...]] = {}  # each path, in lower case -> as it is written
         self._is_file: Dict[Tuple[str, ...], bool] = {}
         self._last = ""
 
-    def add(self, entry: Entry) -> None:
+    def add(self, name: str, entry: Entry) -> None:
         """Decide where an entry goes, or note what is wrong with it."""
-        path = unicodedata.normalize("NFC", entry.name).replace("\\", "/")
+        path = unicodedata.normalize("NFC", name).replace("\\", "/")
         parts = [part for part in path.split("/") if part not in ("", ".")]
         wrong = _wrong_name(path, parts)
         target: Target = None
         if wrong:
-            self.note(wrong, entry.name)
+            self.note(wrong, name)
         elif any(is_system_name(part) for part in parts):
             self.skipped += entry.kind != "folder"
         elif entry.kind not in ("file", "folder"):
-            self.note(f"{entry.kind}: {_advice(entry.kind)}", entry.name)
-        elif parts and self._is_free(tuple(parts), entry):
+            self.note(f"{entry.kind}: {_advice(entry.kind)}", name)
+        elif parts and self._is_free(tuple(parts), name, entry.kind):
             target = tuple(parts)
         self.targets.append(target)
         if target and entry.kind == "file":
-            self.files, self.size, self._last = self.files + 1, self.size + entry.size, entry.name
-        self.is_full = len(self.targets) > ENTRIES or self.size > self._limit
-        if len(self.targets) > ENTRIES:
-            self.note(f"more than {ENTRIES:,} files and folders")
-        if self.size > self._limit:
-            self.note(f"more than {self._limit >> 20:,} MiB unpacked, the limit for an archive of its size")
+            self.files, self.size, self._last = self.files + 1, self.size + entry.size, name
 
     def note(self, words: str, name: str = "") -> None:
         """Something is wrong, with this entry or with the archive."""
@@ -240,6 +237,8 @@ class _Plan:
 
     def finish(self, archive: Path) -> None:
         """Raises UserError if anything is wrong with the archive."""
+        if self.size > self._limit:
+            self.note(f"more than {self._limit >> 20:,} MiB unpacked, the limit for an archive of its size")
         if not self._problems and not self.files:
             self.note("there are no files in it, hidden ones and those of systems left out")
         if self.files == 1 and self._last.lower().endswith(ENDINGS):
@@ -254,7 +253,7 @@ class _Plan:
                 )
             )
 
-    def _is_free(self, parts: Tuple[str, ...], entry: Entry) -> bool:
+    def _is_free(self, parts: Tuple[str, ...], name: str, kind: str) -> bool:
         """Whether no other entry has the place of this one. Disks of Windows and macOS do not tell capital letters."""
         for length in range(1, len(parts) + 1):
             path, key = parts[:length], tuple(part.lower() for part in parts[:length])
@@ -264,12 +263,12 @@ class _Plan:
                     "names that differ in capital letters only: rename one", f"{'/'.join(path)} and {'/'.join(known)}"
                 )
                 return False
-            is_file = length == len(parts) and entry.kind == "file"
+            is_file = length == len(parts) and kind == "file"
             if is_file and path in self._is_file:
-                self.note("twice in it: leave one out", entry.name)
+                self.note("twice in it: leave one out", name)
                 return False
             if self._is_file.setdefault(path, is_file) != is_file:
-                self.note("both a file and a folder: rename one", entry.name)
+                self.note("both a file and a folder: rename one", name)
                 return False
         return True
 
