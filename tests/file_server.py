@@ -4,6 +4,7 @@ import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Dict, List, Tuple
+from urllib.parse import unquote, urlsplit
 
 from mobilenetv2.data.download import Source
 
@@ -33,7 +34,7 @@ class Files(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        path = self.path.partition("?")[0][1:]
+        path = unquote(urlsplit(self.path).path)[1:]  # a proxy is asked for the whole address
         wanted, data = self.headers.get("Range", ""), self.server.content.get(path)
         self.server.requests.append((self.path, wanted))
         if path in self.server.moved:

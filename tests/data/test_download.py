@@ -73,7 +73,7 @@ def test_no_connection(server, tmp_path):
     server.shutdown()
     server.server_close()
     with pytest.raises(
-        UserError, match=r"(?s)cannot be downloaded.*refused.*behind a firewall, get\nthis file on another machine"
+        UserError, match=r"(?s)cannot be downloaded.*refused.*behind a firewall, get\nthis file with a browser"
     ):
         fetch(source, tmp_path)
 
@@ -116,10 +116,10 @@ def test_what_to_fetch_by_hand_is_said(server, tmp_path, monkeypatch):
     said = str(caught.value)
     assert all(f"  {source.url}: HTTP Error 404: Not Found\n" in said for source in wanted)
     assert (
-        f"{wanted[0].url} or {wanted[1].url} or {wanted[2].url}\n     SHA-256 {DIGEST}; put it here: {tmp_path}/weights.npz"
+        f"{wanted[0].url} or {wanted[1].url} or {wanted[2].url}\n     SHA-256 {DIGEST}; save it as {tmp_path}/weights.npz"
         in said
     )
-    assert f"put it here: {tmp_path}/data.bin" in said
+    assert f"save it as {tmp_path}/data.bin" in said
     assert "\n  python train/train_dir/train.py --download --output_path 'my results'\n" in said
     assert "--pretrain_url=FILE" in said
     (tmp_path / "weights.npz").write_bytes(DATA)  # as it says

@@ -85,7 +85,8 @@ def fetch(sources: Sequence[Source], folder: Path, what: str, argument: str) -> 
                     if isinstance(error, OSError) and is_disk_full(error):
                         raise
                     problems[source.url] = in_words(error)
-                    log.warning("%s: %s.", source.url, problems[source.url])
+                    if source != sources[-1]:
+                        log.warning("%s: %s. The next place is asked.", source.url, problems[source.url])
     except OSError as error:
         raise UserError(
             f"{what}: cannot be downloaded to {folder} ({reason(error)}); free some space or choose another --cache_dir"
@@ -123,11 +124,11 @@ def _give_up(sources: Sequence[Source], folder: Path, what: str, argument: str, 
     lines = [f"{what}: cannot be downloaded, from none of the places that are known."]
     lines += [f"  {place}: {words}" for place, words in problems.items()]
     lines.append("Start the same command again, which goes on where a download broke. Or, behind a firewall, get")
-    lines.append(f"{'one of these files' if len(sources) > 1 else 'this file'} on another machine or with a browser:")
-    for number, source in enumerate({source.name: source for source in reversed(sources)}.values(), 1):
-        urls = [other.url for other in sources if other.name == source.name]
-        lines.append(f"  {number}. {' or '.join(urls)}")
-        lines.append(f"     {source.expected()}; put it here: {folder / source.name}")
+    lines.append(f"{'one of these files' if len(sources) > 1 else 'this file'} with a browser or on another machine:")
+    for number, name in enumerate(dict.fromkeys(source.name for source in sources), 1):
+        copies = [source for source in sources if source.name == name]
+        lines.append(f"  {number}. {' or '.join(source.url for source in copies)}")
+        lines.append(f"     {copies[0].expected()}; save it as {folder / name}")
     command = shlex.join(["python", *sys.argv])
     again = f":\n  {command}\n" if os.path.basename(sys.argv[0]) == "train.py" else ", "
     lines.append(

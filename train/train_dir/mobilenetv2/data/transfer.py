@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import logging
 import os
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -32,8 +33,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def shown_address(url: str) -> str:
-    """The address as it may be logged: what is behind the question mark is often a key."""
-    address, mark, _ = printable(url).partition("?")
+    """The address as it may be logged: what is behind the question mark is often a key, and before an @ a password."""
+    address, mark, _ = re.sub("//[^/?]*@", "//...@", printable(url)).partition("?")
     return f"{address}?..." if mark else address
 
 
