@@ -138,6 +138,13 @@ def test_addresses_without_download(server, read):
     assert server.requests == [] and "secret" not in str(caught.value)
 
 
+def test_an_archive_that_is_not_there(tmp_path, read):
+    with pytest.raises(UserError, match=r"photos\.zip: there is no such folder of photos; look for a typing error"):
+        read(data_url=str(tmp_path / "photos.zip"))
+    with pytest.raises(UserError, match=r"w\.zip: there is no such file or folder of weights; look for a typing error"):
+        read(data_url=str(tmp_path / "photos.zip"), pretrain_url=str(tmp_path / "w.zip"))
+
+
 def test_both_problems_at_once(server, read, tmp_path, as_folder):
     with pytest.raises(UserError) as caught:
         read(data_url="obs://bucket/photos", pretrain_url=server.url("gone.ckpt"), download=True)
@@ -190,8 +197,8 @@ def test_an_archive_without_an_argument_is_asked_for():
 def test_a_whole_run(tmp_path, server, as_folder):
     """An archive, an address and the folder end in the same checkpoint, byte for byte."""
     digests = set()
-    plain, packed = str(tmp_path / "plain"), written(tmp_path / "alone" / "photos.zip", server.content["photos.zip"])
-    for number, url in enumerate((plain, packed, str(tmp_path / "alone"), server.url("photos.zip"))):
+    written(tmp_path / "alone" / "photos.zip", server.content["photos.zip"])
+    for number, url in enumerate((str(tmp_path / "plain"), str(tmp_path / "alone"), server.url("photos.zip"))):
         arguments = ["--data_url", url, "--output_path", number, "--cache_dir", tmp_path / "cache", "--epochs=2"]
         arguments += ["--download"] * url.startswith("http")
         run = Run(arguments, tmp_path)

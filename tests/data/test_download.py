@@ -163,6 +163,10 @@ def test_the_known_places():
     assert len(by_name) == len(set(by_name.values())) == 3 and all(
         by_name[s.name] == s.sha256 for s in download.WEIGHTS
     )
+    for page in ("docs/training.md", "docs/zh/training.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert all(source.url in text and f"`{source.sha256}`" in text for source in download.WEIGHTS)
+        assert download.PHOTOS[0].url in text
     hosts = [source.url.split("/")[2] for source in download.WEIGHTS]
     assert {"download.mindspore.cn", "huggingface.co", "modelscope.cn"} < set(hosts)
 

@@ -13,8 +13,10 @@ import time
 import unicodedata
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT
 from packing import tar_bytes, zip_bytes, zip_of_raw_names
@@ -143,6 +145,8 @@ HOSTILE = {
     "a long name": (zip_bytes({"狗" * 100 + ".jpg": b"1"}), "names of more than 255 bytes"),
     "a long path": (tar_bytes({"a/" * 600 + "1.jpg": b"1"}), "paths of more than 1000"),
     "a zero in a name": (zip_of_raw_names({b"a.jpg\0.exe": b"1"}), "names that no file can have"),
+    "no name": (zip_bytes({"": b"1", **PICTURES}), 'names that no file can have ("")'),
+    "a place before the start": (zip_bytes(PICTURES)[:-4] + b"\xff\0\0\0", "not complete, or damaged"),
     "nothing": (zip_bytes({}), "there are no files in it"),
     "nothing but hidden files": (zip_bytes({".DS_Store": b"x", "__MACOSX/a": b"x"}), "there are no files in it"),
     "nested": (zip_bytes({"photos.tar.gz": b"x"}), "nothing but another archive: unpack that one first"),
@@ -301,6 +305,28 @@ def test_a_folder_that_holds_only_an_archive(tmp_path):
     assert lone_file(folder, [folder / "cache"]) == archive and lone_file(folder, []) is None
     written(folder, b"", "readme.txt")
     assert lone_file(folder, [folder / "cache"]) is None
+
+
+def test_changes_at_random(tmp_path):
+    """Whatever is in an archive: it is unpacked into its folder, or refused in words."""
+    random = np.random.default_rng(0)
+    wholes = [
+        zip_bytes(PICTURES, zipfile.ZIP_DEFLATED),
+        tar_bytes(PICTURES),
+        tar_bytes(PICTURES, "w:gz"),
+        tar_bytes(PICTURES, "w:xz"),
+    ]
+    for number in range(240):
+        data = bytearray(wholes[number % 4])
+        for _ in range(random.integers(1, 4)):
+            start = random.integers(len(data))
+            length = random.integers(1, 9)
+            data[start : start + length] = random.bytes(random.integers(0, 9))
+        with suppress(UserError):
+            unpack(written(tmp_path, bytes(data)), tmp_path / "cache")
+    assert {path.name for path in tmp_path.iterdir()} == {"photos.zip", "cache"}
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {"unpacked"}
+    assert not list((tmp_path / "cache" / "unpacked").glob(".*"))
 
 
 def test_the_key_is_the_content(tmp_path):

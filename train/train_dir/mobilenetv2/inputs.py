@@ -64,7 +64,7 @@ def _archive(path: Path, of_weights: bool, skipped: Sequence[Path]) -> Optional[
     try:
         alone = os.path.isdir(path)
         file = unpacking.lone_file(path, skipped) if alone else path
-        if file is None:
+        if file is None or not os.path.isfile(file):
             return None
         named = file.name.lower().endswith((*ENDINGS, ".rar", ".7z"))
         if not (named or (unpacking.kind_of_archive(file) and not (of_weights and file.suffix))):

@@ -1,6 +1,7 @@
 """What is in a .zip or .tar archive, entry by entry. Nothing is written here, and no name is trusted."""
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -83,12 +84,19 @@ def damage_in_words() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is not None:
+        seeks_nowhere = error.errno == errno.EINVAL and error.filename is None  # to before the start of the archive
+        if error.errno is not None and not seeks_nowhere:
             raise
-        raise Damaged(str(error)) from None  # of gzip and bz2
+        raise Damaged(str(error)) from None  # gzip and bz2 raise it without a number
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error) as error:
         raise Damaged(str(error)) from None
-    except (NotImplementedError, RuntimeError, ValueError, OverflowError) as error:  # of zipfile and tarfile
+    except (
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        OverflowError,
+        LookupError,
+    ) as error:  # of zipfile and tarfile
         raise Damaged(str(error)) from None
 
 
@@ -98,7 +106,7 @@ def _zip_entries(stream: BinaryIO) -> Entries:
         for info in archive.infolist():
             mode = info.external_attr >> 16
             name = _zip_name(info)
-            kind = "folder" if info.is_dir() else "file"
+            kind = "folder" if info.filename.endswith("/") else "file"
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 kind = "a link" if stat.S_ISLNK(mode) else "a device or pipe"
             elif info.flag_bits & ENCRYPTED:

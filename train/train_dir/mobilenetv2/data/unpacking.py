@@ -225,7 +225,10 @@ class _Plan:
             self.skipped += entry.kind != "folder"
         elif entry.kind not in ("file", "folder"):
             self.note(f"{entry.kind}: {_advice(entry.kind)}", name)
-        elif parts and self._is_free(tuple(parts), name, entry.kind):
+        elif not parts:
+            if entry.kind == "file":
+                self.note("names that no file can have", name or '""')
+        elif self._is_free(tuple(parts), name, entry.kind):
             target = tuple(parts)
         self.targets.append(target)
         if target and entry.kind == "file":
