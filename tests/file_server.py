@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Dict, List, Tuple
 from urllib.parse import unquote, urlsplit
@@ -64,7 +65,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         end = start + self.server.breaks if self.server.breaks else len(data)
-        self.wfile.write(data[start:end])
+        with suppress(ConnectionError):  # of a client that has seen enough
+            self.wfile.write(data[start:end])
         self.close_connection = True
 
     def log_message(self, *_):

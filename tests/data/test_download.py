@@ -116,10 +116,10 @@ def test_what_to_fetch_by_hand_is_said(server, tmp_path, monkeypatch):
     said = str(caught.value)
     assert all(f"  {source.url}: HTTP Error 404: Not Found\n" in said for source in wanted)
     assert (
-        f"{wanted[0].url} or {wanted[1].url} or {wanted[2].url}\n     SHA-256 {DIGEST}; save it as {tmp_path}/weights.npz"
+        f"  1. to be saved as {tmp_path}/weights.npz, SHA-256 {DIGEST}, from\n     {wanted[0].url}\n     or {wanted[1].url}\n"
+        f"     or {wanted[2].url}\n  2. to be saved as {tmp_path}/data.bin, SHA-256 {'0' * 64}, from\n     {wanted[3].url}\n"
         in said
     )
-    assert f"save it as {tmp_path}/data.bin" in said
     assert "\n  python train/train_dir/train.py --download --output_path 'my results'\n" in said
     assert "--pretrain_url=FILE" in said
     (tmp_path / "weights.npz").write_bytes(DATA)  # as it says

@@ -2,9 +2,10 @@
 
 import logging
 import os
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from .command_line import listed_paths
 from .config import Settings
@@ -41,10 +42,20 @@ def _downloads(settings: Settings) -> Path:
     return user_path(settings.cache_dir) / "downloads"
 
 
-def _on_disk(value: str, settings: Settings, of_weights: bool = False) -> str:
+@contextmanager
+def _on_disk(value: str, settings: Settings, of_weights: bool = False) -> Iterator[str]:
     """The file or folder that a value names: what is an address is downloaded, and what is an archive is unpacked.
 
-    Raises UserError."""
+    Raises UserError, also in place of one in the block, which is about a place that the user has not named."""
+    path = _local(value, settings, of_weights)
+    try:
+        yield path
+    except UserError as error:
+        raise UserError(str(error) if path == value else f"{shown_address(value)}: {error}") from None
+
+
+def _local(value: str, settings: Settings, of_weights: bool) -> str:
+    """A path. Raises UserError."""
     if is_address(value):
         if not settings.download:
             raise UserError(
@@ -94,7 +105,8 @@ def _first_photos(paths: List[str], settings: Settings) -> PhotoSet:
     problems = []
     for path in paths:
         try:
-            found = _scan(_on_disk(path, settings), settings)
+            with _on_disk(path, settings) as folder:
+                found = _scan(folder, settings)
         except UserError as error:
             problems.append(str(error))
             continue
@@ -115,13 +127,14 @@ def _read_weights(settings: Settings) -> Optional[pretrained.PretrainedWeights]:
             raise UserError(
                 "--teacher_url trains a network from random numbers: leave --pretrain_url and --unfreeze out"
             )
-        return pretrained.read_pretrained(_on_disk(listed_paths(settings.teacher_url)[0], settings, of_weights=True))
+        with _on_disk(listed_paths(settings.teacher_url)[0], settings, of_weights=True) as path:
+            return pretrained.read_pretrained(path)
     if settings.pretrain_url == "random":
         log.info("The network starts from random numbers.")
         return None
     if settings.pretrain_url:
-        path = _on_disk(listed_paths(settings.pretrain_url)[0], settings, of_weights=True)
-        return pretrained.read_pretrained(path, settings.width, settings.last)
+        with _on_disk(listed_paths(settings.pretrain_url)[0], settings, of_weights=True) as path:
+            return pretrained.read_pretrained(path, settings.width, settings.last)
     if _gets_by_itself(settings):
         file = download.fetch(download.WEIGHTS, _downloads(settings), "ImageNet weights", "--pretrain_url")
         return pretrained.read_pretrained(str(file), settings.width, settings.last)

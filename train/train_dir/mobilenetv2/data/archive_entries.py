@@ -87,7 +87,8 @@ def damage_in_words() -> Iterator[None]:
         seeks_nowhere = error.errno == errno.EINVAL and error.filename is None  # to before the start of the archive
         if error.errno is not None and not seeks_nowhere:
             raise
-        raise Damaged(str(error)) from None  # gzip and bz2 raise it without a number
+        words = "an entry is before its start" if seeks_nowhere else str(error)
+        raise Damaged(words) from None  # gzip and bz2 raise it without a number
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error) as error:
         raise Damaged(str(error)) from None
     except (

@@ -127,8 +127,8 @@ def _give_up(sources: Sequence[Source], folder: Path, what: str, argument: str, 
     lines.append(f"{'one of these files' if len(sources) > 1 else 'this file'} with a browser or on another machine:")
     for number, name in enumerate(dict.fromkeys(source.name for source in sources), 1):
         copies = [source for source in sources if source.name == name]
-        lines.append(f"  {number}. {' or '.join(source.url for source in copies)}")
-        lines.append(f"     {copies[0].expected()}; save it as {folder / name}")
+        lines.append(f"  {number}. to be saved as {folder / name}, {copies[0].expected()}, from")
+        lines += [f"     {'or ' * (source != copies[0])}{source.url}" for source in copies]
     command = shlex.join(["python", *sys.argv])
     again = f":\n  {command}\n" if os.path.basename(sys.argv[0]) == "train.py" else ", "
     lines.append(

@@ -29,7 +29,10 @@ RATIO, ALLOWANCE = 100, 2**28
 PART, PATH = 255, 1000  # bytes of a name in UTF-8, which is what disks take, and of all names on the way to a file
 SHOWN = 3  # names for each problem
 RULES = b"1"  # another number where other files are made of the same archive
-RECORD = ".unpacked.json"  # in the folder of a whole archive
+FILES, RECORD = (
+    "files",
+    "unpacked.json",
+)  # what lies in the folder of an archive: what was in it, and that this is all of it
 
 Target = Optional[Tuple[str, ...]]  # where an entry goes, from the folder; None: nowhere
 
@@ -73,14 +76,14 @@ def unpack(archive: Path, cache: Path) -> Path:
             folder = cache / "unpacked" / _digest(stream, size, archive.name)[:32]
             with alone_in(folder.parent, _say_waiting) as alone:
                 if _is_whole(folder):
-                    log.info("%s was unpacked before, into %s.", archive, folder)
+                    log.info("%s was unpacked before, into %s.", archive, folder / FILES)
                 else:
                     _unpack_anew(archive, stream, kind, size, folder, alone)
         except OSError as error:
             raise UserError(
                 f"{archive}: cannot be unpacked into {cache} ({reason(error)}); free some space or choose another --cache_dir"
             ) from None
-    return folder
+    return folder / FILES
 
 
 def _say_waiting() -> None:
@@ -101,19 +104,14 @@ def _is_whole(folder: Path) -> bool:
     """Whether all files of an archive are there, as they were unpacked."""
     try:
         record = json.loads(read_file(folder / RECORD, 2**16))
-        return bool(record == _counts(folder))
+        return bool(record == _counts(folder / FILES))
     except (OSError, ValueError):
         return False
 
 
 def _counts(folder: Path) -> Dict[str, int]:
     """How many files are in the folder, and their bytes."""
-    sizes = [
-        os.lstat(os.path.join(parent, name)).st_size
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if os.path.join(parent, name) != str(folder / RECORD)
-    ]
+    sizes = [os.lstat(os.path.join(parent, name)).st_size for parent, _, names in os.walk(folder) for name in names]
     return {"files": len(sizes), "bytes": sum(sizes)}
 
 
@@ -159,7 +157,7 @@ def _unpack_anew(archive: Path, stream: BinaryIO, kind: str, size: int, folder: 
             shutil.rmtree(folder, ignore_errors=True)
             raise
     left_out = f" {plan.skipped:,} of systems and other programs were left out." if plan.skipped else ""
-    log.info("%s: %s unpacked into %s.%s", archive, _count(plan.files, "file"), folder, left_out)
+    log.info("%s: %s unpacked into %s.%s", archive, _count(plan.files, "file"), folder / FILES, left_out)
 
 
 def _rename(partial: Path, folder: Path) -> bool:
@@ -175,13 +173,14 @@ def _rename(partial: Path, folder: Path) -> bool:
 
 
 def _write(archive: Path, stream: BinaryIO, kind: str, limit: int, targets: List[Target], folder: Path) -> None:
-    os.makedirs(folder)
+    files = folder / FILES
+    os.makedirs(files)
     entries = zip_longest(read_entries(stream, kind, limit), targets)
     try:
         for (entry, opened), target in show_progress(entries, len(targets), f"Unpacking {printable(archive.name)}"):
             if target is None:
                 continue
-            place = folder.joinpath(*target)
+            place = files.joinpath(*target)
             if entry.kind == "folder":
                 os.makedirs(place, exist_ok=True)
                 continue
@@ -191,9 +190,9 @@ def _write(archive: Path, stream: BinaryIO, kind: str, limit: int, targets: List
                 shutil.copyfileobj(source, file, CHUNK)
             if os.path.getsize(place) != entry.size:
                 raise Damaged(f"{'/'.join(target)} has another size than is said")
-        (folder / RECORD).write_text(json.dumps(_counts(folder)), encoding="utf-8")
+        (folder / RECORD).write_text(json.dumps(_counts(files)), encoding="utf-8")
     except FileExistsError as error:
-        name = printable(os.path.relpath(os.fsdecode(error.filename), folder))
+        name = printable(os.path.relpath(os.fsdecode(error.filename), files))
         raise UserError(f"{archive}: {name} has the name of another file on this disk; rename one of them") from None
     except Damaged as error:
         raise UserError(f"{archive}: cannot be unpacked: {_damage(error)}") from None
