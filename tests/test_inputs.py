@@ -187,6 +187,19 @@ def test_what_download_gets_by_itself(server, read, monkeypatch, as_folder):
         read(download=True)
 
 
+def test_a_damaged_download_is_not_kept(server, read, monkeypatch, as_folder, tmp_path):
+    whole = server.content["photos.zip"]
+    monkeypatch.setattr(download, "PHOTOS", (server.source("photos.zip"),))
+    monkeypatch.setattr(download, "WEIGHTS", (server.source("weights.ckpt"),))
+    for wrong in (whole[:-80], b"<html>Log in to this network</html>", whole.replace(photo(0)[-80:-40], bytes(40))):
+        server.content["photos.zip"] = wrong
+        with pytest.raises(UserError, match=r"(?s)photos\.zip: .*It is deleted: start again to download it anew"):
+            read(download=True)
+        assert [path.name for path in (tmp_path / "cache" / "downloads").iterdir()] == ["weights.ckpt"]
+    server.content["photos.zip"] = whole
+    assert read(download=True)[0].fingerprint() == as_folder.fingerprint()
+
+
 def test_an_archive_without_an_argument_is_asked_for():
     assert (
         "photos.zip: nothing before it says what it is; did you mean --data_url=photos.zip?"

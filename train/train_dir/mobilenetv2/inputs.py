@@ -2,7 +2,7 @@
 
 import logging
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Tuple
@@ -89,8 +89,7 @@ def _archive(path: Path, of_weights: bool, skipped: Sequence[Path]) -> Optional[
 
 def _read_photos(settings: Settings, output: Path) -> PhotoSet:
     if not settings.data_url and _gets_by_itself(settings):
-        archive = download.fetch(download.PHOTOS, _downloads(settings), "The tutorial's photos", "--data_url")
-        found = _scan(str(unpacking.unpack(archive, user_path(settings.cache_dir))), settings)
+        found = _scan(str(_tutorials_photos(settings)), settings)
     elif settings.data_url:
         found = _first_photos(listed_paths(settings.data_url), settings)
     else:
@@ -114,6 +113,17 @@ def _first_photos(paths: List[str], settings: Settings) -> PhotoSet:
             log.warning("Of %d data sets, %s is used, the first with photos.", len(paths), path)
         return found
     raise UserError("\n".join(problems))
+
+
+def _tutorials_photos(settings: Settings) -> Path:
+    """Their folder. Raises UserError."""
+    archive = download.fetch(download.PHOTOS, _downloads(settings), "The tutorial's photos", "--data_url")
+    try:
+        return unpacking.unpack(archive, user_path(settings.cache_dir))
+    except unpacking.Refused as error:
+        with suppress(OSError):
+            archive.unlink()  # no hash is published that would have told
+        raise UserError(f"{error}\nIt is deleted: start again to download it anew") from None
 
 
 def _scan(path: str, settings: Settings) -> PhotoSet:

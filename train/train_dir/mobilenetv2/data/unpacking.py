@@ -37,6 +37,10 @@ FILES, RECORD = (
 Target = Optional[Tuple[str, ...]]  # where an entry goes, from the folder; None: nowhere
 
 
+class Refused(UserError):
+    """It is the archive that is wrong, not the disk."""
+
+
 def kind_of_archive(file: Path) -> Optional[str]:
     """As `archive_kind`. Raises OSError for what is no regular file or cannot be read."""
     with open_file(file) as stream:
@@ -54,7 +58,8 @@ def lone_file(folder: Path, skipped: Sequence[Path]) -> Optional[Path]:
 def unpack(archive: Path, cache: Path) -> Path:
     """The folder in `cache` with the files of the archive, which is unpacked unless it has been before.
 
-    Raises UserError that lists all that is wrong with the archive, and where the disk is full; nothing is then left behind."""
+    Raises UserError, of which Refused is one, that lists all that is wrong with the archive, and where the disk is full; nothing
+    is then left behind."""
     try:
         stream = open_file(archive)
     except OSError as error:
@@ -65,7 +70,7 @@ def unpack(archive: Path, cache: Path) -> Path:
         size = os.fstat(stream.fileno()).st_size
         kind = archive_kind(stream.read(HEAD))
         if kind is None:
-            raise UserError(f"{archive}: not an archive, by its first bytes; copy or download it again")
+            raise Refused(f"{archive}: not an archive, by its first bytes; copy or download it again")
         if kind in ("rar", "7z"):
             raise UserError(
                 f"{archive}: a .{kind} archive; only .zip and .tar can be unpacked here: pack it anew as .zip"
@@ -195,7 +200,7 @@ def _write(archive: Path, stream: BinaryIO, kind: str, limit: int, targets: List
         name = printable(os.path.relpath(os.fsdecode(error.filename), files))
         raise UserError(f"{archive}: {name} has the name of another file on this disk; rename one of them") from None
     except Damaged as error:
-        raise UserError(f"{archive}: cannot be unpacked: {_damage(error)}") from None
+        raise Refused(f"{archive}: cannot be unpacked: {_damage(error)}") from None
 
 
 class _Plan:
@@ -249,7 +254,7 @@ class _Plan:
             )
         if self._problems:
             lines = [_line(words, names) for words, names in self._problems.items()]
-            raise UserError(
+            raise Refused(
                 "\n  ".join(
                     [f"{archive}: cannot be unpacked. Pack it anew, or unpack it yourself and name its folder:", *lines]
                 )
