@@ -211,7 +211,9 @@ def test_a_whole_run(tmp_path, server, as_folder):
     """An archive, an address and the folder end in the same checkpoint, byte for byte."""
     digests = set()
     written(tmp_path / "alone" / "photos.zip", server.content["photos.zip"])
-    for number, url in enumerate((str(tmp_path / "plain"), str(tmp_path / "alone"), server.url("photos.zip"))):
+    for number, url in enumerate(
+        (str(tmp_path / "plain"), str(tmp_path / "alone"), server.url("photos.zip?key=secret"))
+    ):
         arguments = ["--data_url", url, "--output_path", number, "--cache_dir", tmp_path / "cache", "--epochs=2"]
         arguments += ["--download"] * url.startswith("http")
         run = Run(arguments, tmp_path)
@@ -219,4 +221,13 @@ def test_a_whole_run(tmp_path, server, as_folder):
         digests.add(hashlib.sha256((tmp_path / str(number) / "mobilenetv2.ckpt").read_bytes()).hexdigest())
         log = (tmp_path / str(number) / "train.log").read_text(encoding="utf-8")
         assert ("unpacked" in log) == (number > 0)
+        texts = [path.read_bytes() for path in (tmp_path / str(number)).iterdir() if path.is_file()]
+        assert texts and not any(b"secret" in text for text in texts)
     assert len(digests) == 1
+
+
+def test_data_and_weights_are_reported_together(tmp_path):
+    run = Run(["--data_url=nowhere", "--pretrain_url=nothing.ckpt", "--output_path=out"], tmp_path)
+    assert run.code == 2 and "Traceback" not in run.out + run.err
+    assert "nowhere: there is no such folder of photos" in run.out
+    assert "nothing.ckpt: there is no such file or folder of weights" in run.out
