@@ -19,10 +19,12 @@ HEAD, FINETUNE, SCRATCH, DISTILL = (DEFAULTS[kind] for kind in ("head", "finetun
 # What each setting is, and what "auto" comes to, in Chinese.
 CHINESE: Dict[str, str] = {
     "output_path": "结果文件夹",
-    "data_url": "照片文件夹：每类一个文件夹；或 train/、val/（以及 test/）里各有这样的文件夹；或一个图片文件夹加一张类别表。默认：程序自己画的图画",
-    "pretrain_url": "起始权重，文件或其所在文件夹：MindCV、MindVision 或本程序的 .ckpt，使用 torchvision 名称的 .npz 或 .safetensors；"
-    "`random` 表示随机数。默认：随程序附带的小网络",
-    "download": "从 MindSpore 的服务器把教程的照片和 ImageNet 权重下载到 cache_dir（data_url 和 pretrain_url 没有指定的那些）",
+    "data_url": "照片文件夹：每类一个文件夹；或 train/、val/（以及 test/）里各有这样的文件夹；或一个图片文件夹加一张类别表；"
+    "或这些的 .zip 或 .tar 压缩包；或（加上 download）其 http(s) 网址。默认：程序自己画的图画",
+    "pretrain_url": "起始权重，文件或其所在文件夹：MindCV、MindVision 或本程序的 .ckpt，使用 torchvision 或 timm 名称的 .npz 或 .safetensors；"
+    "或其压缩包或网址，同 data_url；`random` 表示随机数。默认：随程序附带的小网络",
+    "download": "把 data_url、pretrain_url、teacher_url 所写的网址下载到 cache_dir；没有网址时，下载教程的照片和 ImageNet 权重（data_url 和 pretrain_url "
+    "没有指定的那些）",
     "teacher_url": "大网络的权重：它先学习照片，再教给一个从随机数开始的小网络",
     "classes": "只训练这些类别，用逗号分隔，写 --merge 之后的名称。默认：全部",
     "merge": "类别的其他名称，写作 旧=新，用逗号分隔：旧类别的照片归入新类别，权重对它的了解也一样；文件夹不变",
@@ -48,7 +50,7 @@ CHINESE: Dict[str, str] = {
     "seed": "所有随机选择都由它决定",
     "device_target": "auto 使用 MindSpore 所支持的设备，否则使用 CPU",
     "workers": "读取照片的线程数",
-    "cache_dir": "存放计算好的特征和下载文件的文件夹；随时可以删除",
+    "cache_dir": "存放计算好的特征、下载文件和解压内容的文件夹；随时可以删除",
     "track": "记录每一轮的跟踪工具，aim、tensorboard、swanlab、mlflow 中的一个或几个，用逗号分隔；须已安装；写入结果文件夹的 tracking 文件夹，不用网络",
     "aim_repo": "Aim 仓库，用来记录这次运行（需要安装 aim 包）",
 }

@@ -51,6 +51,23 @@ def torchvision(classes: int = 1000, width: float = 1.0) -> Dict[str, np.ndarray
     return _tensors(naming, ("weight", "bias", "running_mean", "running_var"), head, width)
 
 
+def timm(classes: int = 1000) -> Dict[str, np.ndarray]:
+    """With the counters of batches that PyTorch saves."""
+    numbers = [(stage, repeat) for stage, repeats in enumerate((1, 2, 3, 4, 3, 3, 1)) for repeat in range(repeats)]
+
+    def naming(block: int, pair: int, pairs: int) -> Tuple[str, str]:
+        if block in (0, 18):
+            return {0: ("conv_stem", "bn1"), 18: ("conv_head", "bn2")}[block]
+        stage, repeat = numbers[block - 1]
+        kind = {2: ("conv_dw", "conv_pw"), 3: ("conv_pw", "conv_dw", "conv_pwl")}[pairs][pair]
+        return f"blocks.{stage}.{repeat}.{kind}", f"blocks.{stage}.{repeat}.bn{pair + 1}"
+
+    head = {"classifier.weight": (classes, 1280), "classifier.bias": (classes,)}
+    tensors = _tensors(naming, ("weight", "bias", "running_mean", "running_var"), head, 1.0)
+    norms = [name[: -len("running_var")] for name in tensors if name.endswith("running_var")]
+    return {**tensors, **{f"{name}num_batches_tracked": np.array(1, np.int64) for name in norms}}
+
+
 NORM = ("moving_mean", "moving_variance", "gamma", "beta")
 
 

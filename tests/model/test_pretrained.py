@@ -59,6 +59,16 @@ SAMPLES = {
         "features.17.conv.3.bias": "features.17.conv.2.1.beta",
         "features.18.1.running_mean": "features.18.1.moving_mean",
     },
+    "timm": {
+        "conv_stem.weight": "features.0.0.weight",
+        "blocks.0.0.conv_dw.weight": "features.1.conv.0.0.weight",
+        "blocks.0.0.bn2.bias": "features.1.conv.1.1.beta",
+        "blocks.1.0.conv_pw.weight": "features.2.conv.0.0.weight",
+        "blocks.1.1.bn2.running_var": "features.3.conv.1.1.moving_variance",
+        "blocks.3.3.conv_dw.weight": "features.10.conv.1.0.weight",
+        "blocks.6.0.conv_pwl.weight": "features.17.conv.2.0.weight",
+        "bn2.running_mean": "features.18.1.moving_mean",
+    },
 }
 
 
@@ -66,6 +76,7 @@ FILES = {
     "MindCV": (standins.mindcv, "w.ckpt"),
     "MindVision": (standins.mindvision, "w.ckpt"),
     "torchvision": (standins.torchvision, "w.npz"),
+    "timm": (standins.timm, "w.safetensors"),
 }
 
 

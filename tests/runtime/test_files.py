@@ -6,6 +6,8 @@ import socket
 import stat
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import POWERLESS, TRAIN, Run
@@ -228,3 +230,26 @@ def test_what_killed_runs_left_is_removed(tmp_path):
     remove_temporary(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".1.part", ".1.part-a", ".part-kept", "kept"]
     remove_temporary(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_one_after_the_other(tmp_path, monkeypatch, locks):
+    """Where the disk has no locks, all go on at once, and know it."""
+    if not locks:
+        monkeypatch.setattr(files, "fcntl", None)
+    events = []
+
+    def wait_and_note(number):
+        with files.alone_in(tmp_path / "new" / "folder", lambda: events.append("waits")) as certain:
+            assert certain == locks
+            events.append(number)
+            time.sleep(0.3)
+            events.append(number)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(wait_and_note, range(2)))
+    order = [event for event in events if event != "waits"]
+    assert (order[0] == order[1]) == locks and events.count("waits") == locks
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError), files.alone_in(tmp_path / "file", lambda: None):
+        pass

@@ -7,6 +7,7 @@ import unicodedata
 from difflib import SequenceMatcher
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from .data.archive_entries import ENDINGS
 from .runtime.text import printable
 
 # What platforms add to a command by themselves, and who does. Those that this program uses (data_url, train_url, ckpt_url,
@@ -72,7 +73,8 @@ def suggestion(unknown: Unknown, names: Dict[str, bool], folder: str) -> str:
     meant for where no name is before it."""
     if not unknown.named and not unknown.name:
         value = str(unknown.value)
-        return f"--{value}" if value in names else f"--{folder}={shlex.quote(value)}" if os.path.isdir(value) else ""
+        is_data = os.path.isdir(value) or value.lower().endswith(ENDINGS)
+        return f"--{value}" if value in names else f"--{folder}={shlex.quote(value)}" if is_data else ""
     name = SEPARATORS.sub("_", unicodedata.normalize("NFKC", unknown.name).lower()).strip("_")
     positive = re.sub("^no_?", "", name)
     if positive != name and names.get(positive):

@@ -122,22 +122,23 @@ class Settings:
         OFTEN,
         "",
         "folder of photos: one folder per class, or train/, val/ and perhaps test/ with such folders, or one folder of "
-        "pictures with a table of classes; none: drawings made by this program",
+        "pictures with a table of classes; or a .zip or .tar archive of that; or, with download, its http(s) address; none: "
+        "drawings made by this program",
         ("data_path", "dataset_path", "multi_data_url"),
     )
     pretrain_url: str = setting(
         OFTEN,
         "",
         "weights to start from, a file or the folder that holds it: .ckpt of MindCV, MindVision or this program, "
-        ".npz or .safetensors with torchvision's names; or 'random', for random numbers; none: the small network that "
-        "comes with the program",
+        ".npz or .safetensors with the names of torchvision or timm; or an archive or address of it, as for data_url; or "
+        "'random', for random numbers; none: the small network that comes with the program",
         ("pretrained_path", "pretrain_model_path", "ckpt_url", "model_url"),
     )
     download: bool = setting(
         OFTEN,
         False,
-        "get the tutorial's photos and ImageNet weights from MindSpore's servers into cache_dir, where data_url and "
-        "pretrain_url do not name others",
+        "get into cache_dir the addresses that data_url, pretrain_url and teacher_url name; without an address, the "
+        "tutorial's photos and ImageNet weights, where data_url and pretrain_url do not name others",
     )
     teacher_url: str = setting(
         SMALL,
@@ -278,7 +279,9 @@ class Settings:
         MACHINE, None, "threads that read photos", low=1, high=256, auto="the number of processors"
     )
     cache_dir: str = setting(
-        MACHINE, "~/.cache/mobilenetv2-photos", "folder for computed features and downloads; may be deleted at any time"
+        MACHINE,
+        "~/.cache/mobilenetv2-photos",
+        "folder for computed features, downloads and unpacked archives; may be deleted at any time",
     )
     track: str = setting(
         MACHINE,

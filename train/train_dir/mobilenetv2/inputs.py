@@ -1,15 +1,20 @@
 """Where photos and weights come from."""
 
 import logging
+import os
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .command_line import listed_paths
 from .config import Settings
-from .data import dataset, download, sample
+from .data import dataset, download, sample, unpacking
+from .data.addresses import ADDRESS, fetch_address, is_address
+from .data.archive_entries import ENDINGS
 from .data.class_choice import check_choice, read_choice
 from .data.dataset import PhotoSet
+from .data.transfer import shown_address
 from .model import checkpoint, pretrained
 from .runtime import distributed
 from .runtime.errors import UserError, collect_errors
@@ -24,8 +29,6 @@ def read_inputs(settings: Settings, output: Path) -> Tuple[PhotoSet, Optional[pr
 
     Raises UserError with all that is wrong with either."""
     with distributed.in_turn():
-        if settings.download:
-            settings = _with_downloads(settings)
         known: Dict[str, Any] = {}
 
         def read_photos() -> None:
@@ -47,18 +50,65 @@ def _check_choice(known: Dict[str, Any]) -> None:
         check_choice(photos.layout.choice, photos.layout.classes, photos.classes, of_weights)
 
 
-def _with_downloads(settings: Settings) -> Settings:
-    """The settings with what they do not name, once it is on this disk."""
-    place = user_path(settings.cache_dir) / "downloads"
-    if not settings.data_url:
-        settings = replace(settings, data_url=str(download.download_photos(place)))
-    if not settings.pretrain_url and not settings.teacher_url:
-        settings = replace(settings, pretrain_url=str(download.fetch(download.WEIGHTS, place)))
-    return settings
+def _gets_by_itself(settings: Settings) -> bool:
+    """Whether --download gets what is not named. With addresses it gets these, and nothing else."""
+    named = (settings.data_url, settings.pretrain_url, settings.teacher_url)
+    return settings.download and not any(ADDRESS.match(path) for text in named for path in listed_paths(text))
+
+
+def _downloads(settings: Settings) -> Path:
+    return user_path(settings.cache_dir) / "downloads"
+
+
+@contextmanager
+def _on_disk(value: str, settings: Settings, of_weights: bool = False) -> Iterator[str]:
+    """The file or folder that a value names: what is an address is downloaded, and what is an archive is unpacked.
+
+    Raises UserError, also in place of one in the block, which is about a place that the user has not named."""
+    path = _local(value, settings, of_weights)
+    try:
+        yield path
+    except UserError as error:
+        raise UserError(str(error) if path == value else f"{shown_address(value)}: {error}") from None
+
+
+def _local(value: str, settings: Settings, of_weights: bool) -> str:
+    """A path. Raises UserError."""
+    if is_address(value):
+        if not settings.download:
+            raise UserError(
+                f"{shown_address(value)}: an address, which is downloaded only with --download; add it, or get the file in some "
+                "other way and name it here"
+            )
+        value = str(fetch_address(value, _downloads(settings)))
+    cache = user_path(settings.cache_dir)
+    archive = _archive(user_path(value), of_weights, (cache, user_path(settings.output_path)))
+    return str(unpacking.unpack(archive, cache)) if archive else value
+
+
+def _archive(path: Path, of_weights: bool, skipped: Sequence[Path]) -> Optional[Path]:
+    """The archive that this is, or that is alone in this folder but for `skipped`; None without one.
+
+    Files of weights may be archives by their bytes, such as .npz and .pth, and are not meant to be unpacked."""
+    try:
+        alone = os.path.isdir(path)
+        file = unpacking.lone_file(path, skipped) if alone else path
+        if file is None or not os.path.isfile(file):
+            return None
+        named = file.name.lower().endswith((*ENDINGS, ".rar", ".7z"))
+        if not (named or (unpacking.kind_of_archive(file) and not (of_weights and file.suffix))):
+            return None
+    except OSError:
+        return None  # what is missing or out of order is said by who reads it
+    if alone:
+        log.info("%s holds nothing but the archive %s, which is taken.", path, file.name)
+    return file
 
 
 def _read_photos(settings: Settings, output: Path) -> PhotoSet:
-    if settings.data_url:
+    if not settings.data_url and _gets_by_itself(settings):
+        found = _scan(str(_tutorials_photos(settings)), settings)
+    elif settings.data_url:
         found = _first_photos(listed_paths(settings.data_url), settings)
     else:
         log.info("No --data_url: using drawings of dogs and croissants, which are put into %s.", output / "sample")
@@ -73,9 +123,8 @@ def _first_photos(paths: List[str], settings: Settings) -> PhotoSet:
     problems = []
     for path in paths:
         try:
-            with shown("Looking for photos"):
-                skipped, choice = (user_path(settings.cache_dir),), read_choice(settings.classes, settings.merge)
-                found = dataset.scan_folder(path, skipped, choice)
+            with _on_disk(path, settings) as folder:
+                found = _scan(folder, settings)
         except UserError as error:
             problems.append(str(error))
             continue
@@ -85,18 +134,40 @@ def _first_photos(paths: List[str], settings: Settings) -> PhotoSet:
     raise UserError("\n".join(problems))
 
 
+def _tutorials_photos(settings: Settings) -> Path:
+    """Their folder. Raises UserError."""
+    archive = download.fetch(download.PHOTOS, _downloads(settings), "The tutorial's photos", "--data_url")
+    try:
+        return unpacking.unpack(archive, user_path(settings.cache_dir))
+    except unpacking.Refused as error:
+        with suppress(OSError):
+            archive.unlink()  # no hash is published that would have told
+        raise UserError(f"{error}\nIt is deleted: start again to download it anew") from None
+
+
+def _scan(path: str, settings: Settings) -> PhotoSet:
+    choice = read_choice(settings.classes, settings.merge)
+    with shown("Looking for photos"):
+        return dataset.scan_folder(path, (user_path(settings.cache_dir),), choice)
+
+
 def _read_weights(settings: Settings) -> Optional[pretrained.PretrainedWeights]:
     if settings.teacher_url:
         if settings.pretrain_url or settings.unfreeze:
             raise UserError(
                 "--teacher_url trains a network from random numbers: leave --pretrain_url and --unfreeze out"
             )
-        return pretrained.read_pretrained(listed_paths(settings.teacher_url)[0])
+        with _on_disk(listed_paths(settings.teacher_url)[0], settings, of_weights=True) as path:
+            return pretrained.read_pretrained(path)
     if settings.pretrain_url == "random":
         log.info("The network starts from random numbers.")
         return None
     if settings.pretrain_url:
-        return pretrained.read_pretrained(listed_paths(settings.pretrain_url)[0], settings.width, settings.last)
+        with _on_disk(listed_paths(settings.pretrain_url)[0], settings, of_weights=True) as path:
+            return pretrained.read_pretrained(path, settings.width, settings.last)
+    if _gets_by_itself(settings):
+        file = download.fetch(download.WEIGHTS, _downloads(settings), "ImageNet weights", "--pretrain_url")
+        return pretrained.read_pretrained(str(file), settings.width, settings.last)
     log.info("No --pretrain_url: starting from the built-in network, a small one.")
     return replace(
         pretrained.read_pretrained(str(checkpoint.EMBEDDED), settings.width, settings.last), naming=pretrained.BUILT_IN

@@ -140,7 +140,7 @@ def _folder(path: str) -> Path:
             f"{path}: the folder cannot be reached ({error.strerror}); check its rights and its disk"
         ) from None
     if not stat.S_ISDIR(mode):
-        raise UserError(f"{path}: a file, where a folder of photos is expected; unpack it, or name its folder")
+        raise UserError(f"{path}: a file, where a folder of photos is expected, or a .zip or .tar archive of one")
     return folder
 
 

@@ -1,144 +1,137 @@
-"""Download of the tutorial's photos and of ImageNet weights from MindSpore's servers, for --download."""
+"""What --download gets into the cache by itself, the tutorial's photos and ImageNet weights, and the places that have them."""
 
-import hashlib
 import http.client
-import io
+import logging
 import os
-import shutil
-import urllib.error
-import urllib.request
-import zipfile
-import zlib
-from contextlib import suppress
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Dict, NoReturn, Sequence, Tuple
 
-from ..runtime.errors import UserError, reason
-from ..runtime.files import file_size, make_folder, read_file, replace, unless_refused
-from ..runtime.progress import show_progress
+from ..runtime.errors import UserError, is_disk_full, reason
+from ..runtime.files import alone_in, replace
+from .transfer import append_rest, in_words, say_waiting, sha256_of
 
-CHUNK = 2**20  # bytes that are read at a time
-LARGEST = 2**30  # bytes of a download, and of the unpacked files
-SECONDS = 30  # timeout of the connection, and of each read
+log = logging.getLogger(__name__)
+
+LARGEST = 2**30  # bytes of a file
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file to download. sha256: its first hexadecimal digits; empty if not published."""
+    """A file at one place. sha256: in hexadecimal, or its first digits where more are not published, or empty. saved_as: its
+    name in the cache; empty for the one at the end of the URL."""
 
     url: str
     sha256: str = ""
+    saved_as: str = ""
 
     @property
     def name(self) -> str:
-        """The file name at the end of the URL."""
-        return self.url.rsplit("/", 1)[-1]
+        """Its file name in the cache."""
+        return self.saved_as or self.url.rsplit("/", 1)[-1]
+
+    def expected(self) -> str:
+        """The hash, for messages."""
+        if not self.sha256:
+            return "SHA-256 not published"
+        return f"SHA-256 {self.sha256}" if len(self.sha256) == 64 else f"SHA-256 begins with {self.sha256}"
 
 
-# Neither a hash nor a licence of the photos is published. The names of MindCV checkpoints end in 8 digits of their SHA-256.
-PHOTOS = Source(
-    "https://mindspore-website.obs.cn-north-4.myhuaweicloud.com/notebook/datasets/beginner/DogCroissants.zip"
+# Neither a hash nor a licence of the photos is published, and no other place that has the same file.
+PHOTOS: Tuple[Source, ...] = (
+    Source("https://mindspore-website.obs.cn-north-4.myhuaweicloud.com/notebook/datasets/beginner/DogCroissants.zip"),
 )
-WEIGHTS = Source(
-    "https://download.mindspore.cn/toolkits/mindcv/mobilenet/mobilenetv2/mobilenet_v2_100-d5532038.ckpt", "d5532038"
+# MobileNetV2 1.0 for 224 x 224 pixels, trained on ImageNet, in the order in which the places are asked. These are three files,
+# with three sets of weights: no place is known that has MindSpore's files a second time. The names of MindCV's checkpoints end in
+# 8 digits of their SHA-256. The hash of timm's file is the one that Hugging Face shows for it. hf-mirror.com copies Hugging Face,
+# and "timm" on ModelScope copies "timm" there: of both, only a file with that hash is taken.
+_TIMM = "timm/mobilenetv2_100.ra_in1k"
+_TIMM_FILE = (
+    "55ea4fb3a96010b933710ebf44fc965b070d5cd054d3f35e44f2d1320b4a714e",
+    "timm-mobilenetv2_100.ra_in1k.safetensors",
+)
+_COMMIT = "f3ff81ba89de0bc46b546568ebeab2edef6b9d49"
+WEIGHTS: Tuple[Source, ...] = (
+    Source(
+        "https://download.mindspore.cn/toolkits/mindcv/mobilenet/mobilenetv2/mobilenet_v2_100-d5532038.ckpt", "d5532038"
+    ),
+    Source(f"https://huggingface.co/{_TIMM}/resolve/{_COMMIT}/model.safetensors", *_TIMM_FILE),
+    Source(f"https://hf-mirror.com/{_TIMM}/resolve/{_COMMIT}/model.safetensors", *_TIMM_FILE),
+    Source(f"https://modelscope.cn/models/{_TIMM}/resolve/master/model.safetensors", *_TIMM_FILE),
+    Source(
+        "https://download.mindspore.cn/vision/classification/mobilenet_v2_1.0_224.ckpt",
+        "d9968c240e50348ef0e95823e09ad22e77e005145b5b93aaf00eb50614ca2974",
+    ),
 )
 
 
-def download_photos(folder: Path) -> Path:
-    """The unpacked photos in `folder`, downloaded unless they are there already.
+def fetch(sources: Sequence[Source], folder: Path, what: str, argument: str) -> Path:
+    """One of the files in `folder`, downloaded from the first place that has it unless one is there.
 
-    Raises UserError as `fetch`, for a broken archive, and if the folder cannot be written to."""
-    unpacked = folder / Path(PHOTOS.name).stem
-    if os.path.isdir(unpacked):
-        return unpacked
-    archive = fetch(PHOTOS, folder)
+    What was interrupted is resumed. what: of the files, for messages. argument: the one that names such a file. Raises UserError
+    with what is wrong with each place, and what to do by hand."""
+    problems: Dict[str, str] = {}
     try:
-        with zipfile.ZipFile(io.BytesIO(read_file(archive, LARGEST))) as content:
-            if sum(entry.file_size for entry in content.infolist()) > LARGEST:
-                raise UserError(f"{archive}: more than {LARGEST >> 30} GiB unpacked; this is not the photos")
-            _unpack(content, unpacked)
-    # A broken, truncated or encrypted archive, or an unsupported compression method.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        with suppress(OSError):
-            archive.unlink()
-        raise UserError(
-            f"{archive}: not a sound .zip file ({error}), deleted; start again to download it anew"
-        ) from None
+        with alone_in(folder, say_waiting):
+            for source in sources:
+                if os.path.isfile(folder / source.name) and _is_right(source, folder / source.name, problems):
+                    return folder / source.name
+            for source in sources:
+                try:
+                    return _fetch_from(source, folder)
+                except (OSError, http.client.HTTPException) as error:  # of the network or of the disk
+                    if isinstance(error, OSError) and is_disk_full(error):
+                        raise
+                    problems[source.url] = in_words(error)
+                    if source != sources[-1]:
+                        log.warning("%s: %s. The next place is asked.", source.url, problems[source.url])
     except OSError as error:
         raise UserError(
-            f"{archive}: cannot be unpacked ({reason(error)}); free some space or choose another --cache_dir"
+            f"{what}: cannot be downloaded to {folder} ({reason(error)}); free some space or choose another --cache_dir"
         ) from None
-    return unpacked
+    _give_up(sources, folder, what, argument, problems)
 
 
-def _unpack(content: zipfile.ZipFile, folder: Path) -> None:
-    """Unpack into a new folder, which is there only when it is complete, or else where the disk refuses to rename folders."""
-    partial = folder.with_name(f".{os.getpid()}-{folder.name}")
-    try:
-        content.extractall(partial)  # never outside this folder; verifies the checksums
-        with unless_refused():
-            os.replace(partial, folder)
-            return
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    try:
-        content.extractall(folder)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-def fetch(source: Source, folder: Path) -> Path:
-    """The file in `folder`, downloaded unless it is there already. Resumes an interrupted download.
-
-    Raises UserError if the connection fails, or if the size or the SHA-256 of the file is not the expected one.
-    """
+def _fetch_from(source: Source, folder: Path) -> Path:
+    """Raises OSError or HTTPException."""
     file, part = folder / source.name, folder / f"{source.name}.part"
-    if os.path.isfile(file):
-        return file
-    try:
-        make_folder(folder)
-        _download_rest(source, part)
-        digest = hashlib.sha256(read_file(part, LARGEST)).hexdigest()
-        if digest.startswith(source.sha256):
-            replace(part, file)
-            return file
+    append_rest(source.url, part, LARGEST)
+    digest = sha256_of(part)
+    if not digest.startswith(source.sha256):
         part.unlink()
-    except (OSError, http.client.HTTPException) as error:  # of the network or of the disk
-        kept = os.path.getsize(part) if os.path.exists(part) else 0
-        raise UserError(
-            f"{source.url}: cannot be downloaded to {folder} ({error}). {kept >> 20} MiB are there: the same command goes on "
-            "after them. Behind a firewall, get the file in some other way and put it there"
-        ) from None
-    raise UserError(
-        f"{source.url}: not the file that is expected: its SHA-256 is {digest}, not {source.sha256}...; deleted"
+        raise http.client.HTTPException(
+            f"not the file that is expected: its SHA-256 is {digest}, not {source.sha256}{'...' * (len(source.sha256) < 64)}"
+        )
+    replace(part, file)
+    log.info("Downloaded %s from %s, SHA-256 %s.", file, source.url, digest)
+    return file
+
+
+def _is_right(source: Source, file: Path, problems: Dict[str, str]) -> bool:
+    """Whether a file in the cache, which the user may have put there, is the one that is expected; else a problem more."""
+    digest = sha256_of(file)
+    if digest.startswith(source.sha256):
+        return True
+    problems[str(file)] = f"not used, its SHA-256 is {digest}"
+    log.warning("%s: %s.", file, problems[str(file)])
+    return False
+
+
+def _give_up(sources: Sequence[Source], folder: Path, what: str, argument: str, problems: Dict[str, str]) -> NoReturn:
+    """Raises UserError that says what to do by hand."""
+    lines = [f"{what}: cannot be downloaded, from none of the places that are known."]
+    lines += [f"  {place}: {words}" for place, words in problems.items()]
+    lines.append("Start the same command again, which goes on where a download broke. Or, behind a firewall, get")
+    lines.append(f"{'one of these files' if len(sources) > 1 else 'this file'} with a browser or on another machine:")
+    for number, name in enumerate(dict.fromkeys(source.name for source in sources), 1):
+        copies = [source for source in sources if source.name == name]
+        lines.append(f"  {number}. to be saved as {folder / name}, {copies[0].expected()}, from")
+        lines += [f"     {'or ' * (source != copies[0])}{source.url}" for source in copies]
+    command = shlex.join(["python", *sys.argv])
+    again = f":\n  {command}\n" if os.path.basename(sys.argv[0]) == "train.py" else ", "
+    lines.append(
+        f"and start the same command again{again}or write {argument}=FILE with its path in place of --download."
     )
-
-
-def _download_rest(source: Source, part: Path) -> None:
-    """Append the missing bytes to `part`. Raises OSError or HTTPException."""
-    have = file_size(part) if os.path.exists(part) else 0
-    headers = {"User-Agent": "mobilenetv2-photos", **({"Range": f"bytes={have}-"} if have else {})}
-    try:
-        response = urllib.request.urlopen(urllib.request.Request(source.url, headers=headers), timeout=SECONDS)
-    except urllib.error.HTTPError as error:
-        if error.code != 416:
-            raise
-        if error.headers.get("Content-Range") != f"bytes */{have}":  # 416: no bytes after this offset
-            part.unlink()
-            raise http.client.HTTPException("what was kept of it was longer than the file, deleted") from None
-        return
-    with response:
-        # The server may ignore the range and send the whole file.
-        if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-            have = 0
-        length = response.headers.get("Content-Length", "")
-        total = have + (int(length) if length.isdecimal() else LARGEST + 1)
-        if total > LARGEST:
-            raise http.client.HTTPException(f"its size is not known, or more than {LARGEST >> 30} GiB")
-        chunks = iter(lambda: response.read(CHUNK), b"")
-        with open(part, "ab" if have else "wb") as stream:
-            for chunk in show_progress(chunks, -(-(total - have) // CHUNK), f"Downloading {source.name} (MiB)"):
-                have += stream.write(chunk)
-    if have != total:
-        raise http.client.HTTPException(f"the connection broke after {have} of {total} bytes")
+    raise UserError("\n".join(lines))

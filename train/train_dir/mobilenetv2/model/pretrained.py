@@ -73,7 +73,8 @@ class _Naming:
     """How a project names the 52 pairs of convolution and batch normalisation, and the classifier.
 
     stem, last: the first and the last pair. inner, final: templates for the inner pairs of a block and for its last one. {b}
-    is the block; {k} is the pair in it, counted from 0. norm: the four arrays of a batch normalisation. first_block: {b} of the
+    is the block; {k} is the pair in it, counted from 0; {stage} and {repeat} say the block as the paper's table does; {role} is
+    the kind of the pair's convolution, as timm calls it. norm: the four arrays of a batch normalisation. first_block: {b} of the
     first block.
     """
 
@@ -88,14 +89,23 @@ class _Naming:
     def backbone(self) -> List[str]:
         """The backbone's 260 names, in the same order for all namings."""
         pairs: List[Tuple[str, ...]] = [self.stem]
-        expansions = [expansion for expansion, _, repeats, _ in BLOCKS for _ in range(repeats)]
-        for block, expansion in enumerate(expansions, self.first_block):
-            count = 2 if expansion == 1 else 3
+        blocks = [
+            (expansion, stage, repeat)
+            for stage, (expansion, _, repeats, _) in enumerate(BLOCKS)
+            for repeat in range(repeats)
+        ]
+        for block, (expansion, stage, repeat) in enumerate(blocks, self.first_block):
+            roles = ("dw", "pw") if expansion == 1 else ("pw", "dw", "pwl")
+            count = len(roles)
             for k in range(count):
                 templates = self.inner if k < count - 1 else self.final
                 pairs.append(
                     tuple(
-                        text.format(b=block, k=k, next=k + 1, layer=3 * k, next_layer=3 * k + 1) for text in templates
+                        text.format(
+                            **{"b": block, "k": k, "next": k + 1, "layer": 3 * k, "next_layer": 3 * k + 1},
+                            **{"stage": stage, "repeat": repeat, "role": roles[k]},
+                        )
+                        for text in templates
                     )
                 )
         return [
@@ -119,6 +129,14 @@ _NAMINGS = {
         final=("features.{b}.conv.{k}", "features.{b}.conv.{next}"),
         last=("features.18.0", "features.18.1"),
         head=("classifier.1.weight", "classifier.1.bias"),
+        norm=("weight", "bias", "running_mean", "running_var"),
+    ),
+    "timm": _Naming(
+        stem=("conv_stem", "bn1"),
+        inner=("blocks.{stage}.{repeat}.conv_{role}", "blocks.{stage}.{repeat}.bn{next}"),
+        final=("blocks.{stage}.{repeat}.conv_{role}", "blocks.{stage}.{repeat}.bn{next}"),
+        last=("conv_head", "bn2"),
+        head=("classifier.weight", "classifier.bias"),
         norm=("weight", "bias", "running_mean", "running_var"),
     ),
     "MindCV": _Naming(

@@ -16,6 +16,7 @@ from ..data.findings import Finding
 from ..data.image import decode, preprocess
 from ..data.kind import DRAWINGS
 from ..data.layout import SPLITS
+from ..data.transfer import shown_address
 from ..engine import feature_maps
 from ..evaluation.class_activation import class_activation_map, overlay
 from ..evaluation.evaluate import Evaluation
@@ -219,5 +220,6 @@ def _provenance(data: PhotoSet, recorded: Dict[str, Any]) -> Dict[str, Any]:
         "layout": data.layout,
         "fingerprint": data.fingerprint(),
         "kind": data.kind,
-        "command": shlex.join(["python", *sys.argv]),
+        # The report may be passed on, and an address may have a key in it.
+        "command": shlex.join(["python", *(shown_address(text) if "://" in text else text for text in sys.argv)]),
     }

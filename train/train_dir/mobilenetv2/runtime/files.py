@@ -5,9 +5,10 @@ import os
 import re
 import shutil
 import stat
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Iterator, List, Sequence
+from typing import IO, Any, BinaryIO, Callable, Iterator, List, Sequence, Union
 
 try:
     import fcntl
@@ -214,16 +215,47 @@ def unless_refused() -> Iterator[None]:
             raise
 
 
-def lock(file: IO[Any]) -> None:
+def lock(file: Union[IO[Any], int]) -> bool:
     """Lock until the file is closed or this process ends, in whatever way. Does nothing on file systems without locks, as some
-    mounted ones. Raises BlockingIOError if another process holds the lock."""
+    mounted ones; returns whether there is a lock. Raises BlockingIOError if another process holds the lock."""
     try:
         if fcntl:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
     except BlockingIOError:
         raise
     except OSError:
+        pass
+    return False
+
+
+@contextmanager
+def alone_in(folder: Path, waiting: Callable[[], None]) -> Iterator[bool]:
+    """One process after the other executes the block for this folder, which is made. Yields whether that is certain: it is not
+    on file systems without locks. waiting: called once if another process is in the block. Raises OSError."""
+    make_folder(folder)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows does not open folders
+        yield False
         return
+    try:
+        certain = _wait_for_lock(descriptor, waiting)
+        yield certain
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for_lock(descriptor: int, waiting: Callable[[], None]) -> bool:
+    told = False
+    while True:
+        try:
+            return lock(descriptor)
+        except BlockingIOError:
+            if not told:
+                waiting()
+            told = True
+            time.sleep(0.2)
 
 
 def remove_temporary(folder: Path) -> None:
