@@ -21,7 +21,8 @@ PLATFORM_ARGUMENTS: Dict[str, str] = {
     "result_url": "OpenI: folder for the results of an inference job",
     "grampus_code_file_name": "OpenI: the archive with the code",
 }
-# Words of other programs, and the setting that does this here; "" where none does, though one looks like it. "train_dir" looks like "train_url", which is the output folder.
+# Words of other programs, and the setting that does this here; "" where none does, though one looks like it. "train_dir" looks
+# like "train_url", which is the output folder.
 OTHER_WORDS = {
     "learning_rate": "lr",
     "weights": "pretrain_url",
