@@ -22,13 +22,15 @@ PLATFORM_ARGUMENTS: Dict[str, str] = {
     "result_url": "OpenI: folder for the results of an inference job",
     "grampus_code_file_name": "OpenI: the archive with the code",
 }
-# Words of other programs, and the setting that does this here. "train_dir" looks like "train_url", which is the output folder.
+# Words of other programs, and the setting that does this here; "" where none does, though one looks like it. "train_dir" looks
+# like "train_url", which is the output folder.
 OTHER_WORDS = {
     "learning_rate": "lr",
     "weights": "pretrain_url",
     "train_dir": "data_url",
     "train_path": "data_url",
     "train_data": "data_url",
+    "port": "",
 }
 ALIKE = 0.75  # of 1: so much of two names is the same where one is taken for a typing error of the other
 SHORTEST, LONGEST = 3, 40  # letters of the beginning of a name; of a name

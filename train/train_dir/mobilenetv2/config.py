@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from .command_line import Group, setting
+from .data.cache import FOLDER
 from .data.class_choice import write_classes, write_merges
 from .data.image import Preprocessing
 from .model.architecture import NUM_BLOCKS, Architecture
 from .runtime.environment import usable_cpus
 from .runtime.i18n import Bilingual
-from .runtime.own_files import TRACKERS
+from .runtime.own_files import EXPORTED, TRACKERS
 from .training.plan import Plan, Teaching
 
 if TYPE_CHECKING:
@@ -280,8 +281,15 @@ class Settings:
     )
     cache_dir: str = setting(
         MACHINE,
-        "~/.cache/mobilenetv2-photos",
+        FOLDER,
         "folder for computed features, downloads and unpacked archives; may be deleted at any time",
+    )
+    export: str = setting(
+        OFTEN,
+        "",
+        f"other formats to write the network in, one or more of {', '.join(EXPORTED)}, separated by commas; docs/export.md has "
+        "what each needs",
+        shown_as="NAMES",
     )
     track: str = setting(
         MACHINE,
@@ -306,6 +314,7 @@ LOCAL = (
         "device_target",
         "workers",
         "cache_dir",
+        "export",
         "track",
         "aim_repo",
     ),
