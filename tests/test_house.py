@@ -16,7 +16,7 @@ from mobilenetv2.report.texts import LANGUAGES
 
 PACKAGE, TESTS = TRAIN.parent / "mobilenetv2", ROOT / "tests"
 # The lowest first: a module may use its own room and those before it. Modules that are in no room stand on all of them.
-ROOMS = ("runtime", "data", "evaluation", "checks", "engine", "model", "training", "report")
+ROOMS = ("runtime", "data", "evaluation", "checks", "engine", "model", "training", "report", "export")
 SOURCES = sorted((*PACKAGE.rglob("*.py"), *(ROOT / "inference").glob("*.py"), TRAIN))
 # Names that things had once. folds is one of numbers, too.
 FORMER = {

@@ -32,7 +32,7 @@ def run_stages(settings: Settings, ignored: List[str]) -> int:
     with starting.guarded(checked=True), progress.shown("Loading MindSpore"):
         from mobilenetv2 import messages
         from mobilenetv2.runtime import distributed, result_files
-        from mobilenetv2.stages import MODES, close, prepare, was_complete
+        from mobilenetv2.stages import MODES, close, export_network, prepare, was_complete
         from mobilenetv2.training import resume
 
     output = user_path(settings.output_path)
@@ -49,6 +49,7 @@ def run_stages(settings: Settings, ignored: List[str]) -> int:
         for stage in MODES[run.config.mode]:
             stage(run)
 
+    export_network(run)
     close(run)
     if distributed.is_main() and not settings.check:
         log.info("%s", messages.next_steps(output, run.data.kind))

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from .command_line import Group, setting
+from .data.cache import FOLDER
 from .data.image import Preprocessing
 from .model.architecture import NUM_BLOCKS, Architecture
 from .runtime.environment import usable_cpus
 from .runtime.i18n import Bilingual
-from .runtime.own_files import TRACKERS
+from .runtime.own_files import EXPORTED, TRACKERS
 from .training.plan import Plan, Teaching
 
 if TYPE_CHECKING:
@@ -261,8 +262,13 @@ class Settings:
     workers: Optional[int] = setting(
         MACHINE, None, "threads that read photos", low=1, high=256, auto="the number of processors"
     )
-    cache_dir: str = setting(
-        MACHINE, "~/.cache/mobilenetv2-photos", "folder for computed features and downloads; may be deleted at any time"
+    cache_dir: str = setting(MACHINE, FOLDER, "folder for computed features and downloads; may be deleted at any time")
+    export: str = setting(
+        OFTEN,
+        "",
+        f"other formats to write the network in, one or more of {', '.join(EXPORTED)}, separated by commas; docs/export.md has "
+        "what each needs",
+        shown_as="NAMES",
     )
     track: str = setting(
         MACHINE,
@@ -287,6 +293,7 @@ LOCAL = (
         "device_target",
         "workers",
         "cache_dir",
+        "export",
         "track",
         "aim_repo",
     ),

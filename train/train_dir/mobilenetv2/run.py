@@ -34,9 +34,9 @@ class Run:
     the training photos; copies have the same number. decoded: pixels of some photos. given_classifier: the one that came with
     the weights. known: what they know of these classes; None where they do not know them. independent: the weights are not of
     this program and do not know these classes, so they have not seen these photos. mirror: whether a picture and its mirror
-    image are of one class; extract_features has the last word. network, preprocessing: as trained so far. origin: where the
-    weights come from. fingerprint: all that determines what the run will leave, as JSON. views: of each photo for the classifier;
-    0 until the photos are counted."""
+    image are of one class; extract_features has the last word. formats: to export to. network, preprocessing: as trained so far.
+    origin: where the weights come from. fingerprint: all that determines what the run will leave, as JSON. views: of each photo
+    for the classifier; 0 until the photos are counted."""
 
     config: Config
     output: Path
@@ -50,6 +50,7 @@ class Run:
     given_classifier: Optional[Head]
     independent: bool
     mirror: bool
+    formats: List[str] = field(default_factory=list)
     views: int = 0
     known: Optional[Known] = None
     tracker: Tracker = field(init=False)

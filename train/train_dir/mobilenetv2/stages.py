@@ -34,6 +34,9 @@ from .evaluation.evaluate import evaluate_answers
 from .evaluation.metrics import score_answers
 from .evaluation.mirroring import LEVEL, compare_mirrored, held_out_sample
 from .evaluation.ood import reference_indices
+from .export import as_table, write_formats
+from .export.examples import take_examples
+from .export.formats import FORMATS, read_formats
 from .inputs import read_inputs
 from .model import checkpoint, pretrained, quantization
 from .model.mobilenet_v2 import MobileNetV2
@@ -46,7 +49,7 @@ from .run import Run
 from .runtime import device, distributed, result_files
 from .runtime.environment import package_versions, peak_memory_mib
 from .runtime.errors import UserError
-from .runtime.own_files import CHECKPOINT, FINDINGS, LATER_FINDINGS, MODEL_CARD, TRACKING
+from .runtime.own_files import CHECKPOINT, EXPORTED, FINDINGS, LATER_FINDINGS, MODEL_CARD, TRACKING
 from .runtime.progress import Stopwatch, shown
 from .runtime.signals import uninterrupted
 from .training import resume
@@ -69,6 +72,7 @@ def prepare(settings: Settings, output: Path) -> Run:
     watch = Stopwatch("read", "features", "head", "finetune", "distill", "evidence")
     device.select_device(settings.device_target, settings.seed)
     trackers = [] if settings.check else read_trackers(settings.track)
+    formats = [] if settings.check else read_formats(settings.export, "--export")
     with watch("read"):
         found, start = read_inputs(settings, output)
         config = resolve(settings, start)
@@ -90,6 +94,7 @@ def prepare(settings: Settings, output: Path) -> Run:
             given_classifier=start.head if start else None,
             independent=start is not None and start.naming not in (pretrained.OWN, pretrained.BUILT_IN),
             mirror=checked.mirror,
+            formats=formats,
         )
         run.origin = _origin(run, {"weights": start.naming if start else "random numbers"})
         _write_findings(run, run.findings, wait=config.mirror == "auto" and start is not None)
@@ -139,6 +144,25 @@ def was_complete(run: Run) -> bool:
         if distributed.is_main():
             log.info("Wrote %s. It was trained before: this command was stopped at its end.", run.output / CHECKPOINT)
     return bool(found)
+
+
+def export_network(run: Run) -> None:
+    """After `save`, or where a process with the same command came that far. Leaves the network in the formats of --export.
+
+    One that cannot be written is said, and ends no run: the checkpoint is there."""
+    if not run.formats or not distributed.is_main():
+        return
+    loaded = checkpoint.load(str(run.output / CHECKPOINT))
+    calibrate = any(FORMATS[name].calibrated for name in run.formats)
+    examples = take_examples(run.data, loaded.description, calibrate)
+    licence, found = read_licence(run.output / MODEL_CARD), []
+    for name in run.formats:
+        try:
+            found += write_formats([name], [run.output / EXPORTED[name]], loaded, examples, "u8", licence)
+        except UserError as error:
+            log.error("%s. The checkpoint is not affected.", error)
+    if found:
+        log.info("Exported, and compared on %d %s:\n%s", len(examples.val), examples.what, as_table(found))
 
 
 def close(run: Run) -> None:

@@ -13,6 +13,7 @@ from ..runtime.errors import UserError, reason
 from ..runtime.files import make_folder, read_file, replace, user_path
 
 log = logging.getLogger(__name__)
+FOLDER = "~/.cache/mobilenetv2-photos"  # unless another one is chosen
 LARGEST = 2**26  # bytes of an entry; the features of many views have less than one MiB
 
 

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 ROWS = 256  # photos, or pairs of photos, that are processed at a time, to bound memory
+SMALLEST_LENGTH = 1e-6  # of a row that is scaled to length 1
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -57,4 +58,4 @@ def mean_and_deviation(rows: np.ndarray, share: Optional[np.ndarray] = None) -> 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:
     """f32 [N, D] -> rows scaled to length 1, so that their products are cosines; rows of zeros stay zero."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), SMALLEST_LENGTH)

@@ -61,10 +61,13 @@ class Description:
         """Of the pictures, see data/kind.py; a checkpoint that does not say it is of photos."""
         return str(self.data.get("kind", PHOTOS))
 
+    def preprocessing_record(self) -> Dict[str, Any]:
+        """All that is done to a picture, in numbers and in words, for JSON."""
+        return {**asdict(self.preprocessing), **RULES}
+
     def to_json(self) -> str:
         """The description as JSON, with PROGRAM, VERSION and, in the preprocessing, RULES."""
-        entries = {"format": PROGRAM, "version": VERSION, **asdict(self)}
-        entries["preprocessing"].update(RULES)
+        entries = {"format": PROGRAM, "version": VERSION, **asdict(self), "preprocessing": self.preprocessing_record()}
         return json.dumps(entries, ensure_ascii=False, indent=1, allow_nan=False)
 
     @classmethod

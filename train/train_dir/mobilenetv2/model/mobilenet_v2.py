@@ -97,11 +97,16 @@ def global_pool(feature_map: Tensor) -> Tensor:
     return feature_map.mean((2, 3))
 
 
+def center_border(side: int) -> int:
+    """What `center_pool` leaves out on each side of a feature map of this side."""
+    return side // 7
+
+
 def center_pool(feature_map: Tensor) -> Tensor:
     """Average pooling without the outer seventh on each side: f32 [N, C, S, S], as a tensor or an array -> f32 [N, C].
 
     It describes the subject of a picture rather than its background.
     """
-    border = feature_map.shape[2] // 7
+    border = center_border(feature_map.shape[2])
     inner = slice(border, feature_map.shape[2] - border)
     return feature_map[:, :, inner, inner].mean((2, 3))

@@ -17,6 +17,10 @@ TABLE_COLUMNS = ("photo", "class", "answer", "neither score")  # of validation.c
 HISTORY_COLUMNS = ("stage", "epoch", "training loss", "validation loss")  # of history.csv, the first ones
 SAMPLE = "sample"  # the folder of drawings
 TRACKING, TRACKERS = "tracking", ("aim", "tensorboard", "swanlab", "mlflow")  # a folder, with folders of these names
+# Exported files, by format; RECORD_SUFFIX: of the description beside one that can hold none.
+EXPORTED = {"onnx": "mobilenetv2.onnx", "onnx-8bit": "mobilenetv2.8bit.onnx", "mindir": "mobilenetv2.mindir"}
+RECORD_SUFFIX = ".json"
+EXPORTED_FILES = (*EXPORTED.values(), EXPORTED["mindir"] + RECORD_SUFFIX)
 FINDINGS = ("check.json", "report.html")
 # The same of a check or a run that is not complete, where the folder has the files of an earlier one, which stay together.
 LATER_FINDINGS = ("last-check.json", "last-check.html")
@@ -33,6 +37,7 @@ MARKS = {
     MODEL_CARD: f"<!-- {PROGRAM} ".encode(),
     "mobilenetv2.thumbnails.jpg": PROGRAM.encode(),
 }
+MARKS.update({name: PROGRAM.encode() for name in EXPORTED_FILES})
 MARKS.update({later: MARKS[name] for name, later in zip(FINDINGS, LATER_FINDINGS)})
 # Files that only this program names so: temporary files, states of a training that was stopped.
 HIDDEN = (".training.",)
@@ -46,16 +51,26 @@ def is_own_file(file: Path) -> bool:
         return True
     if file.name not in MARKS:
         return False
+    return _has_mark(file, MARKS[file.name], LARGEST if file.name == CHECKPOINT else START)
+
+
+def is_exported(file: Path) -> bool:
+    """Whether it is an exported file of this program, whatever its name."""
+    return _has_mark(file, PROGRAM.encode(), START)
+
+
+def _has_mark(file: Path, mark: bytes, length: int) -> bool:
+    """Whether the mark is in so many bytes from the beginning. False, too, for a file that cannot be read."""
     try:
-        if file.name == CHECKPOINT:  # says what it is at its end
+        if length == LARGEST:  # a checkpoint says what it is at its end
             content = read_file(file, LARGEST)
         else:
             with open_file(file) as stream:
-                content = stream.read(START)
+                content = stream.read(length)
     except OSError:
         return False
     # An empty one is left by a run that was killed, or on a full disk.
-    return not content or MARKS[file.name] in content
+    return not content or mark in content
 
 
 def is_cache(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, Optional
 
 from .errors import UserError, reason
 from .files import atomic, make_folder, read_file, replace
-from .own_files import CHECKPOINT, MODEL_CARD
+from .own_files import CHECKPOINT, EXPORTED_FILES, MODEL_CARD
 from .signals import uninterrupted
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ OTHERS = (
     "check.json",
     "report.html",
     MODEL_CARD,
+    *EXPORTED_FILES,  # written later, from the checkpoint; those of an earlier one go with it
 )
 LARGEST = 2**22  # bytes of a record
 LARGEST_FILE = 2**30

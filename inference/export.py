@@ -1,0 +1,93 @@
+"""A checkpoint in other formats, for programs without MindSpore. Each file is run, and compared with the checkpoint.
+
+    python inference/export.py output --format onnx --output network.onnx
+    python inference/export.py output --format onnx,onnx-8bit,mindir --data_url photos --output exported
+
+Exit code 0: all files are written. 2: something is missing, or a file would answer otherwise than the checkpoint.
+"""
+
+import location  # noqa: F401 (puts the package on the path)
+
+from mobilenetv2.runtime import starting
+
+with starting.guarded():
+    import argparse
+    import logging
+    import sys
+    from typing import List
+
+    from checkpoints import CHECKPOINT_HELP, find_checkpoint
+
+    from mobilenetv2.argument_names import sort_out
+    from mobilenetv2.data.cache import FOLDER
+    from mobilenetv2.export import as_table, export
+    from mobilenetv2.export.formats import FORMATS
+    from mobilenetv2.export.metadata import SHAPES
+    from mobilenetv2.runtime import logs, signals
+    from mobilenetv2.runtime.errors import UserError, memory_errors_in_words, os_errors_in_words
+    from mobilenetv2.runtime.streams import open_standard_streams
+
+
+@signals.listening()
+def main(arguments: List[str]) -> int:
+    """Export what the command line names. Returns the exit code."""
+    parser = argparse.ArgumentParser(description="A checkpoint in other formats.", allow_abbrev=False)
+    parser.add_argument("checkpoint", nargs="?", metavar="CHECKPOINT", help=CHECKPOINT_HELP)
+    parser.add_argument(
+        "--format",
+        default="onnx",
+        metavar="NAMES",
+        help=f"one or more of {', '.join(FORMATS)}, separated by commas (default: onnx)",
+    )
+    parser.add_argument(
+        "--output",
+        default=".",
+        metavar="PATH",
+        help="folder, or the file where there is one format (default: this folder)",
+    )
+    parser.add_argument(
+        "--input",
+        choices=tuple(SHAPES),
+        default="u8",
+        help="; ".join(f"{name}: {text.format(size='S')}" for name, text in SHAPES.items()) + " (default: u8)",
+    )
+    parser.add_argument(
+        "--data_url",
+        default="",
+        metavar="PATH",
+        help="folder of photos, as for train.py: the validation photos are compared, and onnx-8bit is calibrated on the training "
+        "photos (default: drawings of this program, for the comparison)",
+    )
+    parser.add_argument("--cache_dir", default=FOLDER, metavar="PATH", help=f"as for train.py (default: {FOLDER})")
+    options, rest = parser.parse_known_args(arguments)
+    open_standard_streams()
+    logs.log_to_stderr()
+    errors, unknown = sort_out(rest, dict.fromkeys(vars(options), False), folder="")
+    errors += [f"{text}: there is no such argument; 'export.py --help' shows all" for text in unknown]
+    try:
+        if errors:
+            raise UserError("\n".join(errors))
+        with memory_errors_in_words(), os_errors_in_words():
+            found = export(
+                find_checkpoint(options.checkpoint),
+                options.format,
+                options.output,
+                options.input,
+                options.data_url,
+                options.cache_dir,
+            )
+    except UserError as error:
+        logging.error("%s", error)
+        return 2
+    except KeyboardInterrupt as stop:
+        logging.error("Stopped.")
+        return signals.exit_code(stop)
+    print(f"Compared on {found[0].parity.pictures} {found[0].what}:\n{as_table(found)}")
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    if code > 1:
+        starting.end(code)
+    sys.exit(code)

@@ -1,0 +1,86 @@
+"""The formats of exported files: `FORMATS` is the table of all that are known."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple, Tuple
+
+import numpy as np
+
+from ..model.checkpoint import Loaded
+from ..runtime.errors import UserError
+from ..runtime.own_files import EXPORTED
+from .parity import Outputs
+
+Run = Callable[[np.ndarray], Outputs]
+
+
+class Format(NamedTuple):
+    """file: its name in an output folder. packages: what it needs, as imported and as pip installs it. exact: whether its logits
+    are those of the network (parity.py). calibrated: whether it needs training pictures. beside: whether the metadata is in a
+    file beside it, because it can hold none. write: (network, kind of input, licence, training pictures as the file takes them,
+    file). run: loads the file in its own runtime."""
+
+    file: str
+    packages: Tuple[str, ...]
+    exact: bool
+    calibrated: bool
+    beside: bool
+    write: Callable[[Loaded, str, str, np.ndarray, Path], None]
+    run: Callable[[Path], Run]
+
+
+def _write_onnx(loaded: Loaded, given: str, licence: str, pictures: np.ndarray, file: Path) -> None:
+    from .onnx_files import write_onnx
+
+    write_onnx(loaded, given, licence, file)
+
+
+def _write_8bit(loaded: Loaded, given: str, licence: str, pictures: np.ndarray, file: Path) -> None:
+    from .onnx_files import write_8bit
+
+    write_8bit(loaded, given, licence, pictures, file)
+
+
+def _write_mindir(loaded: Loaded, given: str, licence: str, pictures: np.ndarray, file: Path) -> None:
+    from .mindir import write_mindir
+
+    write_mindir(loaded, given, file)
+
+
+def _run_onnx(file: Path) -> Run:
+    from .onnx_files import run_onnx
+
+    return run_onnx(file)
+
+
+def _run_mindir(file: Path) -> Run:
+    from .mindir import run_mindir
+
+    return run_mindir(file)
+
+
+ONNX = ("onnx", "onnxruntime")
+FORMATS: Dict[str, Format] = {
+    "onnx": Format(EXPORTED["onnx"], ONNX, True, False, False, _write_onnx, _run_onnx),
+    "onnx-8bit": Format(EXPORTED["onnx-8bit"], ONNX, False, True, False, _write_8bit, _run_onnx),
+    "mindir": Format(EXPORTED["mindir"], (), True, False, True, _write_mindir, _run_mindir),
+}
+
+
+def read_formats(text: str, option: str) -> List[str]:
+    """The names of formats, separated by commas. option: how the user gave them, for messages. Raises UserError for one that is
+    not known, and for packages that are not installed."""
+    names = list(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in FORMATS]
+    if unknown:
+        raise UserError(
+            f"{option}={text}: expected one or more of {', '.join(FORMATS)}, separated by commas; not {', '.join(unknown)}"
+        )
+    packages = dict.fromkeys(package for name in names for package in FORMATS[name].packages)
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise UserError(
+            f"{option}={text}: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed; "
+            f"'pip install {' '.join(missing)}' mends it"
+        )
+    return names

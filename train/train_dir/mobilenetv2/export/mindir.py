@@ -1,0 +1,90 @@
+"""The network as MindIR, by MindSpore's exporter."""
+
+from pathlib import Path
+from typing import Callable, Tuple
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn, ops
+
+from ..evaluation.metrics import SMALLEST_LENGTH
+from ..evaluation.ood import OutlierDetector
+from ..model.checkpoint import Loaded
+from ..model.mobilenet_v2 import center_pool, global_pool
+from ..runtime.files import read_file
+from ..runtime.own_files import PROGRAM
+from .comparison import arrange
+from .metadata import CONFIDENCES, LOGITS, SCORE, rejects
+from .parity import Outputs
+
+LARGEST = 2**28  # bytes
+DOC_STRING = 6 << 3 | 2  # how protobuf writes that field of ModelProto, where MindSpore writes nothing
+
+
+class Score(nn.Cell):
+    """Feature map f32 [N, channels, h, w] -> f32 [N], above 0 for an outlier, as comparison.py has it."""
+
+    def __init__(self, detector: OutlierDetector):
+        super().__init__()
+        parts = arrange(detector)
+        self.projection, self.center = Tensor(detector.projection), Tensor(detector.center)
+        self.references = Tensor(np.ascontiguousarray(parts.references.T.astype(np.float32)))
+        self.places, self.shape = Tensor(parts.places.ravel()), (-1, *parts.places.shape)
+        self.barred, self.weights, self.alone = Tensor(parts.barred), Tensor(parts.weights), Tensor(parts.alone)
+        self.baseline = Tensor(detector.class_baseline + np.float32(detector.threshold))
+        self.outliers = Tensor(np.ascontiguousarray(parts.outliers.T.astype(np.float32))) if len(parts.pulls) else None
+        self.pulls = Tensor(parts.pulls) if len(parts.pulls) else None
+        self.kept, self.pulled = parts.weights.shape[1], len(parts.pulls)
+
+    def construct(self, feature_map: Tensor) -> Tensor:
+        rows = ops.matmul(center_pool(feature_map), self.projection) - self.center
+        rows = rows / ops.maximum(ops.sqrt((rows * rows).sum(1, keepdims=True)), SMALLEST_LENGTH)
+        near = ops.gather(ops.matmul(rows, self.references), self.places, 1).reshape(self.shape) + self.barred
+        near = (ops.topk(near, self.kept)[0] * self.weights).sum(-1) + self.alone
+        score = -near.max(1) - ops.gather(self.baseline, near.argmax(1), 0)
+        if self.pulled:
+            score = score + (ops.topk(ops.matmul(rows, self.outliers), self.pulled)[0] * self.pulls).sum(-1)
+        return score
+
+
+class Whole(nn.Cell):
+    """Pictures, as `given` says -> confidences, logits and, where the checkpoint rejects pictures, the score."""
+
+    def __init__(self, loaded: Loaded, given: str):
+        super().__init__()
+        preprocessing = loaded.description.preprocessing
+        mean, std = (np.array(values).reshape(3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
+        self.network, self.bytes = loaded.network, given == "u8"
+        self.factor = Tensor((1 / (std * (255 if self.bytes else 1))).astype(np.float32))
+        self.shift = Tensor((-mean / std).astype(np.float32))
+        self.temperature = loaded.description.temperature
+        self.score = Score(loaded.neither) if loaded.neither is not None and rejects(loaded) else None
+
+    def construct(self, image: Tensor) -> Tuple[Tensor, ...]:
+        if self.bytes:
+            image = ops.transpose(ops.cast(image, ms.float32), (0, 3, 1, 2))
+        feature_map = self.network.features(image * self.factor + self.shift)
+        logits = self.network.classifier(global_pool(feature_map))
+        confidences = ops.softmax(logits / self.temperature, 1)
+        if self.score is None:
+            return confidences, logits
+        return confidences, logits, self.score(feature_map)
+
+
+def write_mindir(loaded: Loaded, given: str, file: Path) -> None:
+    """Write the file, whose name ends in .mindir, for any number of pictures. given: a key of metadata.SHAPES."""
+    size = loaded.description.preprocessing.size
+    shape, kind = ((None, size, size, 3), ms.uint8) if given == "u8" else ((None, 3, size, size), ms.float32)
+    network = Whole(loaded, given).set_train(False)
+    ms.export(network, Tensor(shape=shape, dtype=kind), file_name=str(file), file_format="MINDIR")
+    content, name = read_file(file, LARGEST), PROGRAM.encode()
+    file.unlink()  # it is read-only
+    file.write_bytes(bytes([DOC_STRING, len(name)]) + name + content)
+
+
+def run_mindir(file: Path) -> Callable[[np.ndarray], Outputs]:
+    """A function: pictures, as the file takes them -> its outputs."""
+    graph = nn.GraphCell(ms.load(str(file)))
+    return lambda pictures: {
+        name: value.asnumpy() for name, value in zip((CONFIDENCES, LOGITS, SCORE), graph(Tensor(pictures)))
+    }
