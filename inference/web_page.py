@@ -8,7 +8,8 @@ import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import Dict, List
+from shlex import quote
+from typing import Dict, List, Optional
 
 from mobilenetv2.runtime.errors import UserError, reason
 from mobilenetv2.runtime.files import atomic, make_folder, open_file, read_file, user_path
@@ -16,6 +17,7 @@ from mobilenetv2.runtime.own_files import PROGRAM
 
 SOURCES = Path(__file__).with_name("web")
 SCRIPTS = ("texts.js", "container.js", "resize.js", "picture.js", "network.js", "main.js")  # in this order
+FORMATS = {"web": "onnx", "web-8bit": "onnx-8bit"}  # of export.py, and of the network that is beside the page
 PAGE, NETWORK = "index.html", "model.onnx"
 MARK = f'<meta name="generator" content="{PROGRAM}">'  # of a page that may be replaced
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
@@ -31,6 +33,21 @@ COMMAND = (
 LARGEST = 2**25  # bytes of a file of onnxruntime-web
 SECONDS = 600  # that npm may take
 START = 2**12  # bytes of a page that hold its mark
+
+
+def network_format(formats: str, given: str) -> Optional[str]:
+    """For a page, the format of the network beside it; None where no page is asked for. formats, given: of --format and --input.
+
+    Raises UserError for a page together with other formats, or with another input than it has."""
+    names = [name.strip().lower() for name in formats.split(",")]
+    found = [name for name in names if name in FORMATS]
+    if not found:
+        return None
+    if len(names) > 1:
+        raise UserError(f"--format={formats}: {found[0]} fills a folder of its own; export the others by another command")
+    if given != "u8":
+        raise UserError(f"--input={given}: the page gives its network u8; leave --input out")
+    return FORMATS[found[0]]
 
 
 def check_folder(output: str, download: bool) -> Path:
@@ -85,6 +102,14 @@ def missing_files(folder: Path) -> List[str]:
             return ""
 
     return [name for name, expected in RUNTIME.items() if digest(name) != expected]
+
+
+def next_steps(folder: Path) -> List[str]:
+    """Lines that say what to do with the folder."""
+    place, missing = quote(str(folder)), missing_files(folder)
+    steps = [f"The page needs {PACKAGE} beside it: cd {place} && {COMMAND}"] if missing else []
+    serve = f"python -m http.server --bind 127.0.0.1 --directory {place} 8000"
+    return [*steps, f"To try it, open http://127.0.0.1:8000 after: {serve}"]
 
 
 def fetch_runtime(folder: Path) -> None:
