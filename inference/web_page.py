@@ -44,7 +44,9 @@ def network_format(formats: str, given: str) -> Optional[str]:
     if not found:
         return None
     if len(names) > 1:
-        raise UserError(f"--format={formats}: {found[0]} fills a folder of its own; export the others by another command")
+        raise UserError(
+            f"--format={formats}: {found[0]} fills a folder of its own; export the others by another command"
+        )
     if given != "u8":
         raise UserError(f"--input={given}: the page gives its network u8; leave --input out")
     return FORMATS[found[0]]
@@ -119,7 +121,9 @@ def fetch_runtime(folder: Path) -> None:
         command = ["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"]
         try:
             done = subprocess.run(command, cwd=temporary, capture_output=True, text=True, timeout=SECONDS)
-            problem = "" if done.returncode == 0 else (done.stderr or done.stdout).strip()[-300:] or "it does not say why"
+            problem = (
+                "" if done.returncode == 0 else (done.stderr or done.stdout).strip()[-300:] or "it does not say why"
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             problem = str(error)
         if problem:
