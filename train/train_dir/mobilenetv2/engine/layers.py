@@ -65,3 +65,10 @@ def read_layers(network: nn.Cell, parts: slice = slice(None)) -> List[Layer]:
         found.append(layers)
     found.append([Layer(last[0], last[1], False, True, False)])
     return [layer for layers in found[parts] for layer in layers]
+
+
+def map_side(network: nn.Cell, side: int) -> int:
+    """Side of the feature map of pictures of this side."""
+    for layer in read_layers(network):
+        side, _ = layer.geometry(side, network.architecture.padding == "same")
+    return side

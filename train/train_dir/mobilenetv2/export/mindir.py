@@ -7,10 +7,11 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
+from ..engine.layers import map_side
 from ..evaluation.metrics import SMALLEST_LENGTH
 from ..evaluation.ood import OutlierDetector
 from ..model.checkpoint import Loaded
-from ..model.mobilenet_v2 import center_pool, global_pool
+from ..model.mobilenet_v2 import center_border, global_pool
 from ..runtime.files import read_file
 from ..runtime.own_files import PROGRAM
 from .comparison import arrange
@@ -22,10 +23,11 @@ DOC_STRING = 6 << 3 | 2  # how protobuf writes that field of ModelProto, where M
 
 
 class Score(nn.Cell):
-    """Feature map f32 [N, channels, h, w] -> f32 [N], above 0 for an outlier, as comparison.py has it."""
+    """Feature map f32 [N, channels, h, w] -> f32 [N], above 0 for an outlier, as comparison.py has it. side: of the map."""
 
-    def __init__(self, detector: OutlierDetector):
+    def __init__(self, detector: OutlierDetector, side: int):
         super().__init__()
+        self.first, self.last = center_border(side), side - center_border(side)
         parts = arrange(detector)
         self.projection, self.center = Tensor(detector.projection), Tensor(detector.center)
         self.references = Tensor(np.ascontiguousarray(parts.references.T.astype(np.float32)))
@@ -37,7 +39,8 @@ class Score(nn.Cell):
         self.kept, self.pulled = parts.weights.shape[1], len(parts.pulls)
 
     def construct(self, feature_map: Tensor) -> Tensor:
-        rows = ops.matmul(center_pool(feature_map), self.projection) - self.center
+        inner = feature_map[:, :, self.first : self.last, self.first : self.last]  # as `center_pool` cuts
+        rows = ops.matmul(global_pool(inner), self.projection) - self.center
         rows = rows / ops.maximum(ops.sqrt((rows * rows).sum(1, keepdims=True)), SMALLEST_LENGTH)
         near = ops.gather(ops.matmul(rows, self.references), self.places, 1).reshape(self.shape) + self.barred
         near = (ops.topk(near, self.kept)[0] * self.weights).sum(-1) + self.alone
@@ -58,7 +61,8 @@ class Whole(nn.Cell):
         self.factor = Tensor((1 / (std * (255 if self.bytes else 1))).astype(np.float32))
         self.shift = Tensor((-mean / std).astype(np.float32))
         self.temperature = loaded.description.temperature
-        self.score = Score(loaded.neither) if loaded.neither is not None and rejects(loaded) else None
+        side = map_side(loaded.network, preprocessing.size)
+        self.score = Score(loaded.neither, side) if loaded.neither is not None and rejects(loaded) else None
 
     def construct(self, image: Tensor) -> Tuple[Tensor, ...]:
         if self.bytes:

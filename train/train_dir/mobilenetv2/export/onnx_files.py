@@ -17,7 +17,7 @@ from .metadata import IMAGE
 from .parity import Outputs
 
 # What the quantizer takes for a model that its own preparation has seen. There is nothing to prepare: all is folded.
-PREPARED = {"onnx.infer": "onnxruntime.quant"}
+PREPARED = {"onnx.quant.pre_process": "onnxruntime.quant"}
 
 
 def write_onnx(loaded: Loaded, given: str, licence: str, file: Path) -> None:
