@@ -91,6 +91,7 @@ OPENED = {
     "app.py": {"file.read_bytes"},  # drawings that it has just made
     "predict.py": {"open", "os.open"},  # writes; the null device
     "page_folder.py": {"open"},  # the marker that it has made
+    "web_page.py": {"tarfile.open"},  # what npm has packed
 }
 
 

@@ -31,10 +31,12 @@ function orientationOf(exif, xmp) {
   return (exif && exifOrientation(exif)) ?? (xmp ? xmpOrientation(xmp) : 1);
 }
 
-// ended: whether there is an end mark; without it, the picture may be cut off. What is behind the picture is left out.
+// ended: whether there is an end mark; without it, the picture may be cut off, but no scan is missing. What is behind the picture is
+// left out.
 function readJpeg(bytes) {
   const view = viewOf(bytes), kept = [bytes.subarray(0, 2)];
   let at = 2, width = 0, height = 0, exif = null, xmp = null, ended = false;
+  const missing = new Set(); // coefficients of components that no scan has had in full
   while (at + 4 <= bytes.length || bytes[at + 1] === 0xd9) {
     const mark = bytes[at] === 0xff ? bytes[at + 1] : null;
     if (mark === 0xff || (mark === null && !width)) {
@@ -49,19 +51,33 @@ function readJpeg(bytes) {
     const content = bytes.subarray(at + 4, next);
     if (mark < 0xd0 && ![0xc4, 0xc8, 0xcc].includes(mark)) {
       [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
+      for (let index = 6; index < content.length; index += 3) {
+        for (let number = 0; number < 64; number++) missing.add(64 * content[index] + number);
+      }
     } else if (mark === 0xe1 && ascii(content, 0, 6) === "Exif\0\0") {
       exif ??= content;
     } else if (mark === 0xe1 && ascii(content, 0, 28) === "http://ns.adobe.com/xap/1.0/") {
       xmp ??= content;
     } else if (mark === 0xda) {
+      removeSent(content, missing);
       next = endOfScan(bytes, next);
     }
     // Of application data, only JFIF's and Adobe's say how colours are stored.
     if (mark <= 0xe0 || mark === 0xee) kept.push(bytes.subarray(at, next));
     at = next;
   }
+  if (!ended && (!width || missing.size)) throw new Problem("broken");
   if (!ended) kept.push(withoutHalfMark(kept.pop()));
   return { kind: "JPEG", width, height, orientation: orientationOf(exif, xmp), parts: kept, ended };
+}
+
+// Of a set of 64 * component + number of the coefficient, those whose last bit is in a scan. scan: its header.
+function removeSent(scan, missing) {
+  const count = scan[0], [first, last, bits] = scan.subarray(1 + 2 * count);
+  if (bits & 15) return;
+  for (let index = 1; index < 1 + 2 * count; index += 2) {
+    for (let number = first; number <= last; number++) missing.delete(64 * scan[index] + number);
+  }
 }
 
 function withoutHalfMark(bytes) {

@@ -256,6 +256,7 @@ def kinds(drawn, tmp_path_factory):
     for name, data in {
         "end1.jpg": jpeg[:-1],
         "end2.jpg": jpeg[:-2],
+        "progressive_end.jpg": (folder / "progressive.jpg").read_bytes()[:-2],
         "trailer.jpg": jpeg[:-2] + b"\0\0\x01\x0a\x0e\0\0\0Image_UTC_Data1500000000000SEFH" * 40,
         "behind.jpg": jpeg + b"\0\0\0\x18ftypmp42" + bytes(5000),
     }.items():
@@ -266,7 +267,7 @@ def kinds(drawn, tmp_path_factory):
 def test_pictures_of_all_kinds(open_page, drawn, kinds):
     """A profile, gamma, orientation, alpha, a palette, and files without end."""
     files = sorted(kinds.iterdir())
-    assert len(files) == 43
+    assert len(files) == 44
     Differences(open_page(), drawn, files).check("kinds of files")
 
 
@@ -288,6 +289,7 @@ REFUSED = {  # beginnings of the sentences, in both languages
     "bomb.gif": ("This picture has 65535 × 65535 pixels", "图片有 65535 × 65535 像素"),
     "scan.jp2": ("This is not a picture", "这不是浏览器能读取的图片"),
     "cut.png": ("This picture is damaged", "图片已损坏"),
+    "scans.jpg": ("This picture is damaged", "图片已损坏"),
     "many.png": ("This picture has 9000 × 9000 pixels", "图片有 9000 × 9000 像素"),
     "deep.png": ("This is a grey picture of 16 bits", "这是 16 位灰度图片"),
     "large.jpg": ("This file has 65 MiB; the limit is 64 MiB", "文件有 65 MiB"),
@@ -299,6 +301,9 @@ def test_what_cannot_be_answered_is_said_and_the_next_one_is(open_page, drawn, b
     image = Image.open(drawn / "sample" / "val" / "dog" / "dog_001.jpg").convert("RGB")
     image.save(tmp_path / "whole.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:-3000])
+    image.save(tmp_path / "scans.jpg", progressive=True)
+    data = (tmp_path / "scans.jpg").read_bytes()
+    (tmp_path / "scans.jpg").write_bytes(data[: data.rindex(b"\xff\xda")])
     Image.new("L", (9000, 9000)).save(tmp_path / "many.png")
     Image.fromarray(np.full((50, 50), 4000, np.uint16)).save(tmp_path / "deep.png")
     with open(tmp_path / "large.jpg", "wb") as stream:
