@@ -8,9 +8,7 @@ from mobilenetv2.export.mindir import run_mindir, write_mindir
 from mobilenetv2.export.parity import compare, own_outputs
 
 
-@pytest.mark.parametrize(
-    "kind, given, outliers", [("small", "f32", -1), ("same, odd side", "u8", 3), ("least", "u8", 0)]
-)
+@pytest.mark.parametrize("kind, given, outliers", [("same, odd side", "u8", 3), ("least", "f32", 0)])
 def test_it_answers_as_the_network(kind, given, outliers, on_cpu, tmp_path):
     loaded = make(kind, outliers)
     write_mindir(loaded, given, tmp_path / "network.mindir")

@@ -26,8 +26,8 @@ def test_what_is_alike():
     assert (
         compare("f", EXAMPLES, large, {**large, "logits": large["logits"] + np.float32(1e-3)}, exact=True).same == 100
     )
-    parity = compare("f", EXAMPLES, EXPECTED, changed("logits", 4, [3, 0]), exact=False)
-    assert (parity.same, parity.right, parity.expected) == (98, 97, 99)
+    parity = compare("f", EXAMPLES, EXPECTED, changed("logits", 2, [0, 3]), exact=False)
+    assert (parity.same, parity.right, parity.expected) == (99, 98, 99)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from ..report.model_card import read_licence
 from ..runtime import device
 from ..runtime.errors import UserError, collect_errors
 from ..runtime.files import atomic, find_file, read_file, user_path
-from ..runtime.own_files import MODEL_CARD, RECORD_SUFFIX, is_exported
+from ..runtime.own_files import MODEL_CARD, is_exported, record_of
 from ..runtime.progress import shown
 from ..runtime.text import table
 from .examples import Examples, read_examples
@@ -113,11 +113,6 @@ def as_given(crops: np.ndarray, given: str) -> np.ndarray:
     if given == "u8":
         return crops
     return np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
-
-
-def record_of(file: Path) -> Path:
-    """Where the metadata is of a file that can hold none: mobilenetv2.mindir.json."""
-    return file.with_name(file.name + RECORD_SUFFIX)
 
 
 def as_table(exported: Sequence[Exported]) -> str:

@@ -92,5 +92,10 @@ def _draw(description: Description, calibrate: bool) -> Examples:
     val, classes = drawn("val")
     known = {name: number for number, name in enumerate(description.classes)}
     labels = np.array([known.get(name, -1) for name in classes])
-    train = drawn("train")[0] if calibrate else val[:0]
-    return Examples(np.stack(val), labels, np.array(train, np.uint8), "of this program's drawings")
+    train = drawn("train")[0] if calibrate else []
+    return Examples(np.stack(val), labels, _stack(train, size), "of this program's drawings")
+
+
+def _stack(crops: Sequence[np.ndarray], size: int) -> np.ndarray:
+    """u8 [N, size, size, 3], where N may be 0."""
+    return np.array(crops, np.uint8).reshape(-1, size, size, 3)

@@ -15,7 +15,7 @@ Run = Callable[[np.ndarray], Outputs]
 
 
 class Format(NamedTuple):
-    """file: its name in an output folder. packages: what it needs, as imported and as pip installs it. exact: whether its logits
+    """file: its name in an output folder. packages: what it needs, as imported. exact: whether its logits
     are those of the network (parity.py). calibrated: whether it needs training pictures. beside: whether the metadata is in a
     file beside it, because it can hold none. write: (network, kind of input, licence, training pictures as the file takes them,
     file). run: loads the file in its own runtime."""
@@ -47,6 +47,12 @@ def _write_mindir(loaded: Loaded, given: str, licence: str, pictures: np.ndarray
     write_mindir(loaded, given, file)
 
 
+def _write_tflite(loaded: Loaded, given: str, licence: str, pictures: np.ndarray, file: Path) -> None:
+    from .tflite import write_tflite
+
+    write_tflite(loaded, given, file)
+
+
 def _run_onnx(file: Path) -> Run:
     from .onnx_files import run_onnx
 
@@ -59,11 +65,21 @@ def _run_mindir(file: Path) -> Run:
     return run_mindir(file)
 
 
+def _run_tflite(file: Path) -> Run:
+    from .tflite import run_tflite
+
+    return run_tflite(file)
+
+
 ONNX = ("onnx", "onnxruntime")
+PIP_NAMES = {"tensorflow": "tensorflow-cpu", "ai_edge_litert": "ai-edge-litert"}  # where it is another one
 FORMATS: Dict[str, Format] = {
     "onnx": Format(EXPORTED["onnx"], ONNX, True, False, False, _write_onnx, _run_onnx),
     "onnx-8bit": Format(EXPORTED["onnx-8bit"], ONNX, False, True, False, _write_8bit, _run_onnx),
     "mindir": Format(EXPORTED["mindir"], (), True, False, True, _write_mindir, _run_mindir),
+    "tflite": Format(
+        EXPORTED["tflite"], ("tensorflow", "ai_edge_litert"), True, False, True, _write_tflite, _run_tflite
+    ),
 }
 
 
@@ -77,7 +93,7 @@ def read_formats(text: str, option: str) -> List[str]:
             f"{option}={text}: expected one or more of {', '.join(FORMATS)}, separated by commas; not {', '.join(unknown)}"
         )
     packages = dict.fromkeys(package for name in names for package in FORMATS[name].packages)
-    missing = [package for package in packages if find_spec(package) is None]
+    missing = [PIP_NAMES.get(package, package) for package in packages if find_spec(package) is None]
     if missing:
         raise UserError(
             f"{option}={text}: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed; "

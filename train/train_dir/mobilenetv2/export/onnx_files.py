@@ -1,5 +1,6 @@
 """ONNX files in 32 and in 8 bits. Needs the packages onnx and onnxruntime."""
 
+import logging
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional
 
@@ -33,17 +34,22 @@ def write_8bit(loaded: Loaded, given: str, licence: str, pictures: np.ndarray, f
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     prepared = onnx.shape_inference.infer_shapes(model)
     helper.set_model_props(prepared, {**metadata, **PREPARED})
-    quantize_static(
-        prepared,
-        str(file),
-        _Reader(pictures),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        reduce_range=True,  # products of two numbers of 8 bits overflow in 16 where the processor has no VNNI
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        nodes_to_exclude=[node.name for node in model.graph.node if node.name.startswith(OUTSIDE)],
-    )
+    level = logging.getLogger().level
+    logging.getLogger().setLevel(logging.WARNING)  # it tells of every scale
+    try:
+        quantize_static(
+            prepared,
+            str(file),
+            _Reader(pictures),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            reduce_range=True,  # products of two numbers of 8 bits overflow in 16 where the processor has no VNNI
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[node.name for node in model.graph.node if node.name.startswith(OUTSIDE)],
+        )
+    finally:
+        logging.getLogger().setLevel(level)
     quantized = onnx.load(str(file))
     quantized.producer_name = PROGRAM
     helper.set_model_props(quantized, metadata)

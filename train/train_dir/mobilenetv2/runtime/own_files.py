@@ -18,9 +18,14 @@ HISTORY_COLUMNS = ("stage", "epoch", "training loss", "validation loss")  # of h
 SAMPLE = "sample"  # the folder of drawings
 TRACKING, TRACKERS = "tracking", ("aim", "tensorboard", "swanlab", "mlflow")  # a folder, with folders of these names
 # Exported files, by format; RECORD_SUFFIX: of the description beside one that can hold none.
-EXPORTED = {"onnx": "mobilenetv2.onnx", "onnx-8bit": "mobilenetv2.8bit.onnx", "mindir": "mobilenetv2.mindir"}
+EXPORTED = {
+    "onnx": "mobilenetv2.onnx",
+    "onnx-8bit": "mobilenetv2.8bit.onnx",
+    "mindir": "mobilenetv2.mindir",
+    "tflite": "mobilenetv2.tflite",
+}
 RECORD_SUFFIX = ".json"
-EXPORTED_FILES = (*EXPORTED.values(), EXPORTED["mindir"] + RECORD_SUFFIX)
+EXPORTED_FILES = (*EXPORTED.values(), *(EXPORTED[name] + RECORD_SUFFIX for name in ("mindir", "tflite")))
 FINDINGS = ("check.json", "report.html")
 # The same of a check or a run that is not complete, where the folder has the files of an earlier one, which stay together.
 LATER_FINDINGS = ("last-check.json", "last-check.html")
@@ -51,12 +56,19 @@ def is_own_file(file: Path) -> bool:
         return True
     if file.name not in MARKS:
         return False
+    if file.name in EXPORTED_FILES:
+        return is_exported(file)
     return _has_mark(file, MARKS[file.name], LARGEST if file.name == CHECKPOINT else START)
 
 
 def is_exported(file: Path) -> bool:
-    """Whether it is an exported file of this program, whatever its name."""
-    return _has_mark(file, PROGRAM.encode(), START)
+    """Whether it is an exported file of this program, whatever its name: it says so, or the description beside it does."""
+    return any(_has_mark(one, PROGRAM.encode(), START) for one in (file, record_of(file)))
+
+
+def record_of(file: Path) -> Path:
+    """Where the description of an exported file is that can hold none: mobilenetv2.mindir.json."""
+    return file.with_name(file.name + RECORD_SUFFIX)
 
 
 def _has_mark(file: Path, mark: bytes, length: int) -> bool:
