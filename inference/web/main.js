@@ -5,7 +5,7 @@ const PREVIEW = 800; // pixels of the longer side
 const element = (selector) => document.querySelector(selector);
 
 let language = (navigator.languages ?? []).map((tag) => tag.slice(0, 2)).find((tag) => tag in TEXTS) ?? "en";
-let network = null, problem = null, answer = null, loaded = 0, working = false, asked = 0, stream = null;
+let network = null, problem = null, answer = null, loaded = 0, working = false, asked = 0, stream = null, queue = Promise.resolve();
 const say = (kind, values) => inWords(language, kind, values);
 
 function title() {
@@ -94,11 +94,15 @@ function renderAbout() {
   );
 }
 
-// Answer a picture. The last one that was given is the one that is shown.
-async function ask(file) {
+// Answer a picture. One is answered at a time, and of those that wait only the last one.
+function ask(file) {
   const turn = ++asked;
   [problem, working] = [null, true];
   render();
+  queue = queue.then(() => turn === asked && answerFile(file, turn));
+}
+
+async function answerFile(file, turn) {
   let found = null, failed = null;
   try {
     await loading;
