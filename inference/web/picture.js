@@ -8,6 +8,7 @@ const END = new Uint8Array([0xff, 0xd9]);
 // bytes -> { pixels: u8 [size, size, 3], width, height: of the upright picture, bitmap, orientation }. crop: share of the shorter
 // side that is cut out. Throws a Problem for what cannot be read.
 async function prepare(bytes, size, crop) {
+  checkCanvas();
   const container = readContainer(bytes);
   checkSize(container.width, container.height, container.kind);
   const bitmap = await decodeParts(container);
@@ -70,6 +71,15 @@ function canvasOf(width, height) {
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true, colorSpace: "srgb" });
   context.fillStyle = "white";
   return context;
+}
+
+// Some browsers change what pages read of a canvas, against being recognised by it; the answer would be to another picture.
+function checkCanvas() {
+  const context = canvasOf(64, 64), image = context.createImageData(64, 64);
+  for (let at = 0; at < image.data.length; at++) image.data[at] = at % 4 === 3 ? 255 : (at * 37) % 256;
+  context.putImageData(image, 0, 0);
+  const read = context.getImageData(0, 0, 64, 64).data;
+  if (!image.data.every((value, at) => value === read[at])) throw new Problem("canvas");
 }
 
 // RGBA of a part of the bitmap, band by band: call(pixels u8 [rows, width, 4], the first row, rows). No copy of the whole is made.

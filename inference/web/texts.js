@@ -48,6 +48,8 @@ const TEXTS = {
     browser: "This browser cannot read the picture ({kind}); please save it as JPEG or PNG.",
     deep: "This is a grey picture of 16 bits, which browsers read in 8; please save it as a PNG of 8 bits.",
     broken: "This picture is damaged or incomplete; please choose another one.",
+    canvas: "This browser changes the pixels that a page reads (protection against fingerprinting). Allow this page to read them, "
+      + "or use another browser.",
     no_camera: "The camera cannot be used ({reason}).",
   },
   zh: {
@@ -96,6 +98,7 @@ const TEXTS = {
     browser: "本浏览器无法读取这张图片（{kind}），请另存为 JPEG 或 PNG。",
     deep: "这是 16 位灰度图片，浏览器只能按 8 位读取，请另存为 8 位 PNG。",
     broken: "图片已损坏或不完整，请换一张。",
+    canvas: "本浏览器会更改页面读取的像素（防指纹识别保护）。请允许本页读取，或换一个浏览器。",
     no_camera: "无法使用摄像头（{reason}）。",
   },
 };

@@ -423,6 +423,22 @@ def test_what_is_missing_is_said(open_page, site, tmp_path):
     assert "python -m http.server" in said(open_page(url=(folder / "index.html").as_uri()))
 
 
+CHANGED = """() => {
+  const read = CanvasRenderingContext2D.prototype.getImageData;
+  CanvasRenderingContext2D.prototype.getImageData = function (...box) {
+    const image = read.apply(this, box);
+    image.data[image.data.length - 4] ^= 1;
+    return image;
+  };
+}"""
+
+
+def test_a_browser_that_changes_pixels_gives_no_answer(open_page, drawn):
+    page = open_page()
+    page.evaluate(CHANGED)
+    assert ask(page, drawn / "sample" / "val" / "dog" / "dog_001.jpg").startswith("This browser changes the pixels")
+
+
 def test_what_is_wrong_with_the_command_is_said_before_anything_is_done(built_in, tmp_path, monkeypatch):
     (tmp_path / "index.html").write_text("<title>mine</title>")
     for call, words in (
