@@ -47,7 +47,7 @@ CHINESE: Dict[str, str] = {
     "device_target": "auto 使用 MindSpore 所支持的设备，否则使用 CPU",
     "workers": "读取照片的线程数",
     "cache_dir": "存放计算好的特征和下载文件的文件夹；随时可以删除",
-    "export": "另外以哪些格式写出网络：onnx、onnx-8bit、mindir 中的一个或几个，用逗号分隔；各需要什么见 docs/zh/export.md",
+    "export": "另外以哪些格式写出网络：onnx、onnx-8bit、mindir、tflite、ms 中的一个或几个，用逗号分隔；各需要什么见 docs/zh/export.md",
     "track": "记录每一轮的跟踪工具，aim、tensorboard、swanlab、mlflow 中的一个或几个，用逗号分隔；须已安装；写入结果文件夹的 tracking 文件夹，不用网络",
     "aim_repo": "Aim 仓库，用来记录这次运行（需要安装 aim 包）",
 }

@@ -1,15 +1,24 @@
 """README and docs/: short, whole, in step with the code and with each other."""
 
+import ast
 import re
+import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from hostile import encoded
+from PIL import ExifTags, Image
 
 sys.path.insert(0, str(ROOT / "docs"))
 from make_arguments import pages
 
+from mobilenetv2.classifier import Classifier
+from mobilenetv2.data import sample
+from mobilenetv2.export import export
+from mobilenetv2.model import checkpoint
 from mobilenetv2.stages import MODES
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], key=lambda file: file.relative_to(ROOT).as_posix())
@@ -61,6 +70,76 @@ def test_what_a_user_needs_is_in_both_languages():
             assert counts[0] == counts[1], (pair[1].name, what)
         examples = [re.findall(r"^    .*$", text, re.MULTILINE) for text in (english, chinese)]
         assert examples[0] == examples[1]
+
+
+# Runs the code of a page on each of the pictures, in one process that knows nothing of this project.
+ON_EACH = """
+import sys
+code, folder, *pictures = sys.argv[1:]
+sys.modules["mobilenetv2"] = None
+for picture in pictures:
+    sys.argv = ["answer.py", folder, picture]
+    exec(compile(open(code, encoding="utf-8").read(), code, "exec"), {})
+"""
+
+
+def on_each(start: str, file: Path, pictures: list, folder: Path) -> list:
+    """Lines that the example of docs/export.md prints whose first line is this."""
+    page = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    (code,) = [
+        block for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE) if block.startswith(f"    {start}\n")
+    ]
+    (folder / "code.py").write_text(textwrap.dedent(code), encoding="utf-8")
+    command = [sys.executable, "-c", ON_EACH, str(folder / "code.py"), str(file), *map(str, pictures)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def awkward_pictures(folder: Path) -> list:
+    """Turned by EXIF, with alpha, CMYK with and without Adobe's mark, grey, of a palette with a transparent colour, large."""
+    drawing = sample.draw("dog", [True, 3])
+    turned, alpha = Image.Exif(), drawing.convert("RGBA")
+    turned[ExifTags.Base.Orientation] = 6
+    alpha.putalpha(Image.linear_gradient("L").resize(alpha.size))
+    jpeg, mark = encoded(drawing.convert("CMYK"), "JPEG"), b"\xff\xee\x00\x0eAdobe"
+    at = jpeg.index(mark)
+    contents = {
+        "turned.jpg": encoded(drawing.crop((0, 0, 192, 120)), "JPEG", exif=turned),
+        "alpha.png": encoded(alpha, "PNG"),
+        "cmyk.jpg": jpeg,
+        "unmarked.jpg": jpeg[:at] + jpeg[at + 16 :],
+        "grey.png": encoded(drawing.convert("L"), "PNG"),
+        "palette.gif": encoded(drawing.quantize(16), "GIF", transparency=3),
+        "large.jpg": encoded(drawing.resize((1500, 1200)), "JPEG"),
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in contents]
+
+
+def test_twenty_five_lines_of_mindspore_answer_as_the_program(built_in, tmp_path):
+    pictures, file = awkward_pictures(tmp_path), built_in / "mobilenetv2.ckpt"
+    lines = on_each("import json, sys\n    import mindspore as ms, numpy as np", file, pictures, tmp_path)
+    assert len((tmp_path / "code.py").read_text().splitlines()) == 25
+    classifier = Classifier(str(file))
+    assert len(lines) == len(pictures)
+    for picture, line in zip(pictures, lines):
+        expected = classifier.answer(picture.read_bytes()).confidences
+        assert ast.literal_eval(line) == pytest.approx(expected, abs=1e-5), picture.name
+
+
+def test_a_program_with_onnx_runtime_answers_as_the_program(drawings, tmp_path):
+    export(str(checkpoint.EMBEDDED), "onnx", str(tmp_path / "network.onnx"))
+    pictures = [drawings / "val" / name for name in ("dog/dog_001.jpg", "croissants/croissants_002.jpg")]
+    lines = on_each(
+        "import json, sys\n    import numpy as np, onnxruntime", tmp_path / "network.onnx", pictures, tmp_path
+    )
+    for picture, line in zip(pictures, lines):
+        answer = Classifier(str(checkpoint.EMBEDDED)).answer(picture.read_bytes())
+        numbers = [float(number) for number in re.findall(r"[\d.]+(?:e-\d+)?", line)]
+        assert line.startswith(f"{answer.label} [")
+        assert numbers == pytest.approx(list(answer.confidences.values()), abs=1e-4)
 
 
 def test_readme_is_one_look():

@@ -99,8 +99,11 @@ def test_a_file_that_answers_otherwise_is_not_written(tmp_path, monkeypatch, cap
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["--format=onnx,tensorrt"], "--format=onnx,tensorrt: expected one or more of onnx, onnx-8bit, mindir, tflite"),
-        (["--format="], "--format: expected one or more of onnx, onnx-8bit, mindir, tflite"),
+        (
+            ["--format=onnx,tensorrt"],
+            "--format=onnx,tensorrt: expected one or more of onnx, onnx-8bit, mindir, tflite, ms",
+        ),
+        (["--format="], "--format: expected one or more of onnx, onnx-8bit, mindir, tflite, ms"),
         (["--format=onnx-8bit"], "onnx-8bit needs --data_url, the folder of training photos"),
         (["--format=onnx,mindir", "--output=one.onnx"], "--output=one.onnx: one file for 2 formats; name a folder"),
         (["--fromat=onnx"], "--fromat=onnx: there is no such argument; did you mean --format?"),
@@ -120,7 +123,10 @@ def test_missing_packages_and_files_are_said_together(tmp_path, monkeypatch, cap
     monkeypatch.setattr(formats, "find_spec", lambda name: None)
     assert main([str(tmp_path / "gone"), "--output", str(tmp_path)]) == 2
     first, second = caplog.messages[-1].splitlines()
-    assert first == "--format=onnx: onnx and onnxruntime are not installed; 'pip install onnx onnxruntime' mends it"
+    assert (
+        first
+        == "--format=onnx: onnx and onnxruntime are not installed; 'pip install onnx onnxruntime \"numpy<2\"' mends it"
+    )
     assert "gone" in second
 
 
@@ -130,7 +136,7 @@ def test_at_training(few, tmp_path, cache):
     run = Run([*arguments, "--export=onnx,pdf"], tmp_path)
     assert run.code == 2 and not (tmp_path / "out" / "mobilenetv2.ckpt").exists()
     assert (
-        "--export=onnx,pdf: expected one or more of onnx, onnx-8bit, mindir, tflite, separated by commas; not pdf"
+        "--export=onnx,pdf: expected one or more of onnx, onnx-8bit, mindir, tflite, ms, separated by commas; not pdf"
         in run.out + run.err
     )
     run = Run([*arguments, "--export=onnx-8bit,mindir"], tmp_path)

@@ -25,6 +25,8 @@ IN_PYTHON, MAX_IN_PYTHON = {"bmp_rle", "ppm"}, 4 * 10**6  # decoders that Pillow
 MAX_EXIF = 2**16  # bytes, the limit in a JPEG; beyond, each of thousands of entries could be a copy of the whole
 MAX_JPEG_HEADER = 2**24  # bytes before the image data: previews, color profile, depth map
 READS, PIECES = 10_000, 10**6  # read calls on the file while it is opened, and while it is decoded
+INTERPOLATION = "bicubic"  # Pillow's filter of the resize
+BACKGROUND = "white"  # under what is transparent
 CROP = 0.875  # side of the center crop / shorter side of the image: 224 of 256, as in ImageNet evaluation
 
 # Grey of more than 8 bits, by the largest value of the picture: white is 2**bits - 1 with the fewest of these bits that hold it.
@@ -34,17 +36,17 @@ WHITE_BITS, FLOAT_WHITE = (8, 10, 12, 14, 16, 24, 32), 16
 # another word here is another format version.
 RULES: Dict[str, Any] = {
     "crop": CROP,
-    "interpolation": "bicubic",
+    "interpolation": INTERPOLATION,
     "steps": [
         "Decode the first frame. Turn it upright by its EXIF orientation. Ignore colour profiles and gamma.",
         "Grey of more than 8 bits: value * 255 / white, rounded. white is 2**bits - 1, with the fewest bits of "
         f"{', '.join(map(str, WHITE_BITS))} that hold the largest value of it. Of floats below {FLOAT_WHITE}, white is 1."
         " Other channels of 16 bits: the high byte.",
         "Convert to RGB: grey to three equal channels; CMYK to R = (255 - C) * (255 - K) / 255, likewise G and B; alpha over "
-        "white.",
+        f"{BACKGROUND}.",
         "A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, while its shorter side is at least 2 * size / crop.",
         "Cut out the square in the middle with crop * the shorter side, and resize it to size * size pixels, with an antialiased "
-        "bicubic filter (a = -0.5).",
+        f"{INTERPOLATION} filter (a = -0.5).",
         "Each channel of R, G, B: (value / 255 - mean) / std. The input is float32 [1, 3, size, size].",
     ],
 }
@@ -89,7 +91,7 @@ def center_crop(image: Image.Image, size: int) -> Image.Image:
     """RGB image -> center crop, CROP of the shorter side, resized to size x size pixels (bicubic)."""
     side = CROP * min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
-    return image.resize((size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
+    return image.resize((size, size), Image.Resampling[INTERPOLATION.upper()], box=(left, top, left + side, top + side))
 
 
 def normalize(image: Union[Image.Image, np.ndarray], preprocessing: Preprocessing) -> np.ndarray:
@@ -299,7 +301,7 @@ def _band_to_rgb(image: Image.Image, white: int) -> Image.Image:
         return Image.fromarray(np.clip(grey + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
     if mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        return Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image).convert("RGB")
     if mode == "LAB":
         raise ImageError("lab")
     return image.convert("RGB")

@@ -23,7 +23,7 @@ from ..runtime.progress import shown
 from ..runtime.text import table
 from .examples import Examples, read_examples
 from .formats import FORMATS, Run, read_formats
-from .metadata import SHAPES, describe
+from .metadata import APP, APP_RECORD, IMAGENET_MEAN, IMAGENET_STD, SHAPES, app_record, describe
 from .parity import Parity, compare, own_outputs
 
 log = logging.getLogger(__name__)
@@ -87,11 +87,12 @@ def write_formats(
     expected, found = own_outputs(loaded, examples.val), []
     for name, file in zip(names, files):
         format = FORMATS[name]
+        taken = APP if name == "ms" else given
         with shown(f"Exporting {name}"), tempfile.TemporaryDirectory() as folder:
             draft = Path(folder) / format.file
-            format.write(loaded, given, licence, as_given(examples.train, given), draft)
+            format.write(loaded, taken, licence, as_given(examples.train, taken), draft)
             run = format.run(draft)
-            pictures = as_given(examples.val, given)
+            pictures = as_given(examples.val, taken)
             parts = [run(pictures[start : start + BATCH]) for start in range(0, len(pictures), BATCH)]
             outputs = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
             parity = compare(file.name, examples, expected, outputs, format.exact)
@@ -99,8 +100,11 @@ def write_formats(
             content = read_file(draft, LARGEST)
         if format.beside:
             with atomic(record_of(file)) as temporary:
-                text = json.dumps(describe(loaded, given, licence), ensure_ascii=False, indent=1)
+                text = json.dumps(describe(loaded, taken, licence), ensure_ascii=False, indent=1)
                 temporary.write_text(text, encoding="utf-8")
+        if name == "ms":
+            with atomic(file.with_name(APP_RECORD)) as temporary:
+                temporary.write_text(app_record(loaded, file), encoding="utf-8")
         with atomic(file) as temporary:
             temporary.write_bytes(content)
         log.info("Wrote %s.", file)
@@ -112,6 +116,9 @@ def as_given(crops: np.ndarray, given: str) -> np.ndarray:
     """Pictures u8 [N, S, S, 3] as a file takes them whose input is `given`."""
     if given == "u8":
         return crops
+    if given == APP:
+        mean, std = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
+        return np.asarray((crops / np.float32(255) - mean) / std, np.float32)
     return np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
 
 
@@ -147,6 +154,10 @@ def _output_files(names: Sequence[str], output: str) -> List[Path]:
         raise UserError(f"--output={output}: one file for {len(names)} formats; name a folder")
     files = [place] if single else [place / FORMATS[name].file for name in names]
     others = [str(file) for file in files if file.exists() and not is_exported(file)]
+    for file in files:
+        record = file.with_name(APP_RECORD)
+        if file.suffix == ".ms" and record.exists() and not file.exists():
+            others.append(str(record))
     if others:
         raise UserError(
             f"{', '.join(others)}: not written by this program, and would be overwritten; choose another place"

@@ -1,5 +1,6 @@
 """The formats of exported files: `FORMATS` is the table of all that are known."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Tuple
@@ -53,6 +54,12 @@ def _write_tflite(loaded: Loaded, given: str, licence: str, pictures: np.ndarray
     write_tflite(loaded, given, file)
 
 
+def _write_ms(loaded: Loaded, given: str, licence: str, pictures: np.ndarray, file: Path) -> None:
+    from .lite import write_ms
+
+    write_ms(loaded, licence, file)
+
+
 def _run_onnx(file: Path) -> Run:
     from .onnx_files import run_onnx
 
@@ -71,8 +78,19 @@ def _run_tflite(file: Path) -> Run:
     return run_tflite(file)
 
 
+def _run_ms(file: Path) -> Run:
+    from .lite import run_ms
+
+    return run_ms(file)
+
+
+LITE_PYTHON = "MINDSPORE_LITE_PYTHON"
 ONNX = ("onnx", "onnxruntime")
-PIP_NAMES = {"tensorflow": "tensorflow-cpu", "ai_edge_litert": "ai-edge-litert"}  # where it is another one
+PIP_NAMES = {
+    "tensorflow": "tensorflow-cpu",
+    "ai_edge_litert": "ai-edge-litert",
+    "mindspore_lite": "mindspore-lite",
+}  # where it is another one
 FORMATS: Dict[str, Format] = {
     "onnx": Format(EXPORTED["onnx"], ONNX, True, False, False, _write_onnx, _run_onnx),
     "onnx-8bit": Format(EXPORTED["onnx-8bit"], ONNX, False, True, False, _write_8bit, _run_onnx),
@@ -80,6 +98,7 @@ FORMATS: Dict[str, Format] = {
     "tflite": Format(
         EXPORTED["tflite"], ("tensorflow", "ai_edge_litert"), True, False, True, _write_tflite, _run_tflite
     ),
+    "ms": Format(EXPORTED["ms"], (*ONNX, "mindspore_lite"), True, False, True, _write_ms, _run_ms),
 }
 
 
@@ -93,10 +112,16 @@ def read_formats(text: str, option: str) -> List[str]:
             f"{option}={text}: expected one or more of {', '.join(FORMATS)}, separated by commas; not {', '.join(unknown)}"
         )
     packages = dict.fromkeys(package for name in names for package in FORMATS[name].packages)
-    missing = [PIP_NAMES.get(package, package) for package in packages if find_spec(package) is None]
+    missing = [PIP_NAMES.get(package, package) for package in packages if not _is_installed(package)]
     if missing:
+        # Others may bring a NumPy that MindSpore cannot use.
         raise UserError(
             f"{option}={text}: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed; "
-            f"'pip install {' '.join(missing)}' mends it"
+            f"""'pip install {" ".join(missing)} "numpy<2"' mends it"""
+            + (f", or {LITE_PYTHON} names the Python that has it" if "mindspore-lite" in missing else "")
         )
     return names
+
+
+def _is_installed(package: str) -> bool:
+    return find_spec(package) is not None or (package == "mindspore_lite" and LITE_PYTHON in os.environ)

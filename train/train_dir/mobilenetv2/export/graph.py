@@ -17,7 +17,18 @@ from ..model.checkpoint import Loaded
 from ..model.mobilenet_v2 import center_border
 from ..runtime.own_files import PROGRAM
 from .comparison import arrange
-from .metadata import CONFIDENCES, IMAGE, LOGITS, SCORE, as_texts, describe, rejects
+from .metadata import (
+    APP,
+    CONFIDENCES,
+    IMAGE,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    LOGITS,
+    SCORE,
+    as_texts,
+    describe,
+    rejects,
+)
 
 OPSET, IR = 17, 8  # read by ONNX Runtime from 1.12 on, of 2022
 OUTSIDE = "outside"  # how the names of nodes begin that are not of the network: they stay f32 in 8 bits
@@ -26,7 +37,7 @@ OUTSIDE = "outside"  # how the names of nodes begin that are not of the network:
 def build_graph(loaded: Loaded, given: str, licence: str) -> onnx.ModelProto:
     """The model: input `image`, outputs `confidences`, `logits` and, where the checkpoint rejects pictures, `neither`.
 
-    given, licence: as in `describe`, whose text is the metadata."""
+    With APP, the only output is `logits`. given, licence: as in `describe`, whose text is the metadata."""
     graph, description, network = _Graph(), loaded.description, loaded.network
     size, classes = description.preprocessing.size, len(description.classes)
     value = _normalise(graph, given, description.preprocessing.mean, description.preprocessing.std)
@@ -41,13 +52,16 @@ def build_graph(loaded: Loaded, given: str, licence: str) -> onnx.ModelProto:
     classifier = network.classifier
     weight, bias = classifier.weight.asnumpy(), classifier.bias.asnumpy()
     graph.add("Gemm", pooled, graph.constant(weight), graph.constant(bias), transB=1, output=LOGITS)
-    scaled = graph.add("Div", LOGITS, graph.floating(description.temperature), outside=True)
-    graph.add("Softmax", scaled, axis=1, output=CONFIDENCES, outside=True)
-    shapes: List[Tuple[str, List[Any]]] = [(CONFIDENCES, ["N", classes]), (LOGITS, ["N", classes])]
-    if loaded.neither is not None and rejects(loaded):
+    shapes: List[Tuple[str, List[Any]]] = [(LOGITS, ["N", classes])]
+    if given != APP:
+        scaled = graph.add("Div", LOGITS, graph.floating(description.temperature), outside=True)
+        graph.add("Softmax", scaled, axis=1, output=CONFIDENCES, outside=True)
+        shapes.insert(0, (CONFIDENCES, ["N", classes]))
+    if given != APP and loaded.neither is not None and rejects(loaded):
         _compare(graph, value, side, loaded.neither)
         shapes.append((SCORE, ["N"]))
-    kind, shape = (TensorProto.UINT8, [size, size, 3]) if given == "u8" else (TensorProto.FLOAT, [3, size, size])
+    kind = TensorProto.UINT8 if given == "u8" else TensorProto.FLOAT
+    shape = [3, size, size] if given == "f32" else [size, size, 3]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -93,12 +107,15 @@ class _Graph:
 
 
 def _normalise(graph: _Graph, given: str, mean: Tuple[float, ...], std: Tuple[float, ...]) -> str:
-    value, scale = IMAGE, 1.0
+    value, scale, offset = IMAGE, np.ones(3), np.zeros(3)  # the pictures, from 0 to 1, are input * scale + offset
     if given == "u8":
-        value = graph.add("Cast", value, to=TensorProto.FLOAT, outside=True)
-        value, scale = graph.add("Transpose", value, perm=[0, 3, 1, 2], outside=True), 255.0
-    factor = 1 / (scale * np.array(std)).reshape(3, 1, 1)
-    shift = -(np.array(mean) / np.array(std)).reshape(3, 1, 1)
+        value, scale = graph.add("Cast", value, to=TensorProto.FLOAT, outside=True), scale / 255
+    if given == APP:
+        scale, offset = np.array(IMAGENET_STD), np.array(IMAGENET_MEAN)
+    if given != "f32":
+        value = graph.add("Transpose", value, perm=[0, 3, 1, 2], outside=True)
+    factor = (scale / np.array(std)).reshape(3, 1, 1)
+    shift = ((offset - np.array(mean)) / np.array(std)).reshape(3, 1, 1)
     value = graph.add("Mul", value, graph.constant(factor.astype(np.float32)), outside=True)
     return graph.add("Add", value, graph.constant(shift.astype(np.float32)), outside=True)
 

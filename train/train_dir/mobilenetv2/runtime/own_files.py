@@ -23,9 +23,10 @@ EXPORTED = {
     "onnx-8bit": "mobilenetv2.8bit.onnx",
     "mindir": "mobilenetv2.mindir",
     "tflite": "mobilenetv2.tflite",
+    "ms": "mobilenetv2.ms",
 }
 RECORD_SUFFIX = ".json"
-EXPORTED_FILES = (*EXPORTED.values(), *(EXPORTED[name] + RECORD_SUFFIX for name in ("mindir", "tflite")))
+EXPORTED_FILES = (*EXPORTED.values(), *(EXPORTED[name] + RECORD_SUFFIX for name in ("mindir", "tflite", "ms")))
 FINDINGS = ("check.json", "report.html")
 # The same of a check or a run that is not complete, where the folder has the files of an earlier one, which stay together.
 LATER_FINDINGS = ("last-check.json", "last-check.html")
