@@ -2,6 +2,7 @@
 
     python inference/export.py output --format onnx --output network.onnx
     python inference/export.py output --format onnx,onnx-8bit,mindir --data_url photos --output exported
+    python inference/export.py output --format web --output site --download
 
 Exit code 0: all files are written. 2: something is missing, or a file would answer otherwise than the checkpoint.
 """
@@ -16,6 +17,7 @@ with starting.guarded():
     import sys
     from typing import List
 
+    import web_page
     from checkpoints import CHECKPOINT_HELP, find_checkpoint
 
     from mobilenetv2.argument_names import sort_out
@@ -37,7 +39,8 @@ def main(arguments: List[str]) -> int:
         "--format",
         default="onnx",
         metavar="NAMES",
-        help=f"one or more of {', '.join(FORMATS)}, separated by commas (default: onnx)",
+        help=f"one or more of {', '.join(FORMATS)}, separated by commas (default: onnx); or "
+        f"{' or '.join(web_page.FORMATS)}, a static page that answers in the visitor's browser, in a folder of its own",
     )
     parser.add_argument(
         "--output",
@@ -59,6 +62,9 @@ def main(arguments: List[str]) -> int:
         "photos (default: drawings of this program, for the comparison)",
     )
     parser.add_argument("--cache_dir", default=FOLDER, metavar="PATH", help=f"as for train.py (default: {FOLDER})")
+    parser.add_argument(
+        "--download", action="store_true", help=f"for a static page: get {web_page.PACKAGE} from npm, which it needs"
+    )
     options, rest = parser.parse_known_args(arguments)
     open_standard_streams()
     logs.log_to_stderr()
@@ -68,14 +74,20 @@ def main(arguments: List[str]) -> int:
         if errors:
             raise UserError("\n".join(errors))
         with memory_errors_in_words(), os_errors_in_words():
+            web = web_page.network_format(options.format, options.input)
+            folder = web_page.check_folder(options.output, options.download) if web else None
             found = export(
                 find_checkpoint(options.checkpoint),
-                options.format,
-                options.output,
+                web or options.format,
+                str(folder / web_page.NETWORK) if folder else options.output,
                 options.input,
                 options.data_url,
                 options.cache_dir,
             )
+            if folder:
+                web_page.write_page(folder)
+            if folder and options.download and web_page.missing_files(folder):
+                web_page.fetch_runtime(folder)
     except UserError as error:
         logging.error("%s", error)
         return 2
@@ -83,6 +95,8 @@ def main(arguments: List[str]) -> int:
         logging.error("Stopped.")
         return signals.exit_code(stop)
     print(f"Compared on {found[0].parity.pictures} {found[0].what}:\n{as_table(found)}")
+    if folder:
+        print("\n".join(web_page.next_steps(folder)))
     return 0
 
 

@@ -100,6 +100,7 @@ SLOW = (
     "inference/test_predict.py",
     "inference/test_visitors.py::test_a_proxy",
     "inference/test_visitors.py::test_the_example_of_nginx",
+    "inference/test_web_page.py",
     "model/test_checkpoint.py::test_version_3",
     "model/test_mobilenet_v2.py::test_padding_styles_differ",
     "model/test_mobilenet_v2.py::test_width_and_size",

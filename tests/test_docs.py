@@ -26,6 +26,7 @@ BOTH = (
     "data",
     "training",
     "export",
+    "web",
     "trust",
     "serving",
     "hosts",

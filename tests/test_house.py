@@ -95,6 +95,7 @@ OPENED = {
     "predict.py": {"open", "os.open"},  # writes; the null device
     "publish.py": {"shutil.copyfile"},  # the program's own files
     "page_folder.py": {"open"},  # the marker that it has made
+    "web_page.py": {"tarfile.open"},  # what npm has packed
 }
 
 
