@@ -86,6 +86,11 @@ class Run:
         """Of the cross-validation; of a network that a stage has changed, on features of which the weights know nothing."""
         return self.config.pull if self.known and not self.changed else self.config.fold_penalty
 
+    @property
+    def passed(self) -> bool:
+        """Whether the accuracy is what was asked for, by --min_accuracy."""
+        return self.accuracy >= self.config.min_accuracy
+
     def recorded(self) -> Dict[str, Any]:
         """The settings, as the checkpoint records them."""
         mirror = {"mirror": "yes" if self.mirror else "no"}
