@@ -289,7 +289,7 @@ def trained(few, cache, tmp_path_factory):
         for number in range(2):
             log.setLevel(logging.ERROR)
             arguments = {
-                "data_url": few,
+                "data_url": photos,
                 "output_path": folder / str(number),
                 "cache_dir": cache,
                 "epochs": 2,

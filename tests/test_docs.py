@@ -13,7 +13,7 @@ from make_arguments import pages
 from mobilenetv2.stages import MODES
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], key=lambda file: file.relative_to(ROOT).as_posix())
-BOTH = ("data", "training", "trust", "serving", "platform", "distributed", "troubleshooting", "arguments")
+BOTH = ("data", "training", "trust", "serving", "library", "platform", "distributed", "troubleshooting", "arguments")
 
 
 def anchors(file: Path) -> set:
