@@ -201,10 +201,9 @@ class Classifier:
                 row = np.full(self._weight.shape[1], np.nan, np.float32)
             rows.append(row)
         if problems and errors == "raise":
-            words = "\n".join(problems[:MOST_SAID]) + f"\n... and {len(problems) - MOST_SAID} more" * (
-                len(problems) > MOST_SAID
-            )
-            raise UserError(f"{words}\nCounted from 0. With errors='nan', the others have their rows.")
+            more = len(problems) - MOST_SAID
+            said = problems[:MOST_SAID] + [f"... and {more} more"] * (more > 0)
+            raise UserError("\n".join([*said, "Counted from 0. With errors='nan', the others have their rows."]))
         return np.stack(rows) if rows else np.empty((0, self._weight.shape[1]), np.float32)
 
     def training_photos(self) -> Dict[str, Image.Image]:
@@ -262,17 +261,18 @@ class Classifier:
         def timed(batch: np.ndarray) -> np.ndarray:
             nonlocal seconds
             start = time.perf_counter()
-            result = self._feature_maps(batch)
+            maps = self._feature_maps(batch)
             seconds = (time.perf_counter() - start) / len(batch)
-            return result
+            return maps
 
         for picture, feature_map in run_batches(timed, pictures()):
             yield from errors_first()
-            name = waiting.popleft()[0]
+            result: Union[Result, ImageError]
             try:
-                yield name, function(feature_map, picture, seconds)
+                result = function(feature_map, picture, seconds)
             except ImageError as error:
-                yield name, error
+                result = error
+            yield waiting.popleft()[0], result
         yield from errors_first()
 
     def _try(self, item: Tuple[Name, Union[Picture, ImageError]]) -> Tuple[Name, Union[_Prepared, ImageError]]:
