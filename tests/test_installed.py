@@ -4,21 +4,20 @@ import csv
 import io
 import os
 import re
+import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import time
-import urllib.request
 import venv
 import zipfile
 from importlib.metadata import Distribution
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, free_port
+from conftest import ROOT
 from licences import FILES, plain
 from packaging.requirements import Requirement
+from pages import opened
 
 BASE = Path(pytest.__file__).resolve().parent.parent  # where the dependencies are installed
 NAMES = ("train", "inference", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
@@ -123,22 +122,10 @@ def test_the_commands_of_the_wheel(programs, few, cache, tmp_path):
 
 
 def test_the_page_of_the_wheel(programs, tmp_path):
-    port, place = free_port(), tmp_path / "工 作"
+    place = tmp_path / "工 作"
     place.mkdir()
-    settings = environment(GRADIO_SERVER_PORT=str(port), GRADIO_TEMP_DIR=str(tmp_path))
-    page = subprocess.Popen([programs / "mobilenetv2-page"], cwd=place, env=settings, stderr=subprocess.PIPE, text=True)
-    try:
-        for _ in range(600):
-            try:
-                assert urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).status == 200
-                break
-            except OSError:
-                assert page.poll() is None, page.stderr.read()
-                time.sleep(0.1)
-    finally:
-        page.send_signal(signal.SIGTERM)
-        said = page.communicate()[1]
-    assert page.returncode in (0, 143) and "site-packages/mobilenetv2/model/pretrained.ckpt" in said
+    said = opened(shlex.quote(str(programs / "mobilenetv2-page")), place, environment(GRADIO_TEMP_DIR=str(tmp_path)))
+    assert "site-packages/mobilenetv2/model/pretrained.ckpt" in said
 
 
 def test_installed_as_it_lies(project, drawings, tmp_path):

@@ -106,7 +106,7 @@ def parse_arguments(kind: Type[T], arguments: Sequence[str]) -> Tuple[T, List[st
 
 def settings_of(kind: Type[T], values: Mapping[str, Any]) -> T:
     """Values by name, as a program gives them -> settings of that dataclass. None stands for the default. What may be written on
-    a command line may be given, too, such as "all".
+    a command line may be given, too, such as "all"; names may be in a list.
 
     Raises UserError that lists every wrong value and every name that is none, with the one that was probably meant."""
     known = {one.name: one for one in fields(kind)}
@@ -123,6 +123,8 @@ def settings_of(kind: Type[T], values: Mapping[str, Any]) -> T:
             continue
         if isinstance(value, os.PathLike):
             value = os.fspath(value)
+        if isinstance(value, (list, tuple)) and known[name].metadata["shown_as"]:
+            value = ",".join(map(str, value))
         text = ("no", "yes")[value] if isinstance(value, bool) else str(value)
         try:
             chosen[name] = _value(known[name], text)
