@@ -27,7 +27,6 @@ with starting.guarded():
     from pathlib import Path
     from typing import Any, Dict, List, Optional, Tuple
 
-    from checkpoints import CHECKPOINT_HELP, configured_title, find_checkpoint
     from connections import limit_connections, make_budget
     from gradio import flagging, http_server, routes
     from limits import WAITING, Limits
@@ -39,7 +38,9 @@ with starting.guarded():
     from uploads import limit_uploads
     from visitors import Proxies
 
+    import mobilenetv2
     from mobilenetv2.argument_names import sort_out
+    from mobilenetv2.checkpoint_search import CHECKPOINT_HELP, configured_title
     from mobilenetv2.classifier import Classifier
     from mobilenetv2.data import sample
     from mobilenetv2.data.image import MAX_BYTES
@@ -62,9 +63,9 @@ LAUNCH: Dict[str, Any] = {**STYLE, "run_history": False, "footer_links": ["api",
 
 
 def load(explicit: Optional[str]) -> Optional[Classifier]:
-    """The classifier, or None without a usable checkpoint; the log then says why. explicit: as in `find_checkpoint`."""
+    """The classifier, or None without a usable checkpoint; the log then says why. explicit: as in `mobilenetv2.load`."""
     try:
-        classifier = Classifier(find_checkpoint(explicit))
+        classifier = mobilenetv2.load(explicit)
     except UserError as error:
         log.error("No checkpoint to answer with. %s", error)
         return None

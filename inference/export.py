@@ -18,9 +18,9 @@ with starting.guarded():
     from typing import List
 
     import web_page
-    from checkpoints import CHECKPOINT_HELP, find_checkpoint
 
     from mobilenetv2.argument_names import sort_out
+    from mobilenetv2.checkpoint_search import CHECKPOINT_HELP, find_checkpoint
     from mobilenetv2.data.cache import FOLDER
     from mobilenetv2.export import as_table, export
     from mobilenetv2.export.formats import FORMATS

@@ -4,4 +4,6 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "train" / "train_dir"))
+TRAIN = HERE.parent / "train" / "train_dir"
+if TRAIN.is_dir():  # otherwise both are installed
+    sys.path.insert(0, str(TRAIN))

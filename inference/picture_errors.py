@@ -51,6 +51,7 @@ SENTENCES: Dict[str, Tuple[str, str]] = {
         "The network of this page is damaged and has no answer; please tell those who run the page.",
         "本页的网络已损坏，没有回答，请告诉本页的管理者。",
     ),
+    "form": ("This did not come as a file; please upload the picture itself.", "收到的不是文件，请上传图片本身。"),
     "gone": ("This file is not on the server any more; please upload it again.", "文件已不在服务器上，请重新上传。"),
     "heic": _format("a HEIC photo", " HEIC 照片"),
     "raw": _format("a raw photo of a camera", "相机的 RAW 照片"),

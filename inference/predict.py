@@ -19,18 +19,17 @@ with starting.guarded():
     import logging
     import os
     import sys
-    from collections import deque
     from contextlib import contextmanager
     from io import BufferedReader, TextIOWrapper
     from pathlib import Path
-    from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, TextIO, Tuple, Union, cast
+    from typing import Any, Dict, Iterable, Iterator, List, Optional, TextIO, cast
 
-    from checkpoints import CHECKPOINT_HELP, find_checkpoint
     from named_files import LeftOut, Named, find_files, read_list
     from records import record, write_csv, write_jsonl
 
+    from mobilenetv2 import load
     from mobilenetv2.argument_names import sort_out
-    from mobilenetv2.classifier import Answer, Classifier
+    from mobilenetv2.checkpoint_search import CHECKPOINT_HELP
     from mobilenetv2.data.image_errors import ImageError
     from mobilenetv2.runtime import logs, signals
     from mobilenetv2.runtime.errors import UserError, memory_errors_in_words, os_errors_in_words
@@ -61,29 +60,6 @@ def _names_on_stdin(null: bool) -> Iterator[str]:
         raise UserError(
             f"standard input: cannot be read ({error.strerror}); a list of files is expected there because of the argument -"
         ) from None
-
-
-def answers(
-    classifier: Classifier, named: Iterable[Named], workers: int
-) -> Iterator[Tuple[str, Union[Answer, ImageError]]]:
-    """(name, answer or error) of each, in order. workers: threads that decode."""
-    unread: Deque[Tuple[int, str, ImageError]] = deque()  # place, name and error of what has no file
-
-    def files() -> Iterator[Tuple[str, Path]]:
-        for place, (name, file) in enumerate(named):
-            if isinstance(file, ImageError):
-                unread.append((place, name, file))
-            else:
-                yield name, file
-
-    done = 0
-    for answer in classifier.answers(files(), workers):
-        while unread and unread[0][0] == done:
-            yield unread.popleft()[1:]
-            done += 1
-        yield answer
-        done += 1
-    yield from (error[1:] for error in unread)
 
 
 def is_table(file: Path) -> bool:
@@ -159,10 +135,10 @@ def main(arguments: List[str]) -> int:
 
     try:
         with memory_errors_in_words(), os_errors_in_words():
-            classifier = Classifier(find_checkpoint(options.checkpoint))
+            classifier = load(options.checkpoint)
             logging.info("Checkpoint: %s.", classifier.file)
             named = find_named(options.paths, options.null, left_out)
-            found = show_progress(answers(classifier, named, max(1, options.workers)), None, "Answering")
+            found = show_progress(classifier.answers(named, max(1, options.workers)), None, "Answering")
             with opened(options.output, options.format) as stream:
                 if options.format == "jsonl":
                     write_jsonl(records(), stream)

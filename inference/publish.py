@@ -25,12 +25,12 @@ with starting.guarded():
     from pathlib import Path
     from typing import Dict, Iterator, List, Optional, Tuple
 
-    from checkpoints import find_checkpoint
     from hosts import CHECKPOINT, HOSTS, LARGEST, PYTHON, THUMBNAILS, Content
     from location import HERE
     from titles import title_of
 
     from mobilenetv2.argument_names import sort_out
+    from mobilenetv2.checkpoint_search import find_checkpoint
     from mobilenetv2.data import thumbnails
     from mobilenetv2.model import checkpoint
     from mobilenetv2.report.model_card import UNKNOWN, read_card

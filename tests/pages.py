@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -52,6 +53,31 @@ class Server:
 
     def __exit__(self, *_: Any) -> None:
         self.process.terminate()
+
+
+def opened(command: str, cwd: Path, environment: Optional[Dict[str, str]] = None) -> str:
+    """What the page writes on standard error that this command of a shell opens, once it has answered."""
+    port = free_port()
+    page = subprocess.Popen(
+        ["bash", "-c", f"exec {command}"],
+        cwd=cwd,
+        env={**(environment or os.environ), "GRADIO_SERVER_PORT": str(port)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        for _ in range(600):
+            try:
+                assert httpx.get(f"http://127.0.0.1:{port}", timeout=60).status_code == 200
+                break
+            except httpx.TransportError:
+                assert page.poll() is None, page.stderr.read()
+                time.sleep(0.1)
+    finally:
+        page.send_signal(signal.SIGTERM)
+        text = page.communicate()[1]
+    return text
 
 
 def call(client: httpx.Client, name: str, *data: Any) -> httpx.Response:

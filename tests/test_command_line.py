@@ -5,11 +5,13 @@ import re
 import shlex
 import string
 from dataclasses import fields
+from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Run
 
-from mobilenetv2.command_line import by_group, parse_arguments
+from mobilenetv2.command_line import by_group, parse_arguments, settings_of
 from mobilenetv2.config import Settings
 from mobilenetv2.runtime.errors import UserError
 
@@ -52,6 +54,17 @@ def test_values():
         0,
     )
     assert isinstance(settings.lr, float) and not unknown
+
+
+def test_values_of_a_program():
+    given = {"lr": 0.002, "unfreeze": "all", "epochs": np.int64(3), "check": True, "download": False, "seed": None}
+    settings = settings_of(
+        Settings, {**given, "data_url": Path("a b"), "output_path": "[x] &amp; y", "track": ["aim", "mlflow"]}
+    )
+    expected = Settings("[x] &amp; y", "a b", lr=0.002, unfreeze=19, epochs=3, check=True, track="aim,mlflow")
+    assert settings == expected and type(settings.epochs) is int
+    with pytest.raises(UserError, match=r"epochs=\[1\]: expected a whole number"):
+        settings_of(Settings, {"epochs": [1]})
 
 
 def test_html_escaped_values_are_what_was_meant():

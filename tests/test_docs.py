@@ -25,6 +25,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], key=lambda 
 BOTH = (
     "data",
     "training",
+    "library",
     "export",
     "web",
     "trust",

@@ -4,15 +4,14 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Run, free_port, metrics
+from conftest import ROOT, Run, metrics
+from pages import opened
 
 from mobilenetv2 import messages
 from mobilenetv2.data.kind import DRAWINGS, PHOTOS
@@ -35,31 +34,6 @@ def project(tmp_path_factory):
     for part in ("train", "inference"):
         shutil.copytree(ROOT / part, place / part, ignore=names)
     return place
-
-
-def opened(command, cwd):
-    """What the page that the command opens writes, once it has answered."""
-    port = free_port()
-    page = subprocess.Popen(
-        ["bash", "-c", f"exec {command}"],
-        cwd=cwd,
-        env={**os.environ, "GRADIO_SERVER_PORT": str(port)},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        for _ in range(600):
-            try:
-                assert urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).status == 200
-                break
-            except OSError:
-                assert page.poll() is None, page.stderr.read()
-                time.sleep(0.1)
-    finally:
-        page.send_signal(signal.SIGTERM)
-        text = page.communicate()[1]
-    return text
 
 
 @pytest.mark.parametrize("output, named", [("output", False), ("else where/it's 狗", True), (".hidden", True)])

@@ -139,7 +139,7 @@ def test_400_idle_connections_at_256_files_do_no_harm(drawings, tmp_path):
 @pytest.mark.parametrize("soft, hard, connections_", [(100, 256, 85), (100, 3000, 1000), (1024, 8192, 2000)])
 def test_the_limit_of_files_is_raised(soft, hard, connections_):
     code = (
-        "import sys; sys.path[:0] = sys.argv[1:]; import checkpoints, connections, resource;"
+        "import sys; sys.path[:0] = sys.argv[1:]; import location, connections, resource;"
         "print(connections.make_budget(), resource.getrlimit(resource.RLIMIT_NOFILE))"
     )
     command = ["prlimit", f"--nofile={soft}:{hard}", sys.executable, "-c", code, str(ROOT / "inference")]

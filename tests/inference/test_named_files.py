@@ -167,7 +167,7 @@ def test_a_path_as_deep_as_can_be(tree):
 
 def test_a_folder_that_cannot_be_listed_is_an_error(tree):
     os.chmod("a/sub", 0)
-    program = "from checkpoints import HERE\nfrom named_files import *\nfor name in ('a', 'a/sub', 'a/*'):"
+    program = "import location\nfrom named_files import *\nfor name in ('a', 'a/sub', 'a/*'):"
     program += "\n for path, entry in find_files(name, LeftOut()): print(path, isinstance(entry, Path) or entry)"
     command = [*POWERLESS, sys.executable, "-c", program]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "inference")}

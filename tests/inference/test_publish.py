@@ -8,7 +8,6 @@ import subprocess
 import sys
 from importlib.metadata import version
 
-import checkpoints
 import httpx
 import publish
 import pytest
@@ -20,6 +19,7 @@ from pages import Server, predict
 from published import copy, environment, listed, steps
 from test_supply import needs_pins
 
+from mobilenetv2 import checkpoint_search as checkpoints
 from mobilenetv2.classifier import Classifier
 from mobilenetv2.model.checkpoint import EMBEDDED
 from mobilenetv2.runtime.errors import UserError

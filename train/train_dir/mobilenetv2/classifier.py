@@ -5,15 +5,29 @@ import os
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Deque, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import (
+    Callable,
+    Deque,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+    Union,
+    cast,
+    overload,
+)
 
 import numpy as np
 from PIL import Image
 
 from .data import thumbnails
-from .data.image import preprocess, read_header
+from .data.image import image_of_array, preprocess, preprocess_image, read_header
 from .data.image_errors import ImageError
 from .data.image_file import read_image_file
 from .data.layout import NEITHER
@@ -27,8 +41,16 @@ from .runtime import device
 from .runtime.environment import usable_cpus
 from .runtime.errors import UserError, reason
 from .runtime.files import find_file
-from .runtime.progress import parallel_map
+from .runtime.progress import parallel_map, progress_bar
 
+# A picture: the path of a file, its bytes, a Pillow image, or an array u8 [height, width, 3] of RGB.
+Picture = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Image, np.ndarray]
+# What is told of the progress: (pictures that are done, all of them, or None where that is not known).
+Told = Callable[[int, Optional[int]], object]
+Name = TypeVar("Name")
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+MOST_SAID = 10  # pictures that cannot be read, in one message
 NEAREST = 3  # most similar training photos that come with an answer
 # One network computes at a time, because it uses all CPUs; none is made meanwhile, because MindSpore compiles in one thread.
 _NETWORK_LOCK = threading.RLock()
@@ -48,16 +70,16 @@ class Answer:
     label: str
     confidences: Dict[str, float]
     neither: Optional[float]
-    nearest: List[Tuple[Image.Image, str]]
-    pixels: np.ndarray
-    activation: np.ndarray
+    nearest: List[Tuple[Image.Image, str]] = field(repr=False)
+    pixels: np.ndarray = field(repr=False)
+    activation: np.ndarray = field(repr=False)
     width: int
     height: int
     milliseconds: float
 
 
 @dataclass(frozen=True)
-class _Picture:
+class _Prepared:
     """A decoded picture. pixels: the network's input, f32 [3, size, size]. Otherwise as in `Answer`."""
 
     pixels: np.ndarray
@@ -95,13 +117,94 @@ class Classifier:
         self._bias = network.classifier.bias.asnumpy()
         self._decoding = threading.Semaphore(usable_cpus())  # bounds the memory for large pictures
         size = self.description.preprocessing.size
-        black = _Picture(np.zeros((3, size, size), np.float32), size, size, 0.0)
+        black = _Prepared(np.zeros((3, size, size), np.float32), size, size, 0.0)
         try:
             self._answer(self._feature_maps(black.pixels[None])[0], black, 0.0)
         except ImageError:
             raise UserError(
                 f"{self.file}: its network computes no finite numbers; the file is damaged, train again"
             ) from None
+
+    def __repr__(self) -> str:
+        return f"<Classifier of {', '.join(self.classes[:5])}{', ...' * (len(self.classes) > 5)}: {self.file}>"
+
+    @property
+    def classes(self) -> Tuple[str, ...]:
+        """The classes, in the order of the confidences."""
+        return tuple(self.description.classes)
+
+    @overload
+    def __call__(self, pictures: Picture) -> Answer: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self, pictures: Sequence[Picture], *, workers: Optional[int] = None, progress: Union[bool, Told] = False
+    ) -> List[Union[Answer, ImageError]]: ...
+
+    @overload
+    def __call__(
+        self, pictures: Iterable[Picture], *, workers: Optional[int] = None, progress: Union[bool, Told] = False
+    ) -> Iterator[Union[Answer, ImageError]]: ...
+
+    def __call__(
+        self,
+        pictures: Union[Picture, Iterable[Picture]],
+        *,
+        workers: Optional[int] = None,
+        progress: Union[bool, Told] = False,
+    ) -> Union[Answer, List[Union[Answer, ImageError]], Iterator[Union[Answer, ImageError]]]:
+        """One picture -> its answer. A list, a tuple or an array u8 [N, height, width, 3] -> a list of answers, in order. Any
+        other iterable -> an iterator of them, which reads a few dozen pictures ahead and keeps none.
+
+        A picture is the path of a file, the bytes of one, a Pillow image, or an array u8 [height, width, 3] of RGB. All are
+        prepared alike: upright by EXIF, any mode to RGB, colour profiles ignored. A picture has the same answer to the bit alone
+        and among others.
+
+        A single picture that cannot be read raises ImageError. Among others, it loses no other answer: an ImageError is in its
+        place, so look for `isinstance(answer, ImageError)`; its `str` says why. What the caller's iterator raises is raised.
+
+        workers: threads that read pictures; None: as many as there are processors. progress: True for a bar on standard error, or
+        a function that is called with (done, total) for each answer; total is None for an iterator.
+        """
+        if _is_one(pictures):
+            return self.answer(cast(Picture, pictures))
+        several = cast(Iterable[Picture], pictures)
+        total = _length(several)
+        found = (answer for _, answer in self.answers(enumerate(several), workers))
+        shown = _with_progress(found, total, progress)
+        return shown if total is None else list(shown)
+
+    def features(
+        self,
+        pictures: Union[Picture, Iterable[Picture]],
+        *,
+        errors: str = "raise",
+        workers: Optional[int] = None,
+        progress: Union[bool, Told] = False,
+    ) -> np.ndarray:
+        """f32 [N, channels]: what the classifier of the network works on, a row for each picture, in order; of one picture, [1,
+        channels]. To search by similarity, to cluster, or to train another classifier.
+
+        A row holds the means of the feature map over the picture. Pictures, workers and progress: as in a call. errors: what is
+        done about pictures that cannot be read, after all others: "raise" UserError, which names each of them by its place; or
+        "nan", a row of that in its place.
+        """
+        if errors not in ("raise", "nan"):
+            raise UserError(f"errors={errors!r}: expected 'raise' or 'nan'")
+        several = cast(Iterable[Picture], [pictures] if _is_one(pictures) else pictures)
+        found, total = self._computed(enumerate(several), workers, self._pooled), _length(several)
+        rows: List[np.ndarray] = []
+        problems: List[str] = []
+        for place, row in _with_progress(found, total, progress):
+            if isinstance(row, ImageError):
+                problems.append(f"picture {place}: {row}")
+                row = np.full(self._weight.shape[1], np.nan, np.float32)
+            rows.append(row)
+        if problems and errors == "raise":
+            more = len(problems) - MOST_SAID
+            said = problems[:MOST_SAID] + [f"... and {more} more"] * (more > 0)
+            raise UserError("\n".join([*said, "Counted from 0. With errors='nan', the others have their rows."]))
+        return np.stack(rows) if rows else np.empty((0, self._weight.shape[1]), np.float32)
 
     def training_photos(self) -> Dict[str, Image.Image]:
         """By class, in the checkpoint's order: the thumbnail of a training photo. Empty without thumbnails."""
@@ -117,27 +220,37 @@ class Classifier:
         except OSError:
             return False
 
-    def answer(self, data: bytes) -> Answer:
-        """The bytes of a picture file -> answer. Raises ImageError, without a file name, for what cannot be read."""
-        picture = self._read(data)
+    def answer(self, picture: Picture) -> Answer:
+        """The answer to one picture. Raises ImageError, without a file name, for what cannot be read."""
+        prepared = self._read(picture)
         start = time.perf_counter()
-        feature_map = self._feature_maps(picture.pixels[None])[0]
-        return self._answer(feature_map, picture, time.perf_counter() - start)
+        feature_map = self._feature_maps(prepared.pixels[None])[0]
+        return self._answer(feature_map, prepared, time.perf_counter() - start)
 
     def answers(
-        self, files: Iterable[Tuple[str, Path]], workers: int
-    ) -> Iterator[Tuple[str, Union[Answer, ImageError]]]:
-        """(name, file) -> (name, answer or error), in order, in batches, in constant memory. workers: threads that decode."""
-        waiting: Deque[Tuple[str, Union[_Picture, ImageError]]] = deque()
+        self, named: Iterable[Tuple[Name, Union[Picture, ImageError]]], workers: Optional[int] = None
+    ) -> Iterator[Tuple[Name, Union[Answer, ImageError]]]:
+        """(name, picture, or an error that is in its place) -> (name, answer or error), in order, in batches, in constant memory.
+        workers: threads that decode; None: as many as there are processors."""
+        return self._computed(named, workers, self._answer)
+
+    def _computed(
+        self,
+        named: Iterable[Tuple[Name, Union[Picture, ImageError]]],
+        workers: Optional[int],
+        function: Callable[[np.ndarray, _Prepared, float], Result],
+    ) -> Iterator[Tuple[Name, Union[Result, ImageError]]]:
+        """As `answers`. function: (feature map, picture, seconds that the feature map took) -> result."""
+        waiting: Deque[Tuple[Name, Union[_Prepared, ImageError]]] = deque()
         seconds = 0.0  # time in the network for each picture of the last batch
 
-        def pictures() -> Iterator[Tuple[_Picture, np.ndarray]]:
-            for name, picture in parallel_map(self._try, files, workers):
+        def pictures() -> Iterator[Tuple[_Prepared, np.ndarray]]:
+            for name, picture in parallel_map(self._try, named, workers or usable_cpus()):
                 waiting.append((name, picture))
-                if isinstance(picture, _Picture):
+                if isinstance(picture, _Prepared):
                     yield picture, picture.pixels
 
-        def errors_first() -> Iterator[Tuple[str, ImageError]]:
+        def errors_first() -> Iterator[Tuple[Name, ImageError]]:
             while waiting:
                 name, error = waiting[0]
                 if not isinstance(error, ImageError):
@@ -148,42 +261,58 @@ class Classifier:
         def timed(batch: np.ndarray) -> np.ndarray:
             nonlocal seconds
             start = time.perf_counter()
-            result = self._feature_maps(batch)
+            maps = self._feature_maps(batch)
             seconds = (time.perf_counter() - start) / len(batch)
-            return result
+            return maps
 
-        results = run_batches(timed, pictures())
-        for picture, feature_map in results:
+        for picture, feature_map in run_batches(timed, pictures()):
             yield from errors_first()
-            yield waiting.popleft()[0], self._try_answer(feature_map, picture, seconds)
+            result: Union[Result, ImageError]
+            try:
+                result = function(feature_map, picture, seconds)
+            except ImageError as error:
+                result = error
+            yield waiting.popleft()[0], result
         yield from errors_first()
 
-    def _try(self, item: Tuple[str, Path]) -> Tuple[str, Union[_Picture, ImageError]]:
-        name, file = item
+    def _try(self, item: Tuple[Name, Union[Picture, ImageError]]) -> Tuple[Name, Union[_Prepared, ImageError]]:
+        name, picture = item
         try:
-            return name, self._read(read_image_file(file))
+            return name, picture if isinstance(picture, ImageError) else self._read(picture)
         except ImageError as error:
             return name, error
 
-    def _read(self, data: bytes) -> _Picture:
+    def _read(self, picture: Picture) -> _Prepared:
+        if isinstance(picture, (str, os.PathLike)):
+            picture = read_image_file(Path(picture))
+        preprocessing = self.description.preprocessing
         with self._decoding:
             start = time.perf_counter()
-            array = preprocess(data, self.description.preprocessing)
-            head = read_header(data)
-            return _Picture(array, head.width, head.height, 1000 * (time.perf_counter() - start))
+            if isinstance(picture, (bytes, bytearray, memoryview)):
+                data = bytes(picture)
+                pixels = preprocess(data, preprocessing)
+                _, width, height = read_header(data)
+            elif isinstance(picture, np.ndarray):
+                pixels, (width, height) = preprocess_image(image_of_array(picture), preprocessing)
+            elif isinstance(picture, Image.Image):
+                pixels, (width, height) = preprocess_image(picture, preprocessing)
+            else:
+                raise ImageError("form", reason=f"an object of type {type(picture).__name__}")
+            return _Prepared(pixels, width, height, 1000 * (time.perf_counter() - start))
 
     def _feature_maps(self, pictures: np.ndarray) -> np.ndarray:
         """f32 [N, 3, size, size] -> f32 [N, channels, size / 32, size / 32]."""
         with _NETWORK_LOCK:
             return self._maps(pictures)
 
-    def _try_answer(self, feature_map: np.ndarray, picture: _Picture, seconds: float) -> Union[Answer, ImageError]:
-        try:
-            return self._answer(feature_map, picture, seconds)
-        except ImageError as error:
-            return error
+    def _pooled(self, feature_map: np.ndarray, picture: _Prepared, seconds: float) -> np.ndarray:
+        """f32 [channels], of a feature map f32 [channels, h, w]. Raises ImageError as `_answer`."""
+        pooled = global_pool(feature_map[None])[0]
+        if not np.isfinite(pooled).all():
+            raise ImageError("infinite")
+        return pooled
 
-    def _answer(self, feature_map: np.ndarray, picture: _Picture, seconds: float) -> Answer:
+    def _answer(self, feature_map: np.ndarray, picture: _Prepared, seconds: float) -> Answer:
         """The answer from a feature map f32 [channels, h, w]. seconds: time that the feature map took.
 
         Raises ImageError where the numbers of the checkpoint are so large that the answer is none."""
@@ -218,6 +347,32 @@ class Classifier:
         labels = self._detector.labels
         found = self._detector.nearest(center, NEAREST, among=len(self._thumbnails))[0]
         return [(self._thumbnails[index], self.description.classes[labels[index]]) for index in found]
+
+
+def _is_one(pictures: object) -> bool:
+    """Whether it is a single picture, or something that is none; otherwise several."""
+    if isinstance(pictures, np.ndarray):
+        return pictures.ndim != 4 and pictures.dtype.kind not in "OU"  # those are of paths and the like
+    single = isinstance(pictures, (str, os.PathLike, bytes, bytearray, memoryview, Image.Image))
+    return single or hasattr(pictures, "read") or not isinstance(pictures, Iterable)
+
+
+def _length(pictures: Iterable[Picture]) -> Optional[int]:
+    """None for an iterator and the like."""
+    return len(pictures) if isinstance(pictures, (Sequence, np.ndarray)) else None
+
+
+def _with_progress(items: Iterable[Item], total: Optional[int], progress: Union[bool, Told]) -> Iterator[Item]:
+    """Iterate over the items and tell of it, as the argument `progress` of a call says."""
+    if not progress:
+        yield from items
+        return
+    with progress_bar(total, "Answering", shown=progress is True) as bar:
+        for done, item in enumerate(items, 1):
+            bar.update()
+            if callable(progress):
+                progress(done, total)
+            yield item
 
 
 def _file_state(file: Path) -> Tuple[int, int, int]:

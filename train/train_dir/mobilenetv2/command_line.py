@@ -13,9 +13,22 @@ import re
 import shlex
 import sys
 from dataclasses import Field, field, fields
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+)
 
-from .argument_names import sort_out
+from .argument_names import Unknown, sort_out, suggestion
 from .runtime.errors import UserError
 from .runtime.i18n import Bilingual
 from .runtime.text import printable
@@ -24,6 +37,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 MISSING = "\0"  # stands for the value of an argument that was written without one
+INSTALLED = "mobilenetv2-train"  # the command, where the project is installed
 EXAMPLES = (
     ("", "drawings made by this program, in seconds"),
     ("--data_url photos", "your own photos, in one folder per class: photos/cat, photos/dog"),
@@ -108,6 +122,39 @@ def parse_arguments(kind: Type[T], arguments: Sequence[str]) -> Tuple[T, List[st
     return kind(**values), ignored
 
 
+def settings_of(kind: Type[T], values: Mapping[str, Any]) -> T:
+    """Values by name, as a program gives them -> settings of that dataclass. None stands for the default. What may be written on
+    a command line may be given, too, such as "all"; names may be in a list.
+
+    Raises UserError that lists every wrong value and every name that is none, with the one that was probably meant."""
+    known = {one.name: one for one in fields(kind)}
+    names = {name: one.type is bool for name, one in known.items()}
+    also = {name: one.name for one in fields(kind) for name in one.metadata["also"]}
+    problems, chosen = [], {}
+    for name, value in values.items():
+        if name not in known:
+            meant = also.get(name) or suggestion(Unknown(name, name, None, True), names, folder="").lstrip("-")
+            words = f"did you mean {meant}?" if meant else f"there are {', '.join(known)}"
+            problems.append(f"{printable(name)}: there is no such setting; {words}")
+            continue
+        if value is None:
+            continue
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        if isinstance(value, (list, tuple)) and known[name].metadata["shown_as"]:
+            value = ",".join(map(str, value))
+        text = ("no", "yes")[value] if isinstance(value, bool) else str(value)
+        try:
+            chosen[name] = _value(known[name], text)
+        except ValueError:
+            problems.append(f"{name}={printable(repr(value))}: expected {expected_values(known[name])}")
+        except UserError as error:
+            problems.append(f"{name}={printable(repr(value))}: {error}")
+    if problems:
+        raise UserError("\n".join(problems))
+    return kind(**chosen)
+
+
 def by_group(kind: "Type[DataclassInstance]") -> Dict[Group, List[Field]]:
     """The settings under the headings of --help."""
     groups: Dict[Group, List[Field]] = {one.metadata["group"]: [] for one in fields(kind)}
@@ -125,10 +172,12 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 def _parser(kind: "Type[DataclassInstance]") -> argparse.ArgumentParser:
-    script = sys.argv[0] if os.path.basename(sys.argv[0]) == "train.py" else "train.py"
-    examples = [(" ".join(filter(None, ("python", shlex.quote(script), typed))), what) for typed, what in EXAMPLES]
+    program = os.path.basename(sys.argv[0])
+    command = f"python {shlex.quote(sys.argv[0] if program == 'train.py' else 'train.py')}"
+    command = INSTALLED if program.startswith(INSTALLED) else command
+    examples = [(f"{command} {typed}".strip(), what) for typed, what in EXAMPLES]
     parser = argparse.ArgumentParser(
-        usage=f"python {shlex.quote(script).replace('%', '%%')} [--name value] ...",
+        usage=f"{command.replace('%', '%%')} [--name value] ...",
         description="Fine-tune MobileNetV2 on folders of photos. Everything may be left out.",
         allow_abbrev=False,
         formatter_class=_HelpFormatter,

@@ -7,8 +7,9 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Iterable, List, Optional, Tuple
 
+from .command_line import INSTALLED
 from .config import Config
 from .data.kind import DRAWINGS, for_kind
 from .data.layout import some_names
@@ -90,7 +91,7 @@ def next_steps(output: Path, kind: str) -> str:
     if kind == DRAWINGS:
         lines += [
             "  It was trained on drawings. Train on your own photos, in one folder per class (photos/cat, photos/dog):",
-            f"    {_python()} {quoted(shown_path(PROGRAM))} --data_url photos",
+            f"    {_program_command()} --data_url photos",
         ]
     return "\n".join(lines)
 
@@ -106,21 +107,25 @@ def page_command(output: Path) -> str:
     """The command that opens the page with the checkpoint in this folder, and installs first what is missing for it."""
     inference, python = PROJECT / "inference", _python()
     app = quoted(shown_path(inference / "app.py"))
+    if not PROGRAM.is_file() and importlib.util.find_spec("mobilenetv2_page"):
+        chosen = "" if _found_by_page(output, []) else f" --checkpoint={quoted(shown_path(output))}"
+        return f"mobilenetv2-page{chosen}"
     if not (inference / "app.py").is_file():  # a platform has copied train/train_dir/ alone
         checkpoint = quoted(os.path.abspath(output / CHECKPOINT))
         return f"{python} inference/app.py --checkpoint={checkpoint}   (in a copy of the whole project)"
     install = f"{python} -m pip install -r {quoted(shown_path(inference / 'requirements.txt'))} && "
     missing = importlib.util.find_spec("gradio") is None
-    chosen = "" if _found_by_page(output, inference) else f" --checkpoint={quoted(shown_path(output))}"
+    chosen = "" if _found_by_page(output, inference.iterdir()) else f" --checkpoint={quoted(shown_path(output))}"
     return f"{install * missing}{python} {app}{chosen}"
 
 
-def _found_by_page(output: Path, inference: Path) -> bool:
-    """Whether the page takes the newest checkpoint of this folder without being told, as `find_checkpoint` in inference/ says."""
+def _found_by_page(output: Path, beside: Iterable[Path]) -> bool:
+    """Whether the page takes the newest checkpoint of this folder without being told, as `find_checkpoint` says. beside: files
+    beside the page."""
     places = [os.path.realpath(place) for place in (PROJECT, PROJECT / "train" / "train_dir", os.curdir)]
-    beside = any(file.suffix.lower() == ".ckpt" for file in inference.iterdir())
+    other = any(file.suffix.lower() == ".ckpt" for file in beside) or os.environ.get("CHECKPOINT")
     hidden = output.name.startswith(".")  # a pattern does not find it
-    return os.path.realpath(output.parent) in places and not (hidden or beside or os.environ.get("CHECKPOINT"))
+    return os.path.realpath(output.parent) in places and not (hidden or other)
 
 
 def shown_path(path: Path) -> str:
@@ -141,6 +146,11 @@ def quoted(path: str) -> str:
 
 def _plain(byte: int) -> bool:
     return 32 <= byte < 127 and chr(byte) not in "'\\"
+
+
+def _program_command() -> str:
+    """What to type for the training."""
+    return f"{_python()} {quoted(shown_path(PROGRAM))}" if PROGRAM.is_file() else INSTALLED
 
 
 def _python() -> str:

@@ -107,6 +107,11 @@ class Run:
         known = self._known_rows
         return {"pull": self.config.pull} if known.any() and not known.all() else {}
 
+    @property
+    def passed(self) -> bool:
+        """Whether the accuracy is what was asked for, by --min_accuracy."""
+        return self.accuracy >= self.config.min_accuracy
+
     def recorded(self) -> Dict[str, Any]:
         """The settings, as the checkpoint records them."""
         mirror = {"mirror": "yes" if self.mirror else "no"}

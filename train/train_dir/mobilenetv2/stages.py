@@ -226,7 +226,7 @@ def cross_validate(run: Run) -> None:
 
 def finish_check(run: Run) -> None:
     """Needs the findings. Leaves a line in the log that says where they are."""
-    report = _findings_files(run)[1]
+    report = findings_files(run)[1]
     log.info("Findings: %d, listed in %s.", len(run.findings), report)
     if distributed.is_main():
         log.info("%s", messages.after_check(report))
@@ -417,7 +417,7 @@ def _checked(found: PhotoSet, config: Config, cache: PhotoCache, mirror: str) ->
 def _write_findings(run: Run, new: Sequence[Finding], wait: bool = False) -> None:
     """Write all findings so far, in files and the new ones in the log. Raises UserError if one of these stops the run, which
     says where all of them are; wait: as in `act_on_findings`."""
-    file, report = _findings_files(run)
+    file, report = findings_files(run)
     if distributed.is_main():
         with suppress(OSError):
             report.unlink()  # of an earlier check
@@ -431,7 +431,7 @@ def _write_findings(run: Run, new: Sequence[Finding], wait: bool = False) -> Non
         raise UserError(f"{error}\nAll findings are in {report} and {file}.") from None
 
 
-def _findings_files(run: Run) -> Tuple[Path, Path]:
+def findings_files(run: Run) -> Tuple[Path, Path]:
     """Where the findings are written before a training, and by a check: check.json and report.html. Where the output folder has
     a checkpoint, these are of the run that made it, and stay; others take their place."""
     names = LATER_FINDINGS if os.path.exists(run.output / CHECKPOINT) else FINDINGS

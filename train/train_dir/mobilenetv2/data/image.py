@@ -1,6 +1,7 @@
 """Image file -> network input, for training, validation, the page and batch prediction alike."""
 
 import re
+import threading
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -51,6 +52,9 @@ RULES: Dict[str, Any] = {
     ],
 }
 
+_LOADING = (
+    threading.Lock()
+)  # a Pillow image reads its file and its EXIF when it is first used, which may be in two threads
 _BAND = 2**22  # pixels that are converted to RGB at a time
 _TRANSPOSES = {  # by EXIF orientation; all other values mean upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -85,6 +89,32 @@ def preprocess(data: bytes, preprocessing: Preprocessing) -> np.ndarray:
     Raises ImageError, whose message has no file name, if the file is not a readable image within the limits.
     """
     return normalize(center_crop(decode(data, preprocessing.size), preprocessing.size), preprocessing)
+
+
+def preprocess_image(image: Image.Image, preprocessing: Preprocessing) -> Tuple[np.ndarray, Tuple[int, int]]:
+    """Pillow image -> f32 [3, size, size], as `preprocess` of its file, and width and height of the upright image.
+
+    The image stays as it is. Of an animation, the frame counts that it is at. A JPEG is not decoded at a reduced resolution, so
+    the numbers of one that is much larger than the input differ a little from those of its file. Raises ImageError.
+    """
+    if not min(image.size):
+        raise ImageError("form", reason=f"an image of {image.width} x {image.height} pixels")
+    try:
+        _check_size(*image.size)
+        with _LOADING:
+            image.load()
+            upright = _upright(_as_meant(image, image.format in ("JPEG", "MPO")))
+        upright = _rgb(upright)
+    except Exception as error:
+        raise _image_error(error) from None
+    return normalize(center_crop(upright, preprocessing.size), preprocessing), upright.size
+
+
+def image_of_array(array: np.ndarray) -> Image.Image:
+    """u8 [height, width, 3], RGB -> Pillow image. Raises ImageError for any other array."""
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
+        raise ImageError("form", reason=f"an array of {array.dtype} {list(array.shape)}")
+    return Image.fromarray(array)
 
 
 def center_crop(image: Image.Image, size: int) -> Image.Image:
@@ -125,18 +155,23 @@ def decode(data: bytes, size: int) -> Image.Image:
                 raise OSError("image file is truncated")
             image = whole
         return _rgb(_upright(image))
-    except UserError:
-        raise
-    except Image.DecompressionBombError as error:
+    except Exception as error:
+        raise _image_error(error) from None
+
+
+def _image_error(error: Exception) -> UserError:
+    """Of what reading or converting a picture has raised."""
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, Image.DecompressionBombError):
         limits = {"jpeg": MAX_PIXELS // 10**6, "others": MAX_DECODED // 10**6, "side": MAX_SIDE}
         # Of the words of Pillow, which speak of an attack, only the number.
         found = re.match(r"Image size \((\d+ pixels)\)", str(error))
-        raise ImageError("pixels", reason=found[1] if found else error, **limits) from None
-    except UnidentifiedImageError:
-        raise ImageError("unknown") from None
-    except Exception as error:
-        # Besides OSError, Pillow's decoders raise RuntimeError, TypeError, struct.error and more.
-        raise ImageError("broken", reason=error) from None
+        return ImageError("pixels", reason=found[1] if found else error, **limits)
+    if isinstance(error, UnidentifiedImageError):
+        return ImageError("unknown")
+    # Besides OSError, Pillow's decoders raise RuntimeError, TypeError, struct.error and more.
+    return ImageError("broken", reason=error)
 
 
 class Header(NamedTuple):
@@ -181,9 +216,13 @@ def _load(data: bytes, shorter: int, times: int = 1) -> Image.Image:
     # Decoders read beyond the end of each strip.
     source.bytes = 2 * len(data) + min(len(image.tile) + 16, 2**14) * ImageFile.MAXBLOCK
     image.load()
-    if image.mode == "CMYK" and _is_jpeg(data) and "adobe" not in image.info:
-        return ImageChops.invert(image)  # Pillow takes all for inverted, as Adobe's are
-    return image
+    return _as_meant(image, _is_jpeg(data))
+
+
+def _as_meant(image: Image.Image, is_jpeg: bool) -> Image.Image:
+    """Pillow takes all CMYK JPEGs for inverted, as Adobe's are."""
+    inverted = is_jpeg and image.mode == "CMYK" and "adobe" not in image.info
+    return ImageChops.invert(image) if inverted else image
 
 
 def _stored_size(image: Image.Image) -> Tuple[int, int]:
@@ -224,8 +263,7 @@ def _check_limits(image: ImageFile.ImageFile, data: bytes, shorter: int, times: 
     times: that it will be decoded. Sets up a reduced resolution, of no less than `shorter` pixels on the shorter side, where the
     format supports it (JPEG)."""
     area = image.width * image.height
-    if area > MAX_PIXELS or max(image.size) > MAX_SIDE:
-        raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+    _check_size(*image.size)
     if image.format in ("JPEG", "MPO"):
         scans = len(re.findall(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)", data))
         if scans * max(times * area, 10**7) > MAX_SCANNED:
@@ -242,6 +280,12 @@ def _check_limits(image: ImageFile.ImageFile, data: bytes, shorter: int, times: 
     decoders = {tile[0] for tile in image.tile}
     if "ppm_plain" in decoders or (decoders & IN_PYTHON and area > MAX_IN_PYTHON):
         raise _slow(f"a {image.format} of a kind that is hardly used")
+
+
+def _check_size(width: int, height: int) -> None:
+    """Raises DecompressionBombError above MAX_PIXELS or MAX_SIDE."""
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise Image.DecompressionBombError(f"{width} x {height} pixels")
 
 
 def _orientation(image: Image.Image) -> int:

@@ -43,6 +43,10 @@ IMAGE_ERRORS: Dict[str, Tuple[str, str]] = {
         "the checkpoint computes no finite numbers for this picture, so its weights make no sense",
         "检查点对这张图片算不出有限的数值，它的权重没有意义",
     ),
+    "form": (
+        "{reason}; expected a path, bytes, a Pillow image, or an array of uint8 [height, width, 3]",
+        "{reason}；应为路径、字节、Pillow 图像或 uint8 数组 [高, 宽, 3]",
+    ),
     "gone": ("the file is not on the server any more; upload it again", "文件已不在服务器上，请重新上传"),
 }
 

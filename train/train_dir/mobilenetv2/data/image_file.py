@@ -18,3 +18,5 @@ def read_image_file(file: Path) -> bytes:
         raise ImageError("big", size=error.size / 2**20, limit=MAX_BYTES // 2**20) from None
     except OSError as error:
         raise ImageError("unreadable", reason=reason(error)) from None
+    except ValueError as error:  # a name that no file can have
+        raise ImageError("unreadable", reason=error) from None

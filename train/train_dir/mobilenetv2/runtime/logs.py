@@ -4,8 +4,9 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Optional, TextIO, cast
+from typing import Callable, List, Optional, TextIO, cast
 
 from tqdm import tqdm
 
@@ -20,6 +21,9 @@ NAME = __package__.split(".")[0]  # of the parent of all loggers in this package
 # extra= of a log call: who reads the line. One without it is for all.
 FOR_PLATFORMS = {"reader": "platform"}  # parses train.log, and standard output where that is no terminal
 FOR_TERMINALS = {"reader": "terminal"}  # has the same in other words, on standard output where that is a terminal
+
+
+_undo: List[Callable[[], object]] = []  # what gives the host program back what `start_logging` has changed
 
 
 class _ConsoleHandler(logging.Handler):
@@ -54,18 +58,23 @@ class _FileHandler(logging.FileHandler):
         log.warning("%s cannot be written to any more (%s).", self.baseFilename, sys.exc_info()[1])
 
 
-def start_logging(folder: Optional[Path], anew: bool = True) -> None:
+def start_logging(folder: Optional[Path], anew: bool = True, console: bool = True) -> None:
     """Log to the console and to train.log in `folder`, which is created if necessary.
 
-    folder: None to log to the console only. anew: truncate an existing train.log instead of appending to it.
+    folder: None to log to the console only. anew: truncate an existing train.log instead of appending to it. console: otherwise
+    the log goes to train.log and to the handlers that the host program has set up.
     Raises UserError if the folder is not writable or another run holds its lock."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a console that cannot show Chinese must not end the run
     stop_logging()
     log = logging.getLogger(NAME)
+    _undo.append(partial(log.setLevel, log.level))
     log.setLevel(logging.INFO)
-    log.propagate = False
-    handlers = [_ConsoleHandler(), *([_open_log(folder, anew)] if folder else [])]
+    if console:
+        if hasattr(sys.stdout, "reconfigure"):  # a console that cannot show Chinese must not end the run
+            _undo.append(partial(sys.stdout.reconfigure, errors=sys.stdout.errors))
+            sys.stdout.reconfigure(errors="backslashreplace")
+        _undo.append(partial(setattr, log, "propagate", log.propagate))
+        log.propagate = False
+    handlers = [*([_ConsoleHandler()] if console else []), *([_open_log(folder, anew)] if folder else [])]
     for handler in handlers:
         handler.setFormatter(_Formatter())
         log.addHandler(handler)
@@ -75,9 +84,12 @@ def stop_logging() -> None:
     """Undo `start_logging`: close train.log, which gives its lock back."""
     log = logging.getLogger(NAME)
     for handler in log.handlers[:]:
-        log.removeHandler(handler)
-        handler.close()
-    log.propagate = True
+        if isinstance(handler, (_ConsoleHandler, _FileHandler)):
+            log.removeHandler(handler)
+            handler.close()
+    while _undo:
+        with suppress(OSError, ValueError):  # the console has gone, or is closed
+            _undo.pop()()
 
 
 def _open_log(folder: Path, anew: bool) -> logging.Handler:

@@ -15,11 +15,13 @@ Result = TypeVar("Result")
 SECONDS = 5  # between two lines in the log
 
 
-def progress_bar(total: Optional[int], what: str, done: int = 0, delay: float = 1) -> "tqdm[NoReturn]":
+def progress_bar(
+    total: Optional[int], what: str, done: int = 0, delay: float = 1, shown: Optional[bool] = None
+) -> "tqdm[NoReturn]":
     """A bar on a terminal, which goes away when it is closed; `update(n)` after each n of the items.
 
     total: None if not known. what: as in "Reading photos". done: items of the total that are done already. delay: seconds
-    until it appears, with an item."""
+    until it appears, with an item. shown: whether there is a bar; None: on a terminal."""
     form = "{desc}: {percentage:3.0f} % |{bar}| {n_fmt} of {total_fmt}, {remaining} left" if total else None
     return tqdm(
         desc=what,
@@ -31,7 +33,7 @@ def progress_bar(total: Optional[int], what: str, done: int = 0, delay: float = 
         smoothing=0,  # the time left is that of the mean pace
         bar_format=form,
         dynamic_ncols=True,
-        disable=not sys.stderr.isatty(),
+        disable=not (sys.stderr.isatty() if shown is None else shown),
     )
 
 

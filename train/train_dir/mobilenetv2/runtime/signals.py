@@ -23,7 +23,11 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Inside the block, SIGTERM raises `Terminated` in the main thread, unless it is ignored or has another handler."""
+    """Inside the block, SIGTERM raises `Terminated` in the main thread, unless it is ignored or has another handler. In another
+    thread, the block is as it would be without this."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def terminate(number: int, frame: Optional[FrameType]) -> None:
         raise Terminated

@@ -4,10 +4,10 @@ import json
 import os
 import shutil
 
-import checkpoints
 import pytest
 from conftest import ROOT
 
+from mobilenetv2 import checkpoint_search as checkpoints
 from mobilenetv2.runtime.errors import UserError
 
 
