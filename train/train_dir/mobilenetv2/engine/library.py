@@ -40,7 +40,13 @@ class EngineUnavailable(Exception):
     """oneDNN cannot compute this here. Says why."""
 
     def log(self) -> None:
-        log.info("The CPU engine is not used (%s): MindSpore's operators compute instead.", self)
+        """Once: a run may have several networks."""
+        say_unavailable(str(self))
+
+
+@lru_cache(None)
+def say_unavailable(why: str) -> None:
+    log.info("The CPU engine is not used (%s): MindSpore's operators compute instead.", why)
 
 
 class MemoryDesc(ctypes.Structure):
