@@ -327,9 +327,9 @@ def try_out(wanted: List[Pair], work: Path) -> bool:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         result = Trial(pair, folder, reference).run()
-        shutil.rmtree(folder / "environment", ignore_errors=True)
         record(result)
         print(f"  {result['failed'] or 'works'}", flush=True)
+        shutil.rmtree(folder / "environment", ignore_errors=True)
         if not answers.is_file():
             return False
     return True
