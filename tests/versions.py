@@ -179,9 +179,9 @@ class Trial:
         if own == reference:
             return self._folder / "output"
         sample = self._reference / "output" / "sample"
-        arguments = ("--data_url", sample, "--output_path", "compared", "--cache_dir", "cache")
+        arguments = ("--data_url", sample, "--output_path", "compared/output", "--cache_dir", "cache")
         self._call(self._python, "train/train_dir/train.py", *arguments)
-        return self._folder / "compared"
+        return self._folder / "compared" / "output"  # where the page does not find it
 
     def predict(self) -> None:
         own = self._answers(self._trained(), self._pictures())
