@@ -1,7 +1,7 @@
 """oneDNN as it comes with MindSpore's Linux wheels (mindspore/lib/libdnnl.so.2), by ctypes.
 
 Only the calls that a network of convolutions needs. Constants and structures are those of dnnl_types.h of oneDNN 2.2, which
-MindSpore 2.7.0, 2.7.2 and 2.8.0 carry; any other version is refused. All arrays are f32.
+MindSpore 2.7.0 to 2.8.0 carry; any other version is refused. All arrays are f32.
 """
 
 import ctypes
@@ -40,7 +40,13 @@ class EngineUnavailable(Exception):
     """oneDNN cannot compute this here. Says why."""
 
     def log(self) -> None:
-        log.info("The CPU engine is not used (%s): MindSpore's operators compute instead.", self)
+        """Once: a run may have several networks."""
+        say_unavailable(str(self))
+
+
+@lru_cache(None)
+def say_unavailable(why: str) -> None:
+    log.info("The CPU engine is not used (%s): MindSpore's operators compute instead.", why)
 
 
 class MemoryDesc(ctypes.Structure):
