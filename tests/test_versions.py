@@ -15,7 +15,7 @@ def test_the_table_of_the_readme_is_what_was_recorded(file, words):
     assert f"\n\n{table(recorded(), words)}\n" in (ROOT / file).read_text(encoding="utf-8"), "tests/versions.py --table"
 
 
-@pytest.mark.parametrize("python", PYTHONS[1:])  # no trial of Python 3.9 has been recorded yet
+@pytest.mark.parametrize("python", PYTHONS)
 def test_what_is_required_works(python):
     one = next(
         one for one in recorded() if (one["python"], one["mindspore"], one["gradio"]) == (python, pinned(python), "")
