@@ -83,7 +83,7 @@ def measure_fitted(file: Path, photos: Path, strangers: Path) -> Figures:
     strange, labels = features(sorted(strangers.iterdir())), data.labels("train")
     fold = cross_validation.assign_folds(labels, np.arange(len(labels)), 0, DEFAULTS["head"]["folds"])
     directions = ood.outlier_directions(train.center)
-    detector, _ = ood.fit_detector(train.center, labels, fold, directions, None, Settings().refused)
+    detector, _ = ood.fit_detector(train.center, labels, fold, directions, train.center[:0], Settings().refused)
     right = classify(network.classifier, val.pooled[:, 0]).argmax(1) == data.labels("val")
     refused = detector.rejects(val.center)
     return Figures(

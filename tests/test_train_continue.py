@@ -80,7 +80,7 @@ def test_fewer_and_renamed_classes(extended, three, cache, tmp_path):
     said = go_on(three, start, tmp_path, cache, *options)
     assert "kept: hund (from dog), inverse (from negative); left out: croissants." in said
     _, description, detector = checkpoint.load(str(tmp_path))
-    assert description.classes == ("hund", "inverse") and len(detector.class_baseline) == 2
+    assert description.classes == ("hund", "inverse") and len(detector.plain.class_baseline) == 2
     assert (
         description.hyperparameters["head"]["weight_decay"] == 6e-2
         and "pull" not in description.hyperparameters["head"]

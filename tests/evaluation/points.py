@@ -21,6 +21,7 @@ def softmax_regression(features, labels, classes):
 
 
 def fit_detector(features, labels, fold, projection, outliers=None, rejection_rate=0.02):
+    outliers = features[:0] if outliers is None else outliers
     return ood.fit_detector(features, labels, fold, projection, outliers, rejection_rate)
 
 

@@ -55,11 +55,11 @@ def test_a_classifier_that_knows_the_classes_decides_what_is_refused():
     # Without a detector nothing says how unlike the pictures are that it knows.
     for detector in (None, replace(new.detector, threshold=ood.NEVER)):
         silent = cross_validate(Known(head, detector))
-        assert silent.scores == {} and not silent.detector.active and len(silent.detector.references) >= 60
+        assert silent.scores == {} and not silent.detector.active and len(silent.detector.labels) >= 60
         # Known outliers do say it.
         assert cross_validate(Known(head, detector), outliers=8).detector.active
     extended = cross_validate(Known(head, new.detector))
-    assert extended.detector.active and len(extended.detector.references) == 120
+    assert extended.detector.active and len(extended.detector.labels) == 120
     assert extended.detector.threshold >= new.detector.threshold and set(extended.scores) == {
         "train",
         "val",

@@ -4,11 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import needs_shared
+from benchmarks import trust
+from conftest import SHARED, WEIGHTS, needs_shared
 from neither import auroc
 from points import assign_folds, clouds, fit_detector
 
-from mobilenetv2.evaluation.ood import NEVER, OutlierDetector, extend_detector, outlier_directions
+from mobilenetv2.evaluation.intervals import exact_interval
+from mobilenetv2.evaluation.neighbors import NEIGHBORS, Neighborhood
+from mobilenetv2.evaluation.ood import (
+    NEVER,
+    OutlierDetector,
+    conformal_threshold,
+    extend_detector,
+    outlier_directions,
+)
+from mobilenetv2.model.pretrained import read_pretrained
 
 
 def test_neither_from_features_alone():
@@ -43,10 +53,12 @@ def test_the_baseline_differs_from_class_to_class():
     labels = np.repeat(np.int32([0, 1]), 100)
     photos = (centres[labels] + spread[:, None] * random.normal(size=(200, 40))).astype(np.float32)
     model = fit_detector(photos, labels, assign_folds(labels, np.arange(200), 0), outlier_directions(photos))[0]
-    assert model.class_baseline[0] > model.class_baseline[1] + 0.1
+    baseline = model.projected.class_baseline
+    assert baseline[0] > baseline[1] + 0.1
     out = (centres[1] + 0.15 * random.normal(size=(50, 40))).astype(np.float32)
     assert model.rejects(out).mean() > 0.9
-    same_for_all = replace(model, class_baseline=np.full(2, model.class_baseline.mean(), np.float32))
+    same = np.full(2, baseline.mean(), np.float32)
+    same_for_all = replace(model, projected=replace(model.projected, class_baseline=same))
     assert same_for_all.score(out).max() < model.score(out).max()
 
 
@@ -90,7 +102,7 @@ def test_what_a_detector_accepts_it_accepts_after_more_photos():
     assert start.rejects(others).all()
     extended, scores = extend_detector(start, others, more, fold, 0.02)
     fresh = shifted(11, 0, 500)[0]
-    assert (extended.score(fresh) <= start.score(fresh) + 1e-6).all() and not (
+    assert (extended.score(fresh) <= start.score(fresh) + 1e-3).all() and not (
         extended.rejects(fresh) & ~start.rejects(fresh)
     ).any()
     assert extended.threshold >= start.threshold and (scores > extended.threshold).mean() <= 0.02
@@ -111,7 +123,7 @@ def test_classes_in_another_order():
     model = fit_detector(photos, labels, assign_folds(labels, np.arange(120), 0), outlier_directions(photos))[0]
     turned = model.for_classes([[1], [0]])
     assert np.array_equal(turned.labels, 1 - model.labels) and np.array_equal(turned.score(photos), model.score(photos))
-    assert np.array_equal(turned.class_baseline, model.class_baseline[::-1])
+    assert np.array_equal(turned.plain.class_baseline, model.plain.class_baseline[::-1])
     assert model.active and not replace(model, threshold=NEVER).active
 
 
@@ -120,29 +132,30 @@ def test_a_class_goes_and_one_is_new():
     photos, labels = shifted(12, 0)
     start = fit_detector(photos, labels, assign_folds(labels, np.arange(120), 0), outlier_directions(photos))[0]
     left = start.for_classes([[], [0]])
-    assert np.array_equal(left.references, start.references[start.labels == 0]) and set(left.labels) == {1}
-    assert np.isnan(left.class_baseline[0]) and left.class_baseline[1] == start.class_baseline[0]
+    assert np.array_equal(left.plain.references, start.plain.references[start.labels == 0]) and set(left.labels) == {1}
+    before, after = start.plain.class_baseline, left.plain.class_baseline
+    assert np.isnan(after[0]) and after[1] == before[0]
     c = photos[labels == 0] + np.random.default_rng(3).normal(0, 0.8, 40).astype(np.float32)
     assert start.rejects(c).mean() > 0.9
     features, more = np.concatenate([c, photos[labels == 0]]), np.repeat(np.int32([0, 1]), 60)
     fold = assign_folds(more, np.arange(120), 0)
     model, scores = extend_detector(left, features, more, fold, 0.05)
-    assert np.isfinite(model.class_baseline).all() and model.class_baseline[1] == start.class_baseline[0]
+    assert np.isfinite(model.plain.class_baseline).all() and model.plain.class_baseline[1] == before[0]
     assert model.rejects(features).mean() <= 0.05 and model.rejects(photos[labels == 1]).mean() > 0.5
     assert model.threshold >= start.threshold and abs(scores[more == 0].mean()) < 0.05
     again = OutlierDetector.from_tensors(model.tensors(), 40, 2)
     assert np.array_equal(again.score(features), model.score(features))
     # Two that become one; and a class with too few references for the old number of neighbours.
     both = start.for_classes([[0, 1]])
-    assert set(both.labels) == {0} and both.class_baseline[0] == start.class_baseline.mean()
+    assert set(both.labels) == {0} and both.plain.class_baseline[0] == before.mean()
     few = extend_detector(
-        replace(left, references=left.references[:1], labels=left.labels[:1]),
+        left.with_neighborhoods(lambda one: replace(one, references=one.references[:1], labels=one.labels[:1])),
         features[58:62],
         more[58:62],
         np.arange(4),
         0.05,
     )[0]
-    assert few.neighbors <= len(few.references) and OutlierDetector.from_tensors(few.tensors(), 40, 2)
+    assert few.plain.neighbors <= len(few.labels) and OutlierDetector.from_tensors(few.tensors(), 40, 2)
 
 
 @needs_shared
@@ -151,10 +164,10 @@ def test_neither_on_real_photos(real, seed):
     photos, val, outliers = (real.center[name] for name in ("train", "val", "outliers"))
     fold = assign_folds(real.labels, np.arange(len(real.labels)), seed)
     model = fit_detector(photos, real.labels, fold, outlier_directions(photos, real.classifier))[0]
-    assert auroc(model.score(val), model.score(outliers)) >= 0.94
+    assert auroc(model.score(val), model.score(outliers)) >= 0.95
     assert model.rejects(val).mean() <= 0.03
-    assert model.rejects(outliers).mean() > 0.35
-    assert sum(tensor.nbytes for tensor in model.tensors().values()) < 3 * 2**20
+    assert model.rejects(outliers).mean() > 0.55
+    assert sum(tensor.nbytes for tensor in model.tensors().values()) < 4 * 2**20
 
 
 @needs_shared
@@ -162,7 +175,7 @@ def test_neither_without_the_many_classes_of_the_weights(real):
     photos, val, outliers = (real.center[name] for name in ("train", "val", "outliers"))
     fold = assign_folds(real.labels, np.arange(len(real.labels)), 0)
     model = fit_detector(photos, real.labels, fold, outlier_directions(photos))[0]
-    assert auroc(model.score(val), model.score(outliers)) >= 0.88
+    assert auroc(model.score(val), model.score(outliers)) >= 0.94
     assert model.rejects(val).mean() <= 0.03
 
 
@@ -179,5 +192,59 @@ def test_a_folder_of_outliers_sharpens(real):
             model = fit_detector(photos, real.labels, fold, known, outliers[seen])[0]
             sharper.append(auroc(model.score(val), model.score(outliers[tested])))
             alone.append(auroc(plain.score(val), plain.score(outliers[tested])))
-    assert np.mean(sharper) > np.mean(alone) + 0.015
+    assert np.mean(sharper) > np.mean(alone) + 0.01
     assert np.mean(sharper) >= 0.97
+
+
+@needs_shared
+def test_pictures_of_other_data_sets_are_caught(real):
+    """Far ones, to which the second distance alone is blind: photos of dogs and croissants, for a detector of other classes."""
+    weights = read_pretrained(str(WEIGHTS))
+    far = np.concatenate([real.center["val"], real.center["outliers"]])
+    for name, least in (("flowers", 0.6), ("monkeys", 0.9)):
+        data = trust.read(SHARED / "sets" / name, weights)
+        model = trust.detector(data.train, data.labels, real.classifier)
+        refused = int(model.rejects(data.val).sum())
+        assert exact_interval(refused, len(data.val))[0] <= 0.02
+        assert model.rejects(far).mean() >= least
+        alone = model.projected.score
+        assert (alone(far) > np.quantile(alone(data.val), 0.98)).mean() < model.rejects(far).mean()
+
+
+def test_the_threshold_holds_its_promise_for_any_distribution():
+    """On average over many draws of the photos, of which the score is not normal: at most the share, and not much less."""
+    random = np.random.default_rng(1)
+    for count, share in ((60, 0.02), (200, 0.02), (40, 0.1)):
+        exceeded = []
+        for _ in range(2000):
+            scores = random.exponential(size=count).astype(np.float32)
+            exceeded.append(np.exp(-conformal_threshold(scores, np.arange(count) % 2, share)))
+        assert 0.5 * share < np.mean(exceeded) <= 1.05 * share
+
+
+def test_the_photos_of_a_small_class_are_not_those_that_are_refused():
+    """Those of the small class score higher. Of each class alike, not of all photos, the stated share exceeds the threshold."""
+    random = np.random.default_rng(2)
+    labels = np.repeat(np.int32([0, 1]), (2000, 200))
+    scores = (random.normal(size=2200) + 2 * labels).astype(np.float32)
+    high = conformal_threshold(scores, labels, 0.02)
+    assert (scores[labels == 1] > high).mean() == pytest.approx(0.04, abs=0.01)
+    assert (scores > high).mean() < 0.01 and high > np.quantile(scores, 0.985)
+
+
+def test_few_photos_have_a_threshold_above_all_of_them():
+    scores = np.random.default_rng(3).normal(size=10).astype(np.float32)
+    assert conformal_threshold(scores, np.arange(10) % 2, 0.02) > scores.max()
+    assert conformal_threshold(np.full(2, 0.5, np.float32), np.int32([0, 1]), 0.02) == pytest.approx(0.5)
+
+
+def test_a_detector_of_format_version_3_answers_as_before():
+    inputs, labels = clouds(np.random.default_rng(5), 30)
+    tensors = fit_detector(inputs[:, 0], labels, np.arange(60) % 5, outlier_directions(inputs[:, 0]))[0].tensors()
+    old = {name: value for name, value in tensors.items() if "plain" not in name}
+    old["neither.numbers"] = np.float32([NEIGHBORS, 0.1])
+    model = OutlierDetector.from_tensors(old, inputs.shape[-1], 2)
+    assert isinstance(model.projected, Neighborhood) and model.plain is None and model.projected.scale == 1
+    distance, nearest = model.projected.compare(model.projected.project(inputs[:, 0]))
+    assert np.array_equal(model.score(inputs[:, 0]), distance - model.projected.class_baseline[nearest])
+    assert set(model.tensors()) == set(old) and len(model.tensors()["neither.numbers"]) == 2

@@ -62,4 +62,4 @@ def one_without_references(loaded: checkpoint.Loaded) -> Tuple[checkpoint.Loaded
     detector = loaded.neither
     lost = int(detector.labels.max())
     labels = np.where(detector.labels == lost, 0, detector.labels).astype(np.int32)
-    return loaded._replace(neither=replace(detector, labels=labels)), lost
+    return loaded._replace(neither=detector.with_neighborhoods(lambda one: replace(one, labels=labels))), lost

@@ -9,6 +9,7 @@ from records import record
 from mobilenetv2.classifier import Classifier
 from mobilenetv2.data.image import Preprocessing
 from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.evaluation.neighbors import Neighborhood
 from mobilenetv2.evaluation.ood import OutlierDetector
 from mobilenetv2.model import checkpoint
 from mobilenetv2.model.plausibility import implausible
@@ -110,7 +111,7 @@ def test_packed_numbers_that_make_no_sense(part, number, words, built_in, tmp_pa
 def test_a_detector_that_overflows_is_refused(built_in, tmp_path):
     network, description, _ = checkpoint.load(str(built_in))
     channels = network.classifier.in_channels
-    detector = OutlierDetector(
+    projected = Neighborhood(
         np.full((channels, 2), 3e38, np.float32),
         np.zeros(2, np.float32),
         np.float16([[1, 0], [0, 1]]),
@@ -118,8 +119,8 @@ def test_a_detector_that_overflows_is_refused(built_in, tmp_path):
         np.zeros(2, np.float32),
         np.zeros((0, 2), np.float16),
         neighbors=1,
-        threshold=0.0,
     )
+    detector = OutlierDetector(projected, None, threshold=0.0)
     checkpoint.save(tmp_path / "own.ckpt", network, description, detector)
     assert checkpoint.load(str(tmp_path / "own.ckpt")).neither is not None
     with pytest.raises(UserError, match="its network computes no finite numbers; the file is damaged, train again"):

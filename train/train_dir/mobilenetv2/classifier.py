@@ -110,7 +110,7 @@ class Classifier:
         network, self.description, self._detector = checkpoint.load(str(self.file))
         sheet = self.description.data["thumbnails"]
         self._thumbnails = thumbnails.read_sheet(self.file.with_suffix(thumbnails.SUFFIX), sheet) if sheet else []
-        if self._detector is None or len(self._thumbnails) > len(self._detector.references):
+        if self._detector is None or len(self._thumbnails) > len(self._detector.labels):
             self._thumbnails = []
         self._maps = feature_maps(network)
         self._weight = network.classifier.weight.asnumpy()  # f32 [classes, channels]

@@ -97,8 +97,8 @@ def _held_out(detector: OutlierDetector, outliers: np.ndarray, folds: int) -> np
     fold = np.arange(len(outliers)) % folds
     scores = np.empty(len(outliers), np.float32)
     for number in np.unique(fold):
-        rest = replace(detector, outliers=detector.outliers[fold != number])
-        scores[fold == number] = rest.score(outliers[fold == number])
+        held = fold == number
+        scores[held] = detector.with_outliers(~held).score(outliers[held])
     return scores
 
 

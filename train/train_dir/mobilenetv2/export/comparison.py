@@ -1,15 +1,16 @@
-"""The outlier detector of evaluation/ood.py as arrays for a graph without loops: `OutlierDetector.score` in a few operators.
+"""The outlier detector of evaluation/ood.py as arrays for a graph without loops: `Neighborhood.score` in a few operators.
 
 For rows, f32 [N, D], of unit length:
     near[n, c] = sum over k of weights[c, k] * the k-th highest of (rows @ references.T)[n, places[c]] + barred[c], and alone[c]
-    score[n] = pull * mean of the highest of (rows @ outliers.T)[n] - max of near[n] - baseline[the class of that maximum]
+    distance[n] = pull * mean of the highest of (rows @ outliers.T)[n] - max of near[n] - baseline[the class of that maximum]
+The output is the sum of both neighborhoods' distances, each divided by its scale, less the threshold.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from ..evaluation.ood import OUTLIERS, PULL, OutlierDetector
+from ..evaluation.neighbors import OUTLIERS, PULL, Neighborhood
 
 FAR = -4.0  # below every cosine
 
@@ -28,25 +29,25 @@ class Comparison(NamedTuple):
     pulls: np.ndarray
 
 
-def arrange(detector: OutlierDetector) -> Comparison:
-    """The detector's references by class."""
-    rows = [np.flatnonzero(detector.labels == label) for label in range(len(detector.class_baseline))]
+def arrange(one: Neighborhood) -> Comparison:
+    """Its references by class."""
+    rows = [np.flatnonzero(one.labels == label) for label in range(len(one.class_baseline))]
     counts = [len(found) for found in rows]
     most = max(counts)
-    kept = min(detector.neighbors, most)
+    kept = min(one.neighbors, most)
     places, barred = np.zeros((len(rows), most), np.int64), np.full((len(rows), most), FAR, np.float32)
     weights = np.zeros((len(rows), kept), np.float32)
     for class_, found in enumerate(rows):
         places[class_, : len(found)], barred[class_, : len(found)] = found, 0
         averaged = min(kept, len(found))
         weights[class_, :averaged] = 1 / max(1, averaged)
-    pulled = min(OUTLIERS, len(detector.outliers))
+    pulled = min(OUTLIERS, len(one.outliers))
     return Comparison(
-        detector.references,
+        one.references,
         places,
         barred,
         weights,
         np.array([0 if count else -1 for count in counts], np.float32),
-        detector.outliers,
+        one.outliers,
         np.full(pulled, PULL / max(1, pulled), np.float32),
     )

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from ..engine.folding import fold_batch_norm
 from ..engine.layers import Layer, read_layers
 from ..evaluation.metrics import SMALLEST_LENGTH
+from ..evaluation.neighbors import Neighborhood
 from ..evaluation.ood import OutlierDetector
 from ..model.checkpoint import Loaded
 from ..model.mobilenet_v2 import center_border
@@ -142,6 +143,17 @@ def _convolve(graph: _Graph, value: str, layer: Layer, side: int, same: bool) ->
 
 def _compare(graph: _Graph, feature_map: str, side: int, detector: OutlierDetector) -> None:
     """The output SCORE, above 0 for an outlier, as comparison.py has it. side: of the feature map."""
+    border = center_border(side)
+    box = ([border, border], [side - border, side - border], [2, 3])
+    inner = graph.add("Slice", feature_map, *(graph.whole(*part) for part in box), outside=True)
+    features = graph.add("ReduceMean", inner, outside=True, axes=[2, 3], keepdims=0)
+    scores = [_distance(graph, features, one) for one in detector.neighborhoods]
+    score = scores[0] if len(scores) == 1 else graph.add("Add", *scores, outside=True)
+    graph.add("Sub", score, graph.floating(detector.threshold), output=SCORE, outside=True)
+
+
+def _distance(graph: _Graph, features: str, one: Neighborhood) -> str:
+    """`Neighborhood.score`."""
 
     def add(operator: str, *inputs: str, **attributes: Any) -> str:
         return graph.add(operator, *inputs, outside=True, **attributes)
@@ -157,11 +169,10 @@ def _compare(graph: _Graph, feature_map: str, side: int, detector: OutlierDetect
         )
         return to[0]
 
-    parts, border = arrange(detector), center_border(side)
-    box = ([border, border], [side - border, side - border], [2, 3])
-    inner = add("Slice", feature_map, *(graph.whole(*part) for part in box))
-    rows = add("MatMul", add("ReduceMean", inner, axes=[2, 3], keepdims=0), graph.constant(detector.projection))
-    rows = add("Sub", rows, graph.constant(detector.center))
+    parts, rows = arrange(one), features
+    if one.projection is not None and one.center is not None:
+        rows = add("MatMul", rows, graph.constant(one.projection))
+        rows = add("Sub", rows, graph.constant(one.center))
     length = add("ReduceL2", rows, axes=[1], keepdims=1)
     rows = add("Div", rows, add("Max", length, graph.floating(SMALLEST_LENGTH)))
     similarity = add("MatMul", rows, add("Transpose", floats(parts.references), perm=[1, 0]))
@@ -170,11 +181,10 @@ def _compare(graph: _Graph, feature_map: str, side: int, detector: OutlierDetect
     last = graph.whole(-1)
     near = add("ReduceSum", add("Mul", near, graph.constant(parts.weights)), last, keepdims=0)
     near = add("Add", near, graph.constant(parts.alone))
-    baseline = graph.constant(detector.class_baseline + np.float32(detector.threshold))
-    baseline = add("Gather", baseline, add("ArgMax", near, axis=1, keepdims=0))
-    score = add("Neg", add("ReduceMax", near, axes=[1], keepdims=0))
+    baseline = add("Gather", graph.constant(one.class_baseline), add("ArgMax", near, axis=1, keepdims=0))
+    distance = add("Neg", add("ReduceMax", near, axes=[1], keepdims=0))
     if len(parts.pulls):
         alike = add("MatMul", rows, add("Transpose", floats(parts.outliers), perm=[1, 0]))
         alike = add("Mul", highest(alike, len(parts.pulls), axis=1), graph.constant(parts.pulls))
-        score = add("Add", score, add("ReduceSum", alike, last, keepdims=0))
-    graph.add("Sub", score, baseline, output=SCORE, outside=True)
+        distance = add("Add", distance, add("ReduceSum", alike, last, keepdims=0))
+    return add("Div", add("Sub", distance, baseline), graph.floating(one.scale))

@@ -9,6 +9,7 @@ from mindspore import Tensor, nn, ops
 
 from ..engine.layers import map_side
 from ..evaluation.metrics import SMALLEST_LENGTH
+from ..evaluation.neighbors import Neighborhood
 from ..evaluation.ood import OutlierDetector
 from ..model.checkpoint import Loaded
 from ..model.mobilenet_v2 import center_border, global_pool
@@ -22,31 +23,48 @@ LARGEST = 2**28  # bytes
 DOC_STRING = 6 << 3 | 2  # how protobuf writes that field of ModelProto, where MindSpore writes nothing
 
 
-class Score(nn.Cell):
-    """Feature map f32 [N, channels, h, w] -> f32 [N], above 0 for an outlier, as comparison.py has it. side: of the map."""
+class Distance(nn.Cell):
+    """Features f32 [N, channels] -> f32 [N], `Neighborhood.score`, as comparison.py has it."""
 
-    def __init__(self, detector: OutlierDetector, side: int):
+    def __init__(self, one: Neighborhood):
         super().__init__()
-        self.first, self.last = center_border(side), side - center_border(side)
-        parts = arrange(detector)
-        self.projection, self.center = Tensor(detector.projection), Tensor(detector.center)
+        parts = arrange(one)
+        self.projection = None if one.projection is None else Tensor(one.projection)
+        self.center = None if one.center is None else Tensor(one.center)
         self.references = Tensor(np.ascontiguousarray(parts.references.T.astype(np.float32)))
         self.places, self.shape = Tensor(parts.places.ravel()), (-1, *parts.places.shape)
         self.barred, self.weights, self.alone = Tensor(parts.barred), Tensor(parts.weights), Tensor(parts.alone)
-        self.baseline = Tensor(detector.class_baseline + np.float32(detector.threshold))
+        self.baseline, self.scale = Tensor(one.class_baseline), one.scale
         self.outliers = Tensor(np.ascontiguousarray(parts.outliers.T.astype(np.float32))) if len(parts.pulls) else None
         self.pulls = Tensor(parts.pulls) if len(parts.pulls) else None
         self.kept, self.pulled = parts.weights.shape[1], len(parts.pulls)
 
-    def construct(self, feature_map: Tensor) -> Tensor:
-        inner = feature_map[:, :, self.first : self.last, self.first : self.last]  # as `center_pool` cuts
-        rows = ops.matmul(global_pool(inner), self.projection) - self.center
+    def construct(self, rows: Tensor) -> Tensor:
+        if self.projection is not None:
+            rows = ops.matmul(rows, self.projection) - self.center
         rows = rows / ops.maximum(ops.sqrt((rows * rows).sum(1, keepdims=True)), SMALLEST_LENGTH)
         near = ops.gather(ops.matmul(rows, self.references), self.places, 1).reshape(self.shape) + self.barred
         near = (ops.topk(near, self.kept)[0] * self.weights).sum(-1) + self.alone
-        score = -near.max(1) - ops.gather(self.baseline, near.argmax(1), 0)
+        distance = -near.max(1) - ops.gather(self.baseline, near.argmax(1), 0)
         if self.pulled:
-            score = score + (ops.topk(ops.matmul(rows, self.outliers), self.pulled)[0] * self.pulls).sum(-1)
+            distance = distance + (ops.topk(ops.matmul(rows, self.outliers), self.pulled)[0] * self.pulls).sum(-1)
+        return distance / self.scale
+
+
+class Score(nn.Cell):
+    """Feature map f32 [N, channels, h, w] -> f32 [N], above 0 for an outlier. side: of the map."""
+
+    def __init__(self, detector: OutlierDetector, side: int):
+        super().__init__()
+        self.first, self.last = center_border(side), side - center_border(side)
+        self.distances = nn.CellList([Distance(one) for one in detector.neighborhoods])
+        self.threshold = detector.threshold
+
+    def construct(self, feature_map: Tensor) -> Tensor:
+        inner = feature_map[:, :, self.first : self.last, self.first : self.last]  # as `center_pool` cuts
+        features, score = global_pool(inner), -self.threshold
+        for distance in self.distances:
+            score = score + distance(features)
         return score
 
 

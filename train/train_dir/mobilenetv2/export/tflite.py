@@ -16,6 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 from ..engine.folding import fold_batch_norm
 from ..engine.layers import Layer, read_layers
 from ..evaluation.metrics import SMALLEST_LENGTH
+from ..evaluation.neighbors import Neighborhood
 from ..evaluation.ood import OutlierDetector
 from ..model.checkpoint import Loaded
 from ..model.mobilenet_v2 import center_border
@@ -73,20 +74,26 @@ def _convolve(value: Any, layer: Layer, side: int, same: bool) -> Any:
 
 def _score(feature_map: Any, side: int, detector: OutlierDetector) -> Any:
     """f32 [N], above 0 for an outlier, as comparison.py has it. side: of the feature map."""
-    parts, border = arrange(detector), center_border(side)
-    inner = feature_map[:, border : side - border, border : side - border]
-    rows = tf.matmul(tf.reduce_mean(inner, [1, 2]), detector.projection) - detector.center
+    border = center_border(side)
+    features = tf.reduce_mean(feature_map[:, border : side - border, border : side - border], [1, 2])
+    return sum(_distance(features, one) for one in detector.neighborhoods) - np.float32(detector.threshold)
+
+
+def _distance(rows: Any, one: Neighborhood) -> Any:
+    """`Neighborhood.score`."""
+    parts = arrange(one)
+    if one.projection is not None:
+        rows = tf.matmul(rows, one.projection) - one.center
     length = tf.sqrt(tf.reduce_sum(rows * rows, 1, keepdims=True))
     rows = rows / tf.maximum(length, np.float32(SMALLEST_LENGTH))
     similarity = tf.matmul(rows, parts.references.astype(np.float32), transpose_b=True)
     near = tf.gather(similarity, parts.places.astype(np.int32), axis=1) + parts.barred
     near = tf.reduce_sum(tf.math.top_k(near, parts.weights.shape[1])[0] * parts.weights, 2) + parts.alone
-    baseline = detector.class_baseline + np.float32(detector.threshold)
-    score = -tf.reduce_max(near, 1) - tf.gather(baseline, tf.argmax(near, 1, tf.int32))
+    distance = -tf.reduce_max(near, 1) - tf.gather(one.class_baseline, tf.argmax(near, 1, tf.int32))
     if len(parts.pulls):
         alike = tf.matmul(rows, parts.outliers.astype(np.float32), transpose_b=True)
-        score = score + tf.reduce_sum(tf.math.top_k(alike, len(parts.pulls))[0] * parts.pulls, 1)
-    return score
+        distance = distance + tf.reduce_sum(tf.math.top_k(alike, len(parts.pulls))[0] * parts.pulls, 1)
+    return distance / np.float32(one.scale)
 
 
 def run_tflite(file: Path) -> Callable[[np.ndarray], Outputs]:
