@@ -130,9 +130,9 @@ def main(folder: Path, photos: Path) -> Dict[str, Dict[str, Any]]:
     original = faults.victim.read_bytes()
 
     def change_after_the_check() -> None:
-        report = stages._write_findings
+        report = stages.write_findings
         change = partial(faults.victim.write_bytes, original + b"x")
-        stages._write_findings = lambda *known, **wait: (report(*known, **wait), change())
+        stages.write_findings = lambda *known, **wait: (report(*known, **wait), change())
 
     faults.run("changed", faults.frozen, change_after_the_check, like="frozen")
     faults.victim.write_bytes(original)

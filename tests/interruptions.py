@@ -24,7 +24,7 @@ from typing import Any, Dict, List, NamedTuple
 from forked import ended, start
 from PIL import Image
 
-from mobilenetv2 import stages
+from mobilenetv2 import results
 from mobilenetv2.data import sample
 from mobilenetv2.run import Run
 from mobilenetv2.runtime.own_files import CHECKPOINT, LOG
@@ -98,13 +98,13 @@ def _says_wrote(log: Path, before: int) -> bool:
 
 
 def _slow_end() -> None:
-    close = stages.close
+    close = results.close
 
     def close_late(run: Run) -> None:
         time.sleep(PAUSE)
         close(run)
 
-    stages.close = close_late
+    results.close = close_late
 
 
 def _plan(choose: random.Random, seconds: float, saves: bool) -> Interruption:

@@ -21,8 +21,9 @@ def run_stages(settings: Settings, ignored: Sequence[str] = (), console: bool = 
     ignored: arguments to warn of. console: whether the log is shown on standard output, too. Raises UserError. MindSpore is
     imported here, if it has not been."""
     from . import messages
+    from .results import close, export_network, was_complete
     from .runtime import distributed, result_files
-    from .stages import MODES, close, export_network, prepare, was_complete
+    from .stages import MODES, prepare
     from .training import resume
 
     with memory_errors_in_words(NO_MEMORY), os_errors_in_words():

@@ -4,23 +4,20 @@ A stage reads and writes `Run`. Its docstring says what it needs and what it lea
 """
 
 import logging
-import os
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from . import messages
-from .checks.data_check import Checked, act_on_findings, check_photos
+from .checks.data_check import Checked, check_photos
 from .checks.duplicates import is_mirrored
 from .checks.issues import mark_handled
 from .checks.mirrored_classes import describe_answers
 from .checks.mislabelled import find_mislabelled, other_class_share
 from .config import Config, Settings, resolve
-from .data import thumbnails
 from .data.cache import PhotoCache
 from .data.dataset import PhotoSet
 from .data.features import FeatureSets
@@ -33,25 +30,18 @@ from .evaluation.cross_validation import CrossValidation, Head, Known, cross_val
 from .evaluation.evaluate import evaluate_answers
 from .evaluation.metrics import score_answers
 from .evaluation.mirroring import LEVEL, compare_mirrored, held_out_sample
-from .evaluation.ood import reference_indices
-from .export import as_table, write_formats
-from .export.examples import take_examples
-from .export.formats import FORMATS, read_formats
+from .export.formats import read_formats
 from .inputs import read_inputs
-from .model import checkpoint, pretrained, quantization
+from .model import pretrained, quantization
 from .model.mobilenet_v2 import MobileNetV2
 from .model.prediction import classify, pool_features, predict_logits
 from .model.state import fingerprint, load_state_dict, state_dict
-from .report import metrics_files
-from .report.build import write_check_report, write_model_card, write_report
-from .report.model_card import read_licence
+from .results import findings_files, save, write_findings
 from .run import Run
-from .runtime import device, distributed, result_files
-from .runtime.environment import package_versions, peak_memory_mib
+from .runtime import device, distributed
 from .runtime.errors import UserError
-from .runtime.own_files import CHECKPOINT, EXPORTED, FINDINGS, LATER_FINDINGS, MODEL_CARD, TRACKING
+from .runtime.own_files import TRACKING
 from .runtime.progress import Stopwatch, shown
-from .runtime.signals import uninterrupted
 from .training import resume
 from .training.distill import distill_network
 from .training.distill_targets import Teacher
@@ -97,7 +87,7 @@ def prepare(settings: Settings, output: Path) -> Run:
             formats=formats,
         )
         run.origin = _origin(run, {"weights": start.naming if start else "random numbers"})
-        _write_findings(run, run.findings, wait=config.mirror == "auto" and start is not None)
+        write_findings(run, run.findings, wait=config.mirror == "auto" and start is not None)
         run.views = config.views_of_each(len(data.split("train")))
     log.info("%s", data.describe())
     tracked = distributed.is_main() and not settings.check
@@ -122,57 +112,6 @@ def prepare(settings: Settings, output: Path) -> Run:
         run.decoded.clear()
     run.fingerprint = {**_fingerprint(run), "language": config.language}
     return run
-
-
-def was_complete(run: Run) -> bool:
-    """Whether another process with the same command has trained, and was stopped after that. Needs what `prepare` leaves.
-
-    Leaves the accuracy. All of its files are then in the output folder."""
-    known = np.zeros(3, np.float32)
-    record = result_files.read_record(run.output) if distributed.is_main() else None
-    if record:
-        if record.get("fingerprint") == run.fingerprint and result_files.are_in(run.output, record):
-            known = np.array([1, *record["val"]], np.float32)
-        else:
-            result_files.forget(run.output)
-    found, correct, count = (int(number) for number in distributed.broadcast(known))
-    if found:
-        run.accuracy = correct / count
-        run.tracker.close()
-        if distributed.is_main():
-            log.info("Wrote %s. It was trained before: this command was stopped at its end.", run.output / CHECKPOINT)
-    return bool(found)
-
-
-def export_network(run: Run) -> None:
-    """After `save`, or where a process with the same command came that far. Leaves the network in the formats of --export.
-
-    One that cannot be written is said, and ends no run: the checkpoint is there."""
-    if not run.formats or not distributed.is_main():
-        return
-    loaded = checkpoint.load(str(run.output / CHECKPOINT))
-    calibrate = any(FORMATS[name].calibrated for name in run.formats)
-    examples = take_examples(run.data, loaded.description, calibrate)
-    licence, found = read_licence(run.output / MODEL_CARD), []
-    for name in run.formats:
-        try:
-            found += write_formats([name], [run.output / EXPORTED[name]], loaded, examples, "u8", licence)
-        except UserError as error:
-            log.error("%s. The checkpoint is not affected.", error)
-    if found:
-        log.info("Exported, and compared on %d %s:\n%s", len(examples.val), examples.what, as_table(found))
-
-
-def close(run: Run) -> None:
-    """The last step: from now on, the same command trains anew. Leaves only the files that docs/training.md lists."""
-    if run.config.mode in CHECKS or not distributed.is_main():
-        return
-    with suppress(KeyboardInterrupt), uninterrupted():  # a request to stop comes too late
-        for name in LATER_FINDINGS:
-            with suppress(OSError):
-                (run.output / name).unlink()
-        resume.clear_states(run.output)
-        result_files.forget(run.output)
 
 
 def extract_features(run: Run) -> None:
@@ -221,7 +160,7 @@ def cross_validate(run: Run) -> None:
             logits = run.held_out.logits / np.float32(fit_temperature(run.held_out.logits, labels))
             suspects = find_mislabelled(photos, run.data.classes, logits, others)
         run.findings += suspects
-        _write_findings(run, suspects)
+        write_findings(run, suspects)
 
 
 def finish_check(run: Run) -> None:
@@ -339,61 +278,6 @@ def evaluate(run: Run) -> None:
     run.evaluation = evaluate_answers(run.answers, labels, run.data.classes, run.held_out)
 
 
-def save(run: Run) -> None:
-    """Needs everything. Leaves the files that docs/training.md lists in the output folder: all of them, or on an error none.
-    Leaves the accuracy."""
-    run.accuracy = run.evaluation.metrics["val"]["accuracy"]
-    if not distributed.is_main():
-        return
-    with result_files.new_folder(run.output) as folder, shown("Writing the results"):
-        _write_files(run, folder)
-        val = run.evaluation.metrics["val"]
-        result_files.complete(run.output, {"fingerprint": run.fingerprint, "val": [val["correct"], val["count"]]})
-        result_files.move_in(run.output)
-    log.info("Wrote %s.", run.output / CHECKPOINT)
-    run.tracker.close()
-
-
-def _write_files(run: Run, folder: Path) -> None:
-    """All files of the run into the folder, and the results into the log. Raises UserError where the checkpoint cannot be
-    written; another file that cannot is a warning."""
-    file, evaluation, detector = folder / CHECKPOINT, run.evaluation, run.held_out.detector
-    photos, side = run.data.split("train"), run.config.thumbnails if detector else 0
-    references = [photos[index] for index in reference_indices(len(photos), run.config.seed)]
-    sheet = thumbnails.replace_sheet(file.with_suffix(thumbnails.SUFFIX), references, side, run.config.workers)
-    description = checkpoint.Description(
-        classes=run.data.classes,
-        architecture=run.network.architecture,
-        preprocessing=run.preprocessing,
-        temperature=evaluation.calibration.temperature,
-        metrics=evaluation.metrics,
-        data={
-            "kind": run.data.kind,
-            **{split: run.data.counts(split) for split in run.answers},
-            "fingerprint": run.data.fingerprint(),
-            "thumbnails": sheet,
-        },
-        origin=run.origin,
-        settings=run.recorded(),
-        versions=package_versions(),
-        hyperparameters=run.hyperparameters(),
-    )
-    checkpoint.save(file, run.network, description, detector, run.packed)
-    seconds, memory, answers = run.watch.seconds(), peak_memory_mib(), run.answers["val"]
-    results = (answers, evaluation, run.history, run.comparison, seconds, memory)
-    metrics_files.write_metrics(folder, description, run.data, *results)
-    metrics_files.write_findings(folder / "check.json", run.data, run.findings)
-    shown = (description, run.data, run.findings, evaluation, answers, run.history, run.comparison, seconds, memory)
-    report, language = folder / "report.html", run.config.language
-    metrics_files.write_optional("report.html", write_report, report, run.network, *shown, language)
-    card = folder / MODEL_CARD
-    facts = (description, run.data, run.findings, evaluation, answers)
-    metrics_files.write_optional(
-        card.name, write_model_card, card, *facts, read_licence(run.output / card.name), language
-    )
-
-
-CHECKS = ("check", "check_files")
 FROZEN = (extract_features, train_head, cross_validate)
 FINISH = (quantize, evaluate, save)
 MODES: Dict[str, Tuple[Callable[[Run], None], ...]] = {
@@ -412,30 +296,6 @@ def _checked(found: PhotoSet, config: Config, cache: PhotoCache, mirror: str) ->
     checked = check_photos(found, config.preprocessing, cache, config.workers, drop_leaks, mirror, config.seed)
     findings = tuple(mark_handled(checked.data.findings, bad_files=config.bad_files))
     return checked._replace(data=replace(checked.data, findings=findings))
-
-
-def _write_findings(run: Run, new: Sequence[Finding], wait: bool = False) -> None:
-    """Write all findings so far, in files and the new ones in the log. Raises UserError if one of these stops the run, which
-    says where all of them are; wait: as in `act_on_findings`."""
-    file, report = findings_files(run)
-    if distributed.is_main():
-        with suppress(OSError):
-            report.unlink()  # of an earlier check
-        metrics_files.write_findings(file, run.data, run.findings)
-        if run.findings or run.config.mode in CHECKS:
-            known = (run.data, run.findings, run.origin, run.recorded(), run.config.language)
-            metrics_files.write_optional(report.name, write_check_report, report, *known)
-    try:
-        act_on_findings(new, wait, bad_files=run.config.bad_files, leaks=run.config.leaks)
-    except UserError as error:
-        raise UserError(f"{error}\nAll findings are in {report} and {file}.") from None
-
-
-def findings_files(run: Run) -> Tuple[Path, Path]:
-    """Where the findings are written before a training, and by a check: check.json and report.html. Where the output folder has
-    a checkpoint, these are of the run that made it, and stay; others take their place."""
-    names = LATER_FINDINGS if os.path.exists(run.output / CHECKPOINT) else FINDINGS
-    return run.output / names[0], run.output / names[1]
 
 
 def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
@@ -475,7 +335,7 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
         new.insert(0, describe_answers(run.data.classes, test, off))
         run.findings.append(new[0])
     if new:
-        _write_findings(run, new)
+        write_findings(run, new)
     return off
 
 

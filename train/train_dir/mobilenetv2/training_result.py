@@ -11,10 +11,10 @@ import numpy as np
 from .evaluation.metrics import log_softmax
 from .model import checkpoint
 from .model.prediction import predict_logits
+from .results import CHECKS, findings_files
 from .run import Run
 from .runtime.files import read_file
 from .runtime.own_files import CHECKPOINT, FINDINGS
-from .stages import CHECKS, findings_files
 
 LARGEST = 2**28  # bytes of metrics.json and check.json
 
