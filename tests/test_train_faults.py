@@ -13,6 +13,7 @@ from conftest import POWERLESS, ROOT, TRAIN
 from PIL import Image
 
 import train
+from mobilenetv2 import stages
 from mobilenetv2.model import checkpoint
 from mobilenetv2.runtime.own_files import LOG_START, MARKS
 
@@ -83,19 +84,19 @@ def test_photos_that_are_unmounted_during_the_training(runs):
         assert "mobilenetv2.ckpt" not in run["files"] and ".training.state" in run["files"]
 
 
-def test_error_of_a_path_that_nothing_expected(monkeypatch, caplog):
+def test_error_of_a_path_that_nothing_expected(monkeypatch, tmp_path, logging_as_before):
     """A sentence and exit code 2. One of no path is a bug, which keeps its stack."""
 
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(train, "run_stages", fail)
+    monkeypatch.setattr(stages, "prepare", fail)
     error = OSError(errno.EIO, "Input/output error", "/mnt/drive/x")
-    assert train.main([]) == 2
-    assert "/mnt/drive/x: cannot be used (Input/output error)" in caplog.text
+    assert train.main([f"--output_path={tmp_path}"]) == 2
+    assert "/mnt/drive/x: cannot be used (Input/output error)" in (tmp_path / "train.log").read_text(encoding="utf-8")
     error = OSError("cannot identify")
     with pytest.raises(OSError, match="cannot identify"):
-        train.main([])
+        train.main([f"--output_path={tmp_path}"])
 
 
 def test_photo_that_vanishes_between_two_epochs_and_comes_back(runs):
