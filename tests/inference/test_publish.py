@@ -107,7 +107,7 @@ def test_nothing_of_the_run_but_checkpoint_and_card(published, drawn):
     others = {name for name in found if not name.startswith(("train/", "inference/"))}
     assert others == {"README.md", "app.py", "requirements.txt", "LICENSE", ".gitattributes", ".gitignore"}
     assert found["inference/mobilenetv2.ckpt"].read_bytes() == (drawn / "mobilenetv2.ckpt").read_bytes()
-    assert {file.suffix for file in found.values()} == {".py", ".ckpt", ".txt", ".json", ".md", ".html", ""}
+    assert {file.suffix for file in found.values()} == {".py", ".typed", ".ckpt", ".txt", ".json", ".md", ".html", ""}
     scripts = {file.name for file in (ROOT / "inference").glob("*.py")}
     left_out = {"__init__.py", "export.py", "web_page.py", "publish.py", "hosts.py"}  # the page uses none of these
     assert {name for name in found if name.startswith("inference/") and name.endswith(".py")} == {
