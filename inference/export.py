@@ -58,8 +58,8 @@ def main(arguments: List[str]) -> int:
         "--data_url",
         default="",
         metavar="PATH",
-        help="folder of photos, as for train.py: the validation photos are compared, and onnx-8bit is calibrated on the training "
-        "photos (default: drawings of this program, for the comparison)",
+        help="folder or archive of photos, as for train.py: the validation photos are compared, and onnx-8bit is calibrated on "
+        "the training photos (default: drawings of this program, for the comparison)",
     )
     parser.add_argument("--cache_dir", default=FOLDER, metavar="PATH", help=f"as for train.py (default: {FOLDER})")
     parser.add_argument(
@@ -68,7 +68,7 @@ def main(arguments: List[str]) -> int:
     options, rest = parser.parse_known_args(arguments)
     open_standard_streams()
     logs.log_to_stderr()
-    errors, unknown = sort_out(rest, dict.fromkeys(vars(options), False), folder="")
+    errors, unknown = sort_out(rest, {name: name == "download" for name in vars(options)}, folder="data_url")
     errors += [f"{text}: there is no such argument; 'export.py --help' shows all" for text in unknown]
     try:
         if errors:

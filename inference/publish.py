@@ -44,7 +44,8 @@ ROOT = HERE.parent
 VERSIONS = HERE / f"requirements-{PYTHON}.txt"
 TRAIN = Path("train", "train_dir")
 PACKAGE = TRAIN / "mobilenetv2"
-NOT_SERVED = ("publish.py", "hosts.py")
+# Of this folder: commands for whoever has the project, and what these alone need.
+NOT_SERVED = ("__init__.py", "export.py", "web_page.py", "publish.py", "hosts.py")
 MODEL = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 NEXT = {
     "spaces": "hf upload OWNER/SPACE {folder} . --repo-type space",
@@ -56,11 +57,12 @@ NEXT = {
 
 def program(host: str) -> Dict[str, Path]:
     """The files of the program that the page needs, by path in the folder."""
-    files = [*HERE.glob("*.py"), ROOT / "LICENSE", ROOT / TRAIN / "train.py", ROOT / TRAIN / "pip-requirements.txt"]
+    files = [file for file in HERE.glob("*.py") if file.name not in NOT_SERVED]
+    files += [ROOT / "LICENSE", ROOT / TRAIN / "train.py", ROOT / TRAIN / "pip-requirements.txt"]
     files += [file for file in (ROOT / PACKAGE).rglob("*") if file.is_file()]
     if host == "xihe":
         files.append(HERE / "requirements.txt")
-    names = {file.relative_to(ROOT): file for file in files if file.name not in NOT_SERVED}
+    names = {file.relative_to(ROOT): file for file in files}
     return {
         name.as_posix(): file
         for name, file in names.items()

@@ -14,17 +14,18 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = ("train/train_dir/pip-requirements.txt", "inference/requirements.txt")
+THIS = f"{sys.version_info[0]}.{sys.version_info[1]}"
 VERSIONS = """# The versions that the tests run with on Python 3.11: of what requirements.txt names, then of what that needs.
 {}
 
 {}"""
 
 
-def required(file: Path) -> List[Requirement]:
-    """What a requirements file names for this Python, without the files that it includes."""
+def required(file: Path, python: str = THIS) -> List[Requirement]:
+    """What a requirements file names for a Python such as "3.11", without the files that it includes."""
     lines = (line.split("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines())
     found = [Requirement(line) for line in lines if line and not line.startswith("-")]
-    return [one for one in found if one.marker is None or one.marker.evaluate()]
+    return [one for one in found if one.marker is None or one.marker.evaluate({"python_version": python})]
 
 
 def plain(name: str) -> str:

@@ -63,6 +63,12 @@ def test_values_of_a_program():
     )
     expected = Settings("[x] &amp; y", "a b", lr=0.002, unfreeze=19, epochs=3, check=True, track="aim,mlflow")
     assert settings == expected and type(settings.epochs) is int
+    given = {"classes": ["dog", "a, b", 'say "x"'], "merge": {"x=y": "a, b"}, "export": ("onnx", "mindir")}
+    expected = Settings(classes='"a, b",dog,"say ""x"""', merge='"x=y"="a, b"', export="onnx,mindir")
+    assert settings_of(Settings, given) == expected
+    assert settings_of(Settings, {"merge": ["b=c", "a=c"], "classes": []}) == Settings(merge="a=c,b=c")
+    with pytest.raises(UserError, match=r"merge=.*expected OLD=NEW"):
+        settings_of(Settings, {"merge": ["b"]})
     with pytest.raises(UserError, match=r"epochs=\[1\]: expected a whole number"):
         settings_of(Settings, {"epochs": [1]})
 

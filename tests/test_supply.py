@@ -8,7 +8,7 @@ import sys
 import httpx
 import pytest
 from conftest import ROOT, Run
-from licences import FILES, licences, plain, required, versions
+from licences import FILES, THIS, licences, plain, required, versions
 from packaging.requirements import Requirement
 from pages import Server, predict
 
@@ -16,7 +16,6 @@ from pages import Server, predict
 ACCEPTED = re.compile(
     r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|HPND|Unlicense|MPL|Mozilla Public License 2\.0"
 )
-THIS = f"{sys.version_info[0]}.{sys.version_info[1]}"
 PINS = ROOT / ".ci" / f"constraints-{THIS}.txt"
 needs_pins = pytest.mark.skipif(not PINS.is_file(), reason="versions are pinned for Python 3.11 only")
 # In every Python that finds it: whoever looks for another machine is written down, and stopped.

@@ -27,11 +27,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+import licences
 from conftest import ROOT, free_port
 from packaging.requirements import Requirement
 
 RECORD = ROOT / "tests" / "versions.json"
-FILES = ("train/train_dir/pip-requirements.txt", "inference/requirements.txt")
 PYTHONS = ("3.9", "3.10", "3.11", "3.12")
 MINDSPORES = ("2.7.0", "2.7.1", "2.7.2", "2.8.0", "2.9.0", "2.10.0")
 OLD = "3.9"  # the Python whose Gradio is version 4
@@ -62,12 +62,8 @@ class Failed(Exception):
 
 def required(python: str, gradio: str = "") -> List[Requirement]:
     """What the requirements files name for this Python."""
-    found = []
-    for file, version in zip(FILES, (python, OLD if gradio else python)):
-        lines = (line.split("#")[0].strip() for line in (ROOT / file).read_text(encoding="utf-8").splitlines())
-        wanted = [Requirement(line) for line in lines if line and not line.startswith("-")]
-        found += [one for one in wanted if one.marker is None or one.marker.evaluate({"python_version": version})]
-    return found
+    versions = zip(licences.FILES, (python, OLD if gradio else python))
+    return [one for file, version in versions for one in licences.required(ROOT / file, version)]
 
 
 def pinned(python: str) -> str:

@@ -65,12 +65,12 @@ def setting(
     auto: str = "",
     words: Optional[Dict[str, Any]] = None,
     shown_as: str = "",
-    form: Optional[Callable[[str], str]] = None,
+    form: Optional[Callable[[Any], str]] = None,
 ) -> Any:
     """A field of the dataclass. group: in which --help shows it. also: other names of it. low, high: limits of a number.
     choices: the values that a text may have. auto: what None, written "auto" on the command line, comes to. words: other ways
-    to write a value. shown_as: what --help calls a value that is a text and no path. form: makes of a text the one
-    that is recorded, and raises UserError for one that is no value."""
+    to write a value. shown_as: what --help calls a value that is a text and no path. form: makes of a text, or
+    of names as a program gives them, the one that is recorded, and raises UserError for what is no value."""
     known = {
         "group": group,
         "text": text,
@@ -124,7 +124,7 @@ def parse_arguments(kind: Type[T], arguments: Sequence[str]) -> Tuple[T, List[st
 
 def settings_of(kind: Type[T], values: Mapping[str, Any]) -> T:
     """Values by name, as a program gives them -> settings of that dataclass. None stands for the default. What may be written on
-    a command line may be given, too, such as "all"; names may be in a list.
+    a command line may be given, too, such as "all"; names may be in a list, and pairs of names in a dict.
 
     Raises UserError that lists every wrong value and every name that is none, with the one that was probably meant."""
     known = {one.name: one for one in fields(kind)}
@@ -141,10 +141,14 @@ def settings_of(kind: Type[T], values: Mapping[str, Any]) -> T:
             continue
         if isinstance(value, os.PathLike):
             value = os.fspath(value)
-        if isinstance(value, (list, tuple)) and known[name].metadata["shown_as"]:
-            value = ",".join(map(str, value))
-        text = ("no", "yes")[value] if isinstance(value, bool) else str(value)
+        limits, several = known[name].metadata, isinstance(value, (list, tuple, dict))
         try:
+            if several and limits["form"]:
+                chosen[name] = limits["form"](value)
+                continue
+            if several and limits["shown_as"]:
+                value = ",".join(map(str, value))
+            text = ("no", "yes")[value] if isinstance(value, bool) else str(value)
             chosen[name] = _value(known[name], text)
         except ValueError:
             problems.append(f"{name}={printable(repr(value))}: expected {expected_values(known[name])}")

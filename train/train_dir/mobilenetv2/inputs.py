@@ -1,17 +1,15 @@
 """Where photos and weights come from."""
 
 import logging
-import os
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .command_line import listed_paths
 from .config import Settings
 from .data import dataset, download, sample, unpacking
 from .data.addresses import ADDRESS, fetch_address, is_address
-from .data.archive_entries import ENDINGS
 from .data.class_choice import check_choice, read_choice
 from .data.dataset import PhotoSet
 from .data.transfer import shown_address
@@ -82,27 +80,9 @@ def _local(value: str, settings: Settings, of_weights: bool) -> str:
             )
         value = str(fetch_address(value, _downloads(settings)))
     cache = user_path(settings.cache_dir)
-    archive = _archive(user_path(value), of_weights, (cache, user_path(settings.output_path)))
+    skipped = (cache, user_path(settings.output_path))
+    archive = unpacking.find_archive(user_path(value), skipped, of_weights)
     return str(unpacking.unpack(archive, cache)) if archive else value
-
-
-def _archive(path: Path, of_weights: bool, skipped: Sequence[Path]) -> Optional[Path]:
-    """The archive that this is, or that is alone in this folder but for `skipped`; None without one.
-
-    Files of weights may be archives by their bytes, such as .npz and .pth, and are not meant to be unpacked."""
-    try:
-        alone = os.path.isdir(path)
-        file = unpacking.lone_file(path, skipped) if alone else path
-        if file is None or not os.path.isfile(file):
-            return None
-        named = file.name.lower().endswith((*ENDINGS, ".rar", ".7z"))
-        if not (named or (unpacking.kind_of_archive(file) and not (of_weights and file.suffix))):
-            return None
-    except OSError:
-        return None  # what is missing or out of order is said by who reads it
-    if alone:
-        log.info("%s holds nothing but the archive %s, which is taken.", path, file.name)
-    return file
 
 
 def _read_photos(settings: Settings, output: Path) -> PhotoSet:

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from difflib import get_close_matches
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..runtime.errors import UserError
 from ..runtime.text import printable
@@ -39,19 +39,34 @@ def read_merges(text: str) -> Dict[str, str]:
     return dict(sorted(merges.items()))
 
 
-def write_classes(text: str) -> str:
-    """The value of --classes in the one form in which it is recorded. Raises UserError."""
+def write_classes(value: Union[str, Iterable[str]]) -> str:
+    """The value of --classes, or the names in a list, in the one form in which it is recorded. Raises UserError."""
+    text = value if isinstance(value, str) else ",".join(map(_quoted, map(str, value)))
     return ",".join(map(_quoted, read_classes(text))) if text else ""
 
 
-def write_merges(text: str) -> str:
-    """The value of --merge in the one form in which it is recorded. Raises UserError."""
+def write_merges(value: Union[str, Mapping[str, str], Iterable[str]]) -> str:
+    """The value of --merge, the new names by the old ones, or a list of OLD=NEW, in the one form in which it is recorded. Raises
+    UserError."""
+    if isinstance(value, Mapping):
+        value = [f"{_quoted(str(old))}={_quoted(str(new))}" for old, new in value.items()]
+    text = value if isinstance(value, str) else ",".join(map(str, value))
     return ",".join(f"{_quoted(old)}={_quoted(new)}" for old, new in read_merges(text).items()) if text else ""
 
 
 def read_choice(classes: str, merge: str) -> ClassChoice:
     """The values of --classes and --merge, where "" stands for none. Raises UserError."""
     return ClassChoice(read_classes(classes) if classes else (), read_merges(merge) if merge else {})
+
+
+def recorded_choice(settings: Any) -> ClassChoice:
+    """That of the settings that a checkpoint records. What is no value of --classes or --merge there says nothing."""
+    known = settings if isinstance(settings, dict) else {}
+    classes, merge = (text if isinstance(text, str) else "" for text in map(known.get, ("classes", "merge")))
+    try:
+        return read_choice(classes, merge)
+    except UserError:
+        return ClassChoice()
 
 
 def written(name: str) -> str:

@@ -41,6 +41,25 @@ class Refused(UserError):
     """It is the archive that is wrong, not the disk."""
 
 
+def find_archive(path: Path, skipped: Sequence[Path], of_weights: bool = False) -> Optional[Path]:
+    """The archive that this is, or that is alone in this folder but for `skipped`; None without one.
+
+    Files of weights may be archives by their bytes, such as .npz and .pth, and are not meant to be unpacked."""
+    try:
+        alone = os.path.isdir(path)
+        file = lone_file(path, skipped) if alone else path
+        if file is None or not os.path.isfile(file):
+            return None
+        named = file.name.lower().endswith((*ENDINGS, ".rar", ".7z"))
+        if not (named or (kind_of_archive(file) and not (of_weights and file.suffix))):
+            return None
+    except OSError:
+        return None  # what is missing or out of order is said by who reads it
+    if alone:
+        log.info("%s holds nothing but the archive %s, which is taken.", path, file.name)
+    return file
+
+
 def kind_of_archive(file: Path) -> Optional[str]:
     """As `archive_kind`. Raises OSError for what is no regular file or cannot be read."""
     with open_file(file) as stream:

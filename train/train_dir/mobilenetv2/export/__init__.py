@@ -18,7 +18,7 @@ from ..report.model_card import read_licence
 from ..runtime import device
 from ..runtime.errors import UserError, collect_errors
 from ..runtime.files import atomic, find_file, read_file, user_path
-from ..runtime.own_files import MODEL_CARD, is_exported, record_of
+from ..runtime.own_files import LARGEST, MODEL_CARD, is_exported, record_of
 from ..runtime.progress import shown
 from ..runtime.text import table
 from .examples import Examples, read_examples
@@ -27,7 +27,6 @@ from .metadata import APP, APP_RECORD, IMAGENET_MEAN, IMAGENET_STD, SHAPES, app_
 from .parity import Parity, compare, own_outputs
 
 log = logging.getLogger(__name__)
-LARGEST = 2**28  # bytes of an exported file
 BATCH = 8  # pictures
 WARM, TIMED = 3, 20  # answers before and while the time is taken
 

@@ -8,9 +8,11 @@ import numpy as np
 from ..checks.data_check import check_photos
 from ..data import sample
 from ..data.cache import PhotoCache
+from ..data.class_choice import recorded_choice
 from ..data.dataset import Photo, PhotoSet, scan_folder
 from ..data.image import center_crop, decode
 from ..data.kind import DRAWINGS
+from ..data.unpacking import find_archive, unpack
 from ..model.checkpoint import Description
 from ..runtime.environment import usable_cpus
 from ..runtime.errors import UserError
@@ -36,14 +38,28 @@ class Examples(NamedTuple):
 
 
 def read_examples(data_url: str, cache_dir: str, description: Description, calibrate: bool) -> Examples:
-    """Of a folder of photos as for a training, or where none is named, of the program's own drawings.
+    """Of a folder or an archive of photos as for a training, or where none is named, of the program's own drawings.
 
     cache_dir: as in a training. calibrate: whether training pictures are needed. Raises UserError for a folder without photos,
     and where the drawings cannot calibrate this network."""
     if not data_url:
         return _draw(description, calibrate)
-    found = scan_folder(data_url, skipped=(user_path(cache_dir),))
-    checked = check_photos(found, description.preprocessing, PhotoCache(cache_dir), usable_cpus())
+    cache = user_path(cache_dir)
+    archive = find_archive(user_path(data_url), (cache,))
+    folder = str(unpack(archive, cache)) if archive else data_url
+    # As in the training of this checkpoint: else, photos that it was trained on would be compared as validation photos.
+    trained = description.settings if isinstance(description.settings, dict) else {}
+    seed = trained.get("seed")
+    found = scan_folder(folder, (cache,), recorded_choice(trained))
+    checked = check_photos(
+        found,
+        description.preprocessing,
+        PhotoCache(cache_dir),
+        usable_cpus(),
+        drop_leaks=trained.get("leaks") == "drop",
+        mirror=str(trained.get("mirror", "auto")),
+        seed=seed if isinstance(seed, int) and seed >= 0 else 0,
+    )
     return take_examples(checked.data, description, calibrate)
 
 

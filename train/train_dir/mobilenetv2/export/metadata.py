@@ -6,6 +6,7 @@ from typing import Any, Dict
 
 from ..data.image import Preprocessing
 from ..model.checkpoint import Loaded
+from ..report.model_card import UNKNOWN
 from ..runtime.own_files import PROGRAM
 
 IMAGE, CONFIDENCES, LOGITS, SCORE = "image", "confidences", "logits", "neither"
@@ -15,7 +16,6 @@ SHAPES = {"u8": "uint8 [N, {size}, {size}, 3], RGB, 0 to 255", "f32": "float32 [
 APP, APP_SHAPE = "app", "float32 [1, {size}, {size}, 3], RGB, (value / 255 - mean) / std of ImageNet"
 APP_RECORD = "custom.json"
 IMAGENET_MEAN, IMAGENET_STD = Preprocessing.mean, Preprocessing.std
-UNKNOWN_LICENCE = "other"
 
 
 def describe(loaded: Loaded, given: str, licence: str) -> Dict[str, Any]:
@@ -40,7 +40,7 @@ def describe(loaded: Loaded, given: str, licence: str) -> Dict[str, Any]:
         "outputs": outputs,
         "temperature": description.temperature,
         "architecture": f"MobileNetV2, width {network.architecture.width:g}",
-        "license": licence or UNKNOWN_LICENCE,
+        "license": licence or UNKNOWN,
     }
 
 

@@ -14,12 +14,11 @@ from ..evaluation.ood import OutlierDetector
 from ..model.checkpoint import Loaded
 from ..model.mobilenet_v2 import center_border, global_pool
 from ..runtime.files import read_file
-from ..runtime.own_files import PROGRAM
+from ..runtime.own_files import LARGEST, PROGRAM
 from .comparison import arrange
 from .metadata import CONFIDENCES, LOGITS, SCORE, rejects
 from .parity import Outputs
 
-LARGEST = 2**28  # bytes
 DOC_STRING = 6 << 3 | 2  # how protobuf writes that field of ModelProto, where MindSpore writes nothing
 
 

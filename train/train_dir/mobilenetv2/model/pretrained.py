@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..data.class_choice import read_merges
+from ..data.class_choice import recorded_choice
 from ..data.image import Preprocessing
 from ..evaluation.ood import OutlierDetector
 from ..runtime.errors import UserError
@@ -243,17 +243,8 @@ def _from_checkpoint(file: Path, width: Optional[float], last: Optional[int]) ->
         preprocessing.size,
         description.classes,
         neither,
-        _merged(description.settings),
+        recorded_choice(description.settings).new_names,
     )
-
-
-def _merged(settings: Any) -> Dict[str, str]:
-    """The setting --merge of a checkpoint; one that is none says nothing."""
-    recorded = settings.get("merge") if isinstance(settings, dict) else None
-    try:
-        return read_merges(recorded) if recorded and isinstance(recorded, str) else {}
-    except UserError:
-        return {}
 
 
 def _check_architecture(file: Path, architecture: Architecture, width: Optional[float], last: Optional[int]) -> None:

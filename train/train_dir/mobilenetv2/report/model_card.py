@@ -60,12 +60,11 @@ model-index:
 # Where the code of this program is: the reader has the files of a run alone.
 USE = """```python
 import sys
-from pathlib import Path
 
-sys.path.insert(0, "train/train_dir")  # of the program that trained this network
-from mobilenetv2.classifier import Classifier
+sys.path.insert(0, "train/train_dir")  # of the program that trained this network, unless it is installed
+from mobilenetv2 import load
 
-answer = Classifier({checkpoint}).answer(Path("photo.jpg").read_bytes())
+answer = load({checkpoint})("photo.jpg")
 print(answer.label, answer.confidences)
 ```
 """

@@ -47,7 +47,7 @@ MARKS.update({name: PROGRAM.encode() for name in EXPORTED_FILES})
 MARKS.update({later: MARKS[name] for name, later in zip(FINDINGS, LATER_FINDINGS)})
 # Files that only this program names so: temporary files, states of a training that was stopped.
 HIDDEN = (".training.",)
-LARGEST = 2**28  # bytes of a checkpoint
+LARGEST = 2**28  # bytes of a checkpoint, or of an exported file
 START = 2**14  # bytes of any other file, in which its mark is
 
 
