@@ -144,6 +144,13 @@ def test_a_program_with_onnx_runtime_answers_as_the_program(drawings, tmp_path):
         assert numbers == pytest.approx(list(answer.confidences.values()), abs=1e-4)
 
 
+def test_what_is_installed_for_an_export_leaves_numpy_as_it_is():
+    """Without a limit, onnx brings NumPy 2, which MindSpore cannot use."""
+    lines = [line for page in ROOT.glob("docs/**/*.md") for line in page.read_text(encoding="utf-8").splitlines()]
+    commands = [line for line in lines if "pip install" in line and "onnx" in line]
+    assert len(commands) == 4 and all('"numpy<2"' in command for command in commands)
+
+
 def test_readme_is_one_look():
     for name in ("README.md", "README.zh-CN.md"):
         assert len((ROOT / name).read_text(encoding="utf-8").splitlines()) <= 140

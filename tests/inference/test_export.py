@@ -119,6 +119,14 @@ def test_what_is_wrong_is_said(arguments, words, tmp_path, monkeypatch, caplog):
     assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["mobilenetv2.onnx"]
 
 
+def test_a_file_in_the_place_of_a_description_is_kept(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.mindir.json").write_text('"mine"')
+    assert main([BUILT_IN, "--format=mindir", "--output=net.mindir"]) == 2
+    assert caplog.messages[-1].startswith("net.mindir.json: not written by this program, and would be overwritten")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("net.mindir.json", '"mine"')]
+
+
 def test_missing_packages_and_files_are_said_together(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(formats, "find_spec", lambda name: None)
     assert main([str(tmp_path / "gone"), "--output", str(tmp_path)]) == 2

@@ -153,9 +153,12 @@ def _output_files(names: Sequence[str], output: str) -> List[Path]:
         raise UserError(f"--output={output}: one file for {len(names)} formats; name a folder")
     files = [place] if single else [place / FORMATS[name].file for name in names]
     others = [str(file) for file in files if file.exists() and not is_exported(file)]
-    for file in files:
+    for name, file in zip(names, files):
+        record = record_of(file)
+        if FORMATS[name].beside and record.exists() and not is_exported(file):
+            others.append(str(record))
         record = file.with_name(APP_RECORD)
-        if file.suffix == ".ms" and record.exists() and not file.exists():
+        if name == "ms" and record.exists() and not file.exists():
             others.append(str(record))
     if others:
         raise UserError(
