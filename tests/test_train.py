@@ -133,7 +133,8 @@ def test_checkpoint_explains_itself(frozen, few, drawn):
     assert str(few.parent) not in description.to_json() and str(drawn) not in description.to_json()
     entries = ms.load_checkpoint(str(frozen / "mobilenetv2.ckpt"))
     assert json.loads(entries.pop("description"))["format"] == "mobilenetv2-photos"
-    names = {f"neither.{name}" for name in ("projection", "centre", "references", "labels", "usual", "numbers")}
+    own = ("projection", "centre", "references", "labels", "usual", "numbers", "plain.references", "plain.usual")
+    names = {f"neither.{name}" for name in own}
     assert set(entries) == names | {parameter.name for parameter in network.get_parameters()}  # no optimizer state
 
 

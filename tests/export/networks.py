@@ -44,7 +44,9 @@ def make(kind: str, outliers: int = 3) -> checkpoint.Loaded:
     labels = np.array([classes - 1, *(number % (classes - 1) for number in range(59))], np.int32)
     features = random.normal(size=(60 + outliers, network.classifier.in_channels)).astype(np.float32)
     projection, fold = outlier_directions(features[:60]), np.arange(60) % 3
-    detector, _ = fit_detector(features[:60], labels, fold, projection, features[60:] if outliers else None, 0.02)
+    detector, _ = fit_detector(
+        features[:60], labels, fold, projection, features[60:] if outliers else features[:0], 0.02
+    )
     return checkpoint.Loaded(network, description, detector)
 
 

@@ -41,7 +41,7 @@ def test_a_class_without_references_and_threshold(on_cpu):
     assert lost not in loaded.neither.labels
     crops = pictures(loaded).val
     found = outputs(loaded, "u8", crops)
-    np.testing.assert_allclose(found["neither"], own_outputs(loaded, crops)["neither"], atol=1e-5)
+    np.testing.assert_allclose(found["neither"], own_outputs(loaded, crops)["neither"], atol=2e-4)
 
 
 def test_the_metadata_is_enough_to_prepare_a_picture(on_cpu):

@@ -133,7 +133,7 @@ def fit_neighborhood(
         baseline = np.zeros(classes, np.float32)
         bare = Neighborhood(projection, center, empty, labels[chosen], baseline, empty, neighbors)
         found = bare._with_references(bare.project(features[chosen]), labels[chosen])
-        return replace(found, outliers=bare.project(outliers).astype(np.float16)) if len(outliers) else found
+        return replace(found, outliers=bare.project(outliers).astype(np.float16))
 
     distances, nearest = np.empty(len(features), np.float32), np.empty(len(features), int)
     for number in np.unique(fold):
