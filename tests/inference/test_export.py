@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,10 @@ def test_a_file_that_answers_otherwise_is_not_written(tmp_path, monkeypatch, cap
         (["--format="], "--format: expected one or more of onnx, onnx-8bit, mindir, tflite, ms"),
         (["--format=onnx-8bit"], "onnx-8bit needs --data_url, the folder of training photos"),
         (["--format=onnx,mindir", "--output=one.onnx"], "--output=one.onnx: one file for 2 formats; name a folder"),
+        (
+            ["--format=mindir", "--output=taken/mobilenetv2.onnx"],
+            "--output=taken/mobilenetv2.onnx: a file; name a folder, or a file that ends in .mindir",
+        ),
         (["--fromat=onnx"], "--fromat=onnx: there is no such argument; did you mean --format?"),
         (["--output=taken"], "taken/mobilenetv2.onnx: not written by this program, and would be overwritten"),
     ],
@@ -164,3 +169,25 @@ def test_at_training(few, tmp_path, cache):
     assert (
         run.code == 2 and "mobilenetv2.onnx in it was not written by this version of the program" in run.out + run.err
     )
+
+
+@pytest.mark.parametrize("merge", ["dog=狗,croissants=面包", "dog=croissants,croissants=dog"])
+def test_photos_have_the_names_that_the_training_gave_them(merge, few, tmp_path, cache, capsys, caplog):
+    run = Run(
+        [f"--data_url={few}", "--output_path=out", f"--cache_dir={cache}", "--epochs=2", f"--merge={merge}"], tmp_path
+    )
+    assert run.code == 0, run.err
+    right = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))["val"]["correct"]
+    source, to = str(tmp_path / "out"), str(tmp_path / "exported")
+    assert main([source, f"--data_url={few}", f"--cache_dir={cache}", f"--output={to}"]) == 0, caplog.text
+    assert capsys.readouterr().out.count(f"{right} of 10") >= 2 and right > 5
+    assert "No photo is of a class" not in caplog.text
+
+
+def test_of_unknown_classes_no_answer_is_counted_as_right(few, tmp_path, cache, capsys, caplog):
+    shutil.copytree(few / "train" / "dog", tmp_path / "animals" / "train" / "cat")
+    shutil.copytree(few / "train" / "croissants", tmp_path / "animals" / "train" / "horse")
+    arguments = [BUILT_IN, f"--data_url={tmp_path / 'animals'}", f"--cache_dir={cache}", f"--output={tmp_path / 'to'}"]
+    assert main(arguments) == 0, caplog.text
+    assert "No photo is of a class that the network knows" in caplog.text
+    assert re.search(r" of \d+ +– +– +[\d.]+$", capsys.readouterr().out.rstrip())

@@ -132,7 +132,7 @@ def as_table(exported: Sequence[Exported]) -> str:
                 f"{one.size / 1000:,.0f}",
                 f"{parity.difference:.1g}",
                 f"{parity.same} of {parity.pictures}",
-                *(f"{right} of {parity.known}" for right in (parity.right, parity.expected)),
+                *(f"{right} of {parity.known}" if parity.known else "–" for right in (parity.right, parity.expected)),
                 f"{one.milliseconds:.1f}",
             ]
         )
@@ -149,6 +149,10 @@ def _output_files(names: Sequence[str], output: str) -> List[Path]:
     place = user_path(output)
     suffixes = {Path(FORMATS[name].file).suffix for name in names}
     single = place.suffix.lower() in suffixes and not place.is_dir()
+    if place.exists() and not place.is_dir() and not single:
+        raise UserError(
+            f"--output={output}: a file; name a folder, or a file that ends in {' or '.join(sorted(suffixes))}"
+        )
     if single and len(names) > 1:
         raise UserError(f"--output={output}: one file for {len(names)} formats; name a folder")
     files = [place] if single else [place / FORMATS[name].file for name in names]
