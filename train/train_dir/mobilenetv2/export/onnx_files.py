@@ -1,6 +1,8 @@
 """ONNX files in 32 and in 8 bits. Needs the packages onnx and onnxruntime."""
 
 import logging
+import os
+import tempfile
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional
 
@@ -37,17 +39,21 @@ def write_8bit(loaded: Loaded, given: str, licence: str, pictures: np.ndarray, f
     level = logging.getLogger().level
     logging.getLogger().setLevel(logging.WARNING)  # it tells of every scale
     try:
-        quantize_static(
-            prepared,
-            str(file),
-            _Reader(pictures),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            reduce_range=True,  # products of two numbers of 8 bits overflow in 16 where the processor has no VNNI
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=[node.name for node in model.graph.node if node.name.startswith(OUTSIDE)],
-        )
+        # From a file: ONNX Runtime 1.19, the last one for Python 3.9, loses the weights of a model in memory.
+        with tempfile.TemporaryDirectory() as folder:
+            source = os.path.join(folder, "network.onnx")
+            onnx.save(prepared, source)
+            quantize_static(
+                source,
+                str(file),
+                _Reader(pictures),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                reduce_range=True,  # products of two numbers of 8 bits overflow in 16 where the processor has no VNNI
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                nodes_to_exclude=[node.name for node in model.graph.node if node.name.startswith(OUTSIDE)],
+            )
     finally:
         logging.getLogger().setLevel(level)
     quantized = onnx.load(str(file))
