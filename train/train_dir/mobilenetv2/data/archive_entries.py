@@ -32,6 +32,11 @@ MAGIC = {
     "rar": (b"Rar!\x1a\7",),
     "7z": (b"7z\xbc\xaf\x27\x1c",),
 }
+# What zipfile, tarfile and the decompressors raise for a damaged archive, beside an OSError.
+DAMAGE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error),
+    *(RuntimeError, ValueError, OverflowError, LookupError),
+)
 TAR_MAGIC = slice(257, 262)  # where a .tar file says "ustar"
 HEAD = 512  # bytes of an archive by which its kind is known
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
@@ -89,15 +94,7 @@ def damage_in_words() -> Iterator[None]:
             raise
         words = "an entry is before its start" if seeks_nowhere else str(error)
         raise Damaged(words) from None  # gzip and bz2 raise it without a number
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error) as error:
-        raise Damaged(str(error)) from None
-    except (
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-        OverflowError,
-        LookupError,
-    ) as error:  # of zipfile and tarfile
+    except DAMAGE as error:
         raise Damaged(str(error)) from None
 
 
