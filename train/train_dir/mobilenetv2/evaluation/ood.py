@@ -160,7 +160,7 @@ def fit_detector(
     (`cross_validation.assign_folds`). projection: f32 [channels, D] (`outlier_directions`). outliers: f32 [S, channels], known
     outliers. rejection_rate: as in `conformal_threshold`. The threshold depends neither on the validation set nor on the scores
     of the outliers."""
-    order = np.random.default_rng(seed).permutation(len(features))
+    order = _drawn(len(features), seed)
     projected, scores = fit_neighborhood(features, labels, fold, order, projection, outliers)
     plain, more = fit_neighborhood(features, labels, fold, order, None, outliers)
     scores = scores + more
@@ -213,7 +213,12 @@ def extend_detector(
 
 def reference_indices(count: int, seed: int) -> np.ndarray:
     """i64 [min(count, REFERENCES)]: sorted indices of the training photos that are stored as references, drawn with `seed`."""
-    return np.sort(np.random.default_rng(seed).permutation(count)[:REFERENCES])
+    return np.sort(_drawn(count, seed)[:REFERENCES])
+
+
+def _drawn(count: int, seed: int) -> np.ndarray:
+    """All indices in the order in which they become references: thumbnails are of the photos that the detector stores."""
+    return np.random.default_rng(seed).permutation(count)
 
 
 def outlier_directions(features: np.ndarray, classifier: Optional[np.ndarray] = None) -> np.ndarray:
