@@ -19,7 +19,7 @@ with starting.guarded():
 
     import web_page
 
-    from mobilenetv2.argument_names import sort_out
+    from mobilenetv2.argument_names import refuse_all
     from mobilenetv2.checkpoint_search import CHECKPOINT_HELP, find_checkpoint
     from mobilenetv2.data.cache import FOLDER
     from mobilenetv2.export import as_table, export
@@ -68,8 +68,9 @@ def main(arguments: List[str]) -> int:
     options, rest = parser.parse_known_args(arguments)
     open_standard_streams()
     logs.log_to_stderr()
-    errors, unknown = sort_out(rest, {name: name == "download" for name in vars(options)}, folder="data_url")
-    errors += [f"{text}: there is no such argument; 'export.py --help' shows all" for text in unknown]
+    errors = refuse_all(
+        rest, {name: name == "download" for name in vars(options)}, folder="data_url", program="export.py"
+    )
     try:
         if errors:
             raise UserError("\n".join(errors))

@@ -28,7 +28,7 @@ with starting.guarded():
     from records import record, write_csv, write_jsonl
 
     from mobilenetv2 import load
-    from mobilenetv2.argument_names import sort_out
+    from mobilenetv2.argument_names import refuse_all
     from mobilenetv2.checkpoint_search import CHECKPOINT_HELP
     from mobilenetv2.data.image_errors import ImageError
     from mobilenetv2.runtime import logs, signals
@@ -116,8 +116,7 @@ def main(arguments: List[str]) -> int:
     options, rest = parser.parse_known_intermixed_args(arguments)
     open_standard_streams()
     logs.log_to_stderr()
-    errors, unknown = sort_out(rest, dict.fromkeys(vars(options), False), folder="")
-    errors += [f"{text}: there is no such argument; 'predict.py --help' shows all" for text in unknown]
+    errors = refuse_all(rest, dict.fromkeys(vars(options), False), folder="", program="predict.py")
     if errors:
         logging.error("%s", "\n".join(errors))
         return 2

@@ -29,7 +29,7 @@ with starting.guarded():
     from location import HERE
     from titles import title_of
 
-    from mobilenetv2.argument_names import sort_out
+    from mobilenetv2.argument_names import refuse_all
     from mobilenetv2.checkpoint_search import find_checkpoint
     from mobilenetv2.data import thumbnails
     from mobilenetv2.model import checkpoint
@@ -218,8 +218,7 @@ def main(arguments: List[str]) -> int:
     parser.add_argument("--model", metavar="OWNER/REPOSITORY", help="on Xihe: the model repository with the checkpoint")
     options, rest = parser.parse_known_intermixed_args(arguments)
     logs.log_to_stderr()
-    errors, unknown = sort_out(rest, {name: name == "thumbnails" for name in vars(options)}, folder="to")
-    errors += [f"{text}: there is no such argument; 'publish.py --help' shows all" for text in unknown]
+    errors = refuse_all(rest, {name: name == "thumbnails" for name in vars(options)}, folder="to", program="publish.py")
     if errors:
         log.error("%s", "\n".join(errors))
         return 2

@@ -141,3 +141,9 @@ def sort_out(parts: Sequence[str], names: Dict[str, bool], folder: str) -> Tuple
         else:
             unknown.append(text)
     return errors, unknown
+
+
+def refuse_all(parts: Sequence[str], names: Dict[str, bool], folder: str, program: str) -> List[str]:
+    """As `sort_out`, for a program that ignores only what platforms add: a sentence for each of the others."""
+    errors, unknown = sort_out(parts, names, folder)
+    return errors + [f"{text}: there is no such argument; '{program} --help' shows all" for text in unknown]
