@@ -13,8 +13,6 @@ from mobilenetv2.runtime import starting
 
 with starting.guarded():
     import argparse
-    import logging
-    import sys
     from typing import List
 
     import web_page
@@ -25,12 +23,12 @@ with starting.guarded():
     from mobilenetv2.export import as_table, export
     from mobilenetv2.export.formats import FORMATS
     from mobilenetv2.export.metadata import SHAPES
-    from mobilenetv2.runtime import logs, signals
-    from mobilenetv2.runtime.errors import UserError, memory_errors_in_words, os_errors_in_words
+    from mobilenetv2.runtime import logs
+    from mobilenetv2.runtime.commands import command, run
     from mobilenetv2.runtime.streams import open_standard_streams
 
 
-@signals.listening()
+@command()
 def main(arguments: List[str]) -> int:
     """Export what the command line names. Returns the exit code."""
     parser = argparse.ArgumentParser(description="A checkpoint in other formats.", allow_abbrev=False)
@@ -68,33 +66,21 @@ def main(arguments: List[str]) -> int:
     options, rest = parser.parse_known_args(arguments)
     open_standard_streams()
     logs.log_to_stderr()
-    errors = refuse_all(
-        rest, {name: name == "download" for name in vars(options)}, folder="data_url", program="export.py"
+    refuse_all(rest, {name: name == "download" for name in vars(options)}, folder="data_url")
+    web = web_page.network_format(options.format, options.input)
+    folder = web_page.check_folder(options.output, options.download) if web else None
+    found = export(
+        find_checkpoint(options.checkpoint),
+        web or options.format,
+        str(folder / web_page.NETWORK) if folder else options.output,
+        options.input,
+        options.data_url,
+        options.cache_dir,
     )
-    try:
-        if errors:
-            raise UserError("\n".join(errors))
-        with memory_errors_in_words(), os_errors_in_words():
-            web = web_page.network_format(options.format, options.input)
-            folder = web_page.check_folder(options.output, options.download) if web else None
-            found = export(
-                find_checkpoint(options.checkpoint),
-                web or options.format,
-                str(folder / web_page.NETWORK) if folder else options.output,
-                options.input,
-                options.data_url,
-                options.cache_dir,
-            )
-            if folder:
-                web_page.write_page(folder)
-            if folder and options.download and web_page.missing_files(folder):
-                web_page.fetch_runtime(folder)
-    except UserError as error:
-        logging.error("%s", error)
-        return 2
-    except KeyboardInterrupt as stop:
-        logging.error("Stopped.")
-        return signals.exit_code(stop)
+    if folder:
+        web_page.write_page(folder)
+    if folder and options.download and web_page.missing_files(folder):
+        web_page.fetch_runtime(folder)
     print(f"Compared on {found[0].parity.pictures} {found[0].what}:\n{as_table(found)}")
     if folder:
         print("\n".join(web_page.next_steps(folder)))
@@ -102,7 +88,4 @@ def main(arguments: List[str]) -> int:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    if code > 1:
-        starting.end(code)
-    sys.exit(code)
+    run(main)

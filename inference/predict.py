@@ -31,8 +31,9 @@ with starting.guarded():
     from mobilenetv2.argument_names import refuse_all
     from mobilenetv2.checkpoint_search import CHECKPOINT_HELP
     from mobilenetv2.data.image_errors import ImageError
-    from mobilenetv2.runtime import logs, signals
-    from mobilenetv2.runtime.errors import UserError, memory_errors_in_words, os_errors_in_words
+    from mobilenetv2.runtime import logs
+    from mobilenetv2.runtime.commands import command, run
+    from mobilenetv2.runtime.errors import UserError, os_error_words
     from mobilenetv2.runtime.files import atomic, open_file, user_path
     from mobilenetv2.runtime.progress import show_progress
     from mobilenetv2.runtime.streams import open_standard_streams
@@ -89,7 +90,7 @@ def opened(output: Optional[str], format: str) -> Iterator[TextIO]:
         yield stream
 
 
-@signals.listening()
+@command()
 def main(arguments: List[str]) -> int:
     """Answer the files of the command line. Returns the exit code."""
     parser = argparse.ArgumentParser(description="Answers for many picture files.", allow_abbrev=False)
@@ -116,10 +117,7 @@ def main(arguments: List[str]) -> int:
     options, rest = parser.parse_known_intermixed_args(arguments)
     open_standard_streams()
     logs.log_to_stderr()
-    errors = refuse_all(rest, dict.fromkeys(vars(options), False), folder="", program="predict.py")
-    if errors:
-        logging.error("%s", "\n".join(errors))
-        return 2
+    refuse_all(rest, dict.fromkeys(vars(options), False), folder="")
     left_out, count, failed = LeftOut(), 0, 0
     first = ""  # error
 
@@ -133,23 +131,18 @@ def main(arguments: List[str]) -> int:
             yield {"file": name, **record(result)}
 
     try:
-        with memory_errors_in_words(), os_errors_in_words():
-            classifier = load(options.checkpoint)
-            logging.info("Checkpoint: %s.", classifier.file)
-            named = find_named(options.paths, options.null, left_out)
-            found = show_progress(classifier.answers(named, max(1, options.workers)), None, "Answering")
-            with opened(options.output, options.format) as stream:
-                if options.format == "jsonl":
-                    write_jsonl(records(), stream)
-                else:
-                    write_csv(records(), classifier.description.classes, stream)
-    except UserError as error:
-        logging.error("%s", error)
-        return 2
-    except KeyboardInterrupt as stop:
-        logging.error("Stopped.")
-        return signals.exit_code(stop)
+        classifier = load(options.checkpoint)
+        logging.info("Checkpoint: %s.", classifier.file)
+        named = find_named(options.paths, options.null, left_out)
+        found = show_progress(classifier.answers(named, max(1, options.workers)), None, "Answering")
+        with opened(options.output, options.format) as stream:
+            if options.format == "jsonl":
+                write_jsonl(records(), stream)
+            else:
+                write_csv(records(), classifier.description.classes, stream)
     except OSError as error:
+        if os_error_words(error):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer
         if not isinstance(error, BrokenPipeError):  # the reader has stopped, as in "| head"
             logging.error("standard output: cannot be written (%s); free some space", error.strerror)
@@ -162,7 +155,4 @@ def main(arguments: List[str]) -> int:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    if code > 1:
-        starting.end(code)
-    sys.exit(code)
+    run(main)

@@ -20,7 +20,6 @@ with starting.guarded():
     import re
     import shlex
     import shutil
-    import sys
     from contextlib import contextmanager, suppress
     from pathlib import Path
     from typing import Dict, Iterator, List, Optional, Tuple
@@ -34,8 +33,9 @@ with starting.guarded():
     from mobilenetv2.data import thumbnails
     from mobilenetv2.model import checkpoint
     from mobilenetv2.report.model_card import UNKNOWN, read_card
-    from mobilenetv2.runtime import logs, own_files, signals
-    from mobilenetv2.runtime.errors import UserError, collect_errors, os_errors_in_words, reason
+    from mobilenetv2.runtime import logs, own_files
+    from mobilenetv2.runtime.commands import command, run
+    from mobilenetv2.runtime.errors import UserError, collect_errors, reason
     from mobilenetv2.runtime.files import find_file, make_folder, read_file, user_path
     from mobilenetv2.runtime.text import printable
 
@@ -149,7 +149,7 @@ def write(target: Path, texts: Dict[str, str], copies: Dict[str, Path], contents
             (stage / name).write_bytes(text.encode("utf-8"))  # with these line ends on any system
 
 
-def run(options: argparse.Namespace) -> None:
+def write_folder(options: argparse.Namespace) -> None:
     """Write the folder, and say what to do with it. Raises UserError."""
     output = find_checkpoint(options.output)
     target, loaded, _ = collect_errors(
@@ -199,7 +199,7 @@ def run(options: argparse.Namespace) -> None:
     log.info("Next: %s", NEXT[options.host].format(folder=shlex.quote(str(target))))
 
 
-@signals.listening()
+@command()
 def main(arguments: List[str]) -> int:
     """Write the folder of the command line. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -218,24 +218,10 @@ def main(arguments: List[str]) -> int:
     parser.add_argument("--model", metavar="OWNER/REPOSITORY", help="on Xihe: the model repository with the checkpoint")
     options, rest = parser.parse_known_intermixed_args(arguments)
     logs.log_to_stderr()
-    errors = refuse_all(rest, {name: name == "thumbnails" for name in vars(options)}, folder="to", program="publish.py")
-    if errors:
-        log.error("%s", "\n".join(errors))
-        return 2
-    try:
-        with os_errors_in_words():
-            run(options)
-        return 0
-    except UserError as error:
-        log.error("%s", error)
-        return 2
-    except KeyboardInterrupt as stop:
-        log.error("Stopped.")
-        return signals.exit_code(stop)
+    refuse_all(rest, {name: name == "thumbnails" for name in vars(options)}, folder="to")
+    write_folder(options)
+    return 0
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    if code:
-        starting.end(code)
-    sys.exit(code)
+    run(main)

@@ -68,7 +68,7 @@ def test_a_misspelt_argument_stops_it(typed, meant, drawings, capsys, caplog):
 def test_an_unknown_argument_stops_it_and_options_may_stand_between_names(drawings, capsys, caplog):
     one, other = (str(drawings / "val" / "dog" / f"dog_00{number}.jpg") for number in (1, 3))
     assert main([one, "--verbose"]) == 2
-    assert caplog.messages == ["--verbose: there is no such argument; 'predict.py --help' shows all"]
+    assert caplog.messages == ["--verbose: there is no such argument; --help shows all"]
     assert main([one, "--checkpoint", str(checkpoint.EMBEDDED), other]) == 0
     assert [row["file"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))] == [one, other]
 

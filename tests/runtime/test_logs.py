@@ -77,7 +77,7 @@ def test_all_else_is_the_same_on_a_terminal_and_in_the_log(on_terminal):
         line for line in log if line and not line.startswith("Epoch")
     ]
     assert photo_counts("\n".join(run.lines)) == {"croissants": [12, 5], "dog": [12, 5], "all 2 classes": [24, 10]}
-    ignored = "WARNING: Ignored arguments: --foo bar. This program does not know them; 'train.py --help' shows all that it knows."
+    ignored = "WARNING: Ignored arguments: --foo bar. This program does not know them; --help shows all that it knows."
     assert run.lines[0] == run.lines[-2] == ignored and run.lines.count(ignored) == 2
 
 

@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .data.archive_entries import ENDINGS
+from .runtime.errors import UserError
 from .runtime.text import printable
 
 # What platforms add to a command by themselves, and who does. Those that this program uses (data_url, train_url, ckpt_url,
@@ -143,7 +144,10 @@ def sort_out(parts: Sequence[str], names: Dict[str, bool], folder: str) -> Tuple
     return errors, unknown
 
 
-def refuse_all(parts: Sequence[str], names: Dict[str, bool], folder: str, program: str) -> List[str]:
-    """As `sort_out`, for a program that ignores only what platforms add: a sentence for each of the others."""
+def refuse_all(parts: Sequence[str], names: Dict[str, bool], folder: str) -> None:
+    """As `sort_out`, for a program that ignores only what platforms add: raises UserError with a sentence for each of the
+    others."""
     errors, unknown = sort_out(parts, names, folder)
-    return errors + [f"{text}: there is no such argument; '{program} --help' shows all" for text in unknown]
+    errors += [f"{text}: there is no such argument; --help shows all" for text in unknown]
+    if errors:
+        raise UserError("\n".join(errors))

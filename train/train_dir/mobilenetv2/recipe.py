@@ -55,5 +55,5 @@ def run_stages(settings: Settings, ignored: Sequence[str] = (), console: bool = 
 def _warn_of_ignored(arguments: Sequence[str]) -> None:
     """At the start and again at the end: what is said at the start has often left the screen by then."""
     if arguments:
-        words = "Ignored arguments: %s. This program does not know them; 'train.py --help' shows all that it knows."
+        words = "Ignored arguments: %s. This program does not know them; --help shows all that it knows."
         log.warning(words, ", ".join(arguments))

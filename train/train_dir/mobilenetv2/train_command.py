@@ -3,7 +3,6 @@
 from .runtime import starting
 
 with starting.guarded():
-    import logging
     import os
     import sys
     from typing import List, NoReturn
@@ -11,29 +10,18 @@ with starting.guarded():
     from . import recipe
     from .command_line import parse_arguments
     from .config import Settings
-    from .runtime import logs, progress, signals
-    from .runtime.errors import UserError
-
-log = logging.getLogger(__name__)
+    from .runtime import progress
+    from .runtime.commands import command
 
 
-@signals.listening()
+@command(stopped="Stopped. What is done so far is kept: the same command goes on from there.")
 def main(arguments: List[str]) -> int:
     """Returns the exit code, which docs/trust.md explains."""
-    try:
-        settings, ignored = parse_arguments(Settings, arguments)
-        # With the stages comes MindSpore, which takes seconds: not for --help, nor for a wrong argument.
-        with starting.guarded(checked=True), progress.shown("Loading MindSpore"):
-            from . import stages  # noqa: F401
-        return 0 if recipe.run_stages(settings, ignored).passed else 3
-    except UserError as error:
-        log.error("%s", error)
-        return 2
-    except KeyboardInterrupt as stop:
-        log.error("Stopped. What is done so far is kept: the same command goes on from there.")
-        return signals.exit_code(stop)
-    finally:
-        logs.stop_logging()  # a notebook goes on, and others may then write into the folder
+    settings, ignored = parse_arguments(Settings, arguments)
+    # With the stages comes MindSpore, which takes seconds: not for --help, nor for a wrong argument.
+    with starting.guarded(checked=True), progress.shown("Loading MindSpore"):
+        from . import stages  # noqa: F401
+    return 0 if recipe.run_stages(settings, ignored).passed else 3
 
 
 def run() -> NoReturn:
