@@ -2,6 +2,11 @@
 
 import errno
 import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from conftest import TRAIN
 
 from mobilenetv2.data import cache
 from mobilenetv2.data.cache import PhotoCache
@@ -60,3 +65,29 @@ def test_a_disk_that_refuses_to_rename_has_its_entries(tmp_path, caplog, monkeyp
         store.put("key", value)
         assert store.get("key") == value and entry(tmp_path).name.isalnum()
     assert not caplog.text
+
+
+def test_threads_that_write_one_entry_are_not_in_each_others_way(tmp_path, caplog):
+    store, value = PhotoCache(str(tmp_path)), bytes(2**16)
+
+    def put(_):
+        store.put("key", value)
+        return store.get("key")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(put, range(300))) == {value}
+    assert entry(tmp_path).name.isalnum() and not caplog.text
+
+
+def test_processes_that_write_one_entry_are_not_in_each_others_way(tmp_path):
+    program = "import sys; from mobilenetv2.data.cache import PhotoCache; store = PhotoCache(sys.argv[1])\n"
+    program += "for _ in range(200): store.put('key', bytes(2**16)); assert store.get('key') == bytes(2**16)"
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    several = [
+        subprocess.Popen(
+            command, env={**os.environ, "PYTHONPATH": str(TRAIN.parent)}, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    assert [(one.communicate()[1], one.returncode) for one in several] == [("", 0)] * 2
+    assert entry(tmp_path).name.isalnum()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-import os
+import secrets
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -42,7 +42,8 @@ class PhotoCache:
     def put(self, key: Any, value: bytes) -> None:
         """Store a value. If that fails, warn once: the run is then only slower."""
         file = self._file(key)
-        temporary = file.with_name(f"{file.name}.{os.getpid()}")
+        # Two threads write one entry at a time where two photos are the same file.
+        temporary = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
         try:
             make_folder(file.parent)
             temporary.write_bytes(hashlib.sha256(value).digest() + value)
