@@ -323,7 +323,7 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
     )
     new: List[Finding] = []
     if off:
-        known, checked = run.findings, _checked(run.found, config, run.cache, "no")
+        known, checked = set(run.findings), _checked(run.found, config, run.cache, "no")
         run.data, run.groups, run.decoded, run.mirror = checked
         run.findings = list(run.data.findings)
         run.views = config.views_of_each(len(run.data.split("train")))

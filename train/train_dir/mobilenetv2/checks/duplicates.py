@@ -48,13 +48,14 @@ def find_copies(inspection: Inspection) -> List[Finding]:
 def find_dropped(inspection: Inspection) -> List[Finding]:
     """A finding for each photo that --leaks drop has left out, with the photo that it is a copy of."""
     photos, pairs = inspection.photos, inspection.pairs
-    gone, groups = {photo.name for photo in inspection.dropped()}, copy_groups(len(inspection.photos), inspection.pairs)
+    gone, groups = {photo.name for photo in inspection.dropped()}, copy_groups(len(photos), pairs)
+    members = _members(groups)
     relations: Dict[Tuple[int, int], Bilingual] = {(pair.first, pair.second): _relation(pair) for pair in pairs}
     findings = []
     for index, photo in enumerate(photos):
         if photo.name not in gone:
             continue
-        others = [int(other) for other in np.flatnonzero(groups == groups[index]) if other != index]
+        others = [other for other in members[groups[index]] if other != index]
         # A photo of another class, or else the one that is kept: its own copies, or else copies of its copies.
         classes = [other for other in others if photos[other].label != photo.label]
         reasons = classes or [other for other in others if photos[other].name not in gone]
@@ -80,11 +81,8 @@ def without_leaks(photos: Sequence[Photo], groups: np.ndarray) -> List[int]:
     """Sorted indices of the photos to keep: all but images that are in two classes, and those with a copy in a later split.
 
     groups: i64 [N] (`copy_search.copy_groups`)."""
-    members: Dict[int, List[int]] = {}
-    for index, group in enumerate(groups.tolist()):
-        members.setdefault(group, []).append(index)
     kept = []
-    for same in members.values():
+    for same in _members(groups).values():
         last = max((photos[index].split for index in same), key=SPLITS.index)
         if len({photos[index].label for index in same}) == 1:
             kept += [index for index in same if photos[index].split == last]
@@ -94,6 +92,14 @@ def without_leaks(photos: Sequence[Photo], groups: np.ndarray) -> List[int]:
 def is_mirrored(finding: Finding) -> bool:
     """Whether a finding is about a picture and its mirror image."""
     return finding.text.startswith(MIRRORED)
+
+
+def _members(groups: np.ndarray) -> Dict[int, List[int]]:
+    """Of each group, the indices of its photos, in their order."""
+    members: Dict[int, List[int]] = {}
+    for index, group in enumerate(groups.tolist()):
+        members.setdefault(group, []).append(index)
+    return members
 
 
 def _sorted(first: int, second: int) -> Tuple[int, int]:

@@ -1,5 +1,6 @@
 """Too few classes, or too few photos of a class."""
 
+from collections import Counter
 from typing import List
 
 from ..data.findings import Finding
@@ -20,20 +21,21 @@ def find_too_few(inspection: Inspection) -> List[Finding]:
         )
         findings.append(Finding("error", "class folders", text))
     reported = {finding.name for finding in data.findings}
-    dropped = inspection.dropped()
+    dropped = Counter((photo.split, data.classes[photo.label]) for photo in inspection.dropped())
+    counts = {split: data.counts(split) for split in LEAST}
     for split, least in LEAST.items():
-        for class_, count in data.counts(split).items():
+        for class_, count in counts[split].items():
             name = data.layout.place(split, class_)
             if count < least and name not in reported:
                 reported.add(name)
                 place, place_zh = ("", "") if data.presplit else (f" for {split}", f"{split} ")
                 english = f"{count or 'no'} readable photo{'s' * (count != 1)}{place}, at least {least} needed"
                 chinese = f"{place_zh}只有 {count} 张可读的照片，至少需要 {least} 张"
-                gone = sum(photo.split == split and data.classes[photo.label] == class_ for photo in dropped)
+                gone = dropped[split, class_]
                 if gone:  # else the folder, full of photos, would seem to prove it wrong
                     english += f"; {gone} more {'was' if gone == 1 else 'were'} left out as copies"
                     chinese += f"；另有 {gone} 张作为副本被排除"
-                elif split == "val" and not data.presplit and data.counts("train")[class_] > 1:
+                elif split == "val" and not data.presplit and counts["train"][class_] > 1:
                     english += "; all that there are show the same picture"
                     chinese += "；现有的都是同一张图片"
                 findings.append(Finding("error", name, Bilingual(english, chinese)))

@@ -4,7 +4,7 @@ import os
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Set, Tuple
 
 from ..runtime.i18n import Bilingual
 from ..runtime.text import printable
@@ -66,6 +66,7 @@ class Layout:
     unused: List[Remark] = field(default_factory=list)
     remarks: List[Remark] = field(default_factory=list)
     seen: List[Folder] = field(default_factory=list)
+    _taken: Set[str] = field(default_factory=set, repr=False, compare=False)  # the values of `names`
 
     def place(self, split: str, class_: str) -> str:
         """The name of the folder where the photos of a class are, or should be."""
@@ -90,12 +91,11 @@ class Layout:
 
     def name_files(self, folder: Folder, files: List[Path]) -> None:
         """Give files of a folder their names. Two files whose names are two Unicode forms of one keep their own forms."""
-        taken = set(self.names.values())
         for file in files:
             name = folder.name_of(file)
             if file not in self.names:
-                self.names[file] = f"{folder.name}/{file.name}" if name in taken else name
-                taken.add(self.names[file])
+                self.names[file] = f"{folder.name}/{file.name}" if name in self._taken else name
+                self._taken.add(self.names[file])
 
     def table_names(self) -> List[str]:
         """Of the tables, in Unicode form NFC, from the folder `top` or above it."""

@@ -1,6 +1,7 @@
 """The program's own split of a data set that comes without a validation folder."""
 
 import hashlib
+from collections import Counter
 from dataclasses import replace
 from typing import Dict, List, Sequence
 
@@ -22,16 +23,19 @@ def split_photos(photos: Sequence[Photo], groups: np.ndarray, seed: int) -> List
         if photo.split == "train":
             members.setdefault(int(groups[index]), []).append(index)
     drawn = sorted(members.values(), key=lambda group: _draw(photos[group[0]], seed))
-    labels = np.array([photo.label for photo in photos])
-    every = np.array([index for group in drawn for index in group], int)
+    labels = [photo.label for photo in photos]
+    by_class: Dict[int, List[List[int]]] = {}
+    for group in drawn:
+        by_class.setdefault(labels[group[0]], []).append(group)
+    every = Counter(labels[index] for group in drawn for index in group)
     chosen: List[int] = []
-    for label in sorted({int(labels[group[0]]) for group in drawn}):
-        own = [group for group in drawn if labels[group[0]] == label]
+    held_of: Counter = Counter()  # chosen photos, by class
+    for label, own in sorted(by_class.items()):
         if len(own) < 2:
             continue
-        held = int((labels[chosen] == label).sum())  # in groups of an earlier class
-        room = max(1, round(VALIDATION_SHARE * int((labels[every] == label).sum()))) - held
-        sizes = [int((labels[group] == label).sum()) for group in own]
+        held = held_of[label]  # in groups of an earlier class
+        room = max(1, round(VALIDATION_SHARE * every[label])) - held
+        sizes = [sum(labels[index] == label for index in group) for group in own]
         taken: List[List[int]] = []
         for group, size in zip(own, sizes):
             if size <= room:
@@ -40,6 +44,7 @@ def split_photos(photos: Sequence[Photo], groups: np.ndarray, seed: int) -> List
         if not taken and not held:
             taken = [own[int(np.argmin(sizes))]]
         chosen += [index for group in taken for index in group]
+        held_of.update(labels[index] for group in taken for index in group)
     moved = set(chosen)
     return [replace(photo, split="val") if index in moved else photo for index, photo in enumerate(photos)]
 

@@ -108,15 +108,21 @@ def assign_folds(labels: np.ndarray, groups: np.ndarray, seed: int, folds: int) 
     Stratified by class and grouped: a group stays in one fold, so that no copy of a held-out photo is trained on. The order of
     groups of the same size is random.
     """
-    random = np.random.default_rng(seed)
-    counts = np.zeros((folds, int(labels.max()) + 1), int)
+    sizes = np.unique(groups, return_counts=True)[1]
+    members = np.split(np.argsort(groups, kind="stable"), np.cumsum(sizes)[:-1])
+    drawn = [members[index] for index in np.random.default_rng(seed).permutation(len(members))]
+    # Photos by class, in each fold. Lists, as most groups are of one photo.
+    counts = [[0] * (int(labels.max()) + 1) for _ in range(folds)]
+    totals = [0] * folds
     out = np.empty(len(labels), int)
-    members = [np.flatnonzero(groups == group) for group in random.permutation(np.unique(groups))]
-    for rows in sorted(members, key=len, reverse=True):  # large groups first, while all folds have room
-        class_counts = np.bincount(labels[rows], minlength=counts.shape[1])
-        fold = min(range(folds), key=lambda fold: (int(counts[fold] @ class_counts), int(counts[fold].sum())))
+    for rows in sorted(drawn, key=len, reverse=True):  # large groups first, while all folds have room
+        own = labels[rows].tolist()
+        fullness = [(sum(known[label] for label in own), total) for known, total in zip(counts, totals)]
+        fold = fullness.index(min(fullness))
         out[rows] = fold
-        counts[fold] += class_counts
+        for label in own:
+            counts[fold][label] += 1
+        totals[fold] += len(rows)
     return out
 
 
