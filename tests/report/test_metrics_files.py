@@ -55,7 +55,7 @@ def test_names_hide_nothing(description, tmp_path, letter):
 
 
 def test_history_has_a_row_for_every_epoch(tmp_path):
-    val = {"count": 8, "correct": 7, "accuracy": 0.875, "loss": 0.5}
+    val = {"count": 8, "correct": 7, "accuracy": 0.875, "balanced_accuracy": 0.75, "loss": 0.5}
     row = {"epoch": 0, "loss": 0.75, "val": val, "step_ms": 2.5, "lr": 1e-3, "seconds": 0.125, "kept": False}
     history = {"head": [row, {**row, "epoch": 1, "loss": float("nan"), "kept": True}], "finetune": [row]}
     _write_history(tmp_path / "history.csv", history)
@@ -69,6 +69,7 @@ def test_history_has_a_row_for_every_epoch(tmp_path):
         ("training loss", "0.75"),
         ("validation loss", "0.5"),
         ("validation accuracy", "0.875"),
+        ("validation balanced accuracy", "0.75"),
         ("validation right", "7"),
         ("validation photos", "8"),
         ("learning rate", "0.001"),

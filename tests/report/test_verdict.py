@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from mobilenetv2 import inputs
+from mobilenetv2.evaluation.metrics import weakest_first
 from mobilenetv2.report.content import Report
 from mobilenetv2.report.texts import LANGUAGES, agreeing, load_texts
-from mobilenetv2.report.verdict import describe_start, judge, speak, weakest_first
+from mobilenetv2.report.verdict import describe_start, judge, speak
 
 
 def said(content, language="en"):

@@ -17,6 +17,7 @@ from .data.findings import Finding
 from .data.image import Preprocessing
 from .evaluation.cross_validation import CrossValidation, Head, Known
 from .evaluation.evaluate import Evaluation
+from .evaluation.prior import PriorCorrection
 from .model.mobilenet_v2 import MobileNetV2
 from .runtime.environment import usable_cpus
 from .runtime.progress import Stopwatch
@@ -66,6 +67,8 @@ class Run:
     history: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
     # By cross_validate.
     held_out: CrossValidation = field(init=False)
+    # By correct_prior; None where there is nothing to correct.
+    prior: Optional[PriorCorrection] = None
     # By finetune, distill and quantize: the network is not the one that the features are of.
     changed: bool = False
     # By distill: "teacher" and "student" in figures.
@@ -149,5 +152,7 @@ class Run:
             **({} if self.changed else self._pull),
             "label_smoothing": config.classifier_plan.label_smoothing,
         }
+        if self.prior:
+            found["prior_correction"] = {"strength": self.prior.strength}
         found["refused"] = config.rejection_rate
         return found

@@ -30,6 +30,7 @@ from .evaluation.cross_validation import CrossValidation, Head, Known, cross_val
 from .evaluation.evaluate import evaluate_answers
 from .evaluation.metrics import score_answers
 from .evaluation.mirroring import LEVEL, compare_mirrored, held_out_sample
+from .evaluation.prior import choose_correction
 from .export.formats import read_formats
 from .inputs import read_inputs
 from .model import pretrained, quantization
@@ -47,7 +48,7 @@ from .training.distill import distill_network
 from .training.distill_targets import Teacher
 from .training.extraction import compute_features, mirrored_features
 from .training.finetune import finetune_network
-from .training.head import train_classifier
+from .training.head import set_classifier, train_classifier
 from .training.tracking import Tracker, read_trackers
 
 log = logging.getLogger(__name__)
@@ -163,6 +164,31 @@ def cross_validate(run: Run) -> None:
         write_findings(run, suspects)
 
 
+def correct_prior(run: Run) -> None:
+    """Needs the cross-validation, or in mode "scratch" the network, trained. Leaves a classifier, or a fine-tuned network, that
+    does not answer small classes too rarely: by how much is chosen on held-out photos, of a fine-tuned network before it was
+    fine-tuned.
+
+    A classifier on fixed features is then the solution on all photos that the folds have tested: the one of the best epoch has
+    stopped before it had learned the frequencies as these have. Weights that know the classes have learned the frequencies of
+    other photos, so nothing is taken back of these."""
+    labels = run.data.labels("train")
+    if run.known or len(set(np.bincount(labels).tolist())) == 1:
+        return
+    if run.config.mode == "scratch":
+        _answer_anew(run)
+    with run.watch("evidence"):
+        logits = distributed.broadcast(run.held_out.logits)  # all workers choose the same
+        run.prior = choose_correction(logits, labels, run.held_out.asked)
+        run.held_out = run.held_out.corrected(run.prior.offset)
+    if run.prior.strength:
+        weight, bias = run.held_out.classifier
+        if run.changed:
+            weight, bias = (one.asnumpy() for one in (run.network.classifier.weight, run.network.classifier.bias))
+            bias = bias - run.prior.offset
+        set_classifier(run.network.classifier, weight, bias)
+
+
 def finish_check(run: Run) -> None:
     """Needs the findings. Leaves a line in the log that says where they are."""
     report = findings_files(run)[1]
@@ -246,11 +272,11 @@ def evaluate(run: Run) -> None:
     the first time: nothing is chosen by them."""
     compute = partial(pool_features, run.network, preprocessing=run.preprocessing, workers=run.config.workers)
     if run.changed:
-        with run.watch("evidence"):
-            run.features = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
-            run.held_out = _held_out(run, None, None, False)
-            if _knows_more(run) and run.config.mode == "finetune":
-                run.held_out = reject_nothing(run.held_out)
+        _answer_anew(run)
+        if run.prior:
+            run.held_out = run.held_out.corrected(run.prior.offset)
+        if _knows_more(run) and run.config.mode == "finetune":
+            run.held_out = reject_nothing(run.held_out)
     if run.held_out.detector and not run.held_out.detector.active:
         log.info(
             'The answer "neither" is left out: the network knew these classes, or some, before, and these %s alone do not tell '
@@ -275,7 +301,7 @@ def evaluate(run: Run) -> None:
         after = _right_of_known(run, run.answers["val"])
         words = "Validation %s of the classes that the weights knew: %d of %d right before the training, %d now."
         log.info(words, run.data.kind, *run.before, after[0])
-    run.evaluation = evaluate_answers(run.answers, labels, run.data.classes, run.held_out)
+    run.evaluation = evaluate_answers(run.answers, labels, run.data.classes, run.held_out, run.prior)
 
 
 FROZEN = (extract_features, train_head, cross_validate)
@@ -283,10 +309,10 @@ FINISH = (quantize, evaluate, save)
 MODES: Dict[str, Tuple[Callable[[Run], None], ...]] = {
     "check_files": (finish_check,),
     "check": (extract_features, cross_validate, finish_check),
-    "head": (*FROZEN, *FINISH),
-    "finetune": (*FROZEN, finetune, *FINISH),
-    "scratch": (finetune, *FINISH),
-    "distill": (*FROZEN, distill, *FINISH),
+    "head": (*FROZEN, correct_prior, *FINISH),
+    "finetune": (*FROZEN, finetune, correct_prior, *FINISH),
+    "scratch": (finetune, correct_prior, *FINISH),
+    "distill": (*FROZEN, correct_prior, distill, *FINISH),
 }
 
 
@@ -357,6 +383,14 @@ def _fingerprint(run: Run) -> Dict[str, Any]:
 def _knows_more(run: Run) -> bool:
     """Whether the weights know the classes from pictures of which nothing says how unlike them a picture of no class is."""
     return run.known is not None and not run.known.rejects and not run.data.split(NEITHER)
+
+
+def _answer_anew(run: Run) -> None:
+    """Features of all photos, and their cross-validation, by a network that has learned from the training photos."""
+    compute = partial(pool_features, run.network, preprocessing=run.preprocessing, workers=run.config.workers)
+    with run.watch("evidence"):
+        run.features = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
+        run.held_out = _held_out(run, None, None, False)
 
 
 def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known], independent: bool) -> CrossValidation:

@@ -36,10 +36,11 @@ class TrainingResult:
     """What a run has left.
 
     output: the folder of the results. checkpoint: for `mobilenetv2.load`; None after a check. report: report.html. classes: in
-    the order of the checkpoint. accuracy: of the validation photos, 0-1; None after a check. passed: whether it is at least
-    min_accuracy. metrics: what metrics.json says. history: by training ("head", "finetune", "distill"), a row for each epoch.
-    mistakes: the wrong answers, the surest first. findings: about the photos, as in check.json. Of several workers, the first one
-    has written all this: others may have no metrics, history and findings.
+    the order of the checkpoint. accuracy: of the validation photos, 0-1; None after a check. balanced_accuracy: the mean recall
+    of the classes, 0-1; worst_class: the one with the lowest recall; None where `metrics` is empty. passed: whether the accuracy
+    is at least min_accuracy. metrics: what metrics.json says. history: by training ("head", "finetune", "distill"), a row for
+    each epoch. mistakes: the wrong answers, the surest first. findings: about the photos, as in check.json. Of several workers,
+    the first one has written all this: others may have no metrics, history and findings.
     """
 
     output: Path
@@ -47,6 +48,8 @@ class TrainingResult:
     report: Path
     classes: Tuple[str, ...]
     accuracy: Optional[float]
+    balanced_accuracy: Optional[float]
+    worst_class: Optional[str]
     passed: bool
     metrics: Dict[str, Any] = field(repr=False)
     history: Dict[str, List[Dict[str, Any]]] = field(repr=False)
@@ -59,12 +62,15 @@ def result_of(run: Run) -> TrainingResult:
     output, checked = run.output.absolute(), run.config.mode in CHECKS
     found, report = findings_files(run) if checked else (output / name for name in FINDINGS)
     metrics = {} if checked else _json(output / "metrics.json")
+    val = metrics.get("val", {})
     return TrainingResult(
         output=output,
         checkpoint=None if checked else output / CHECKPOINT,
         report=report.absolute(),
         classes=tuple(run.data.classes),
         accuracy=None if checked else run.accuracy,
+        balanced_accuracy=val.get("balanced_accuracy"),
+        worst_class=val.get("worst_class", {}).get("name"),
         passed=run.passed,
         metrics=metrics,
         history=metrics.get("history", {}),

@@ -11,7 +11,7 @@ REPEATS = 20  # timed forward passes, after one for warm-up
 def benchmark_network(
     maps: Callable[[np.ndarray], np.ndarray], size: int, parameters: int, size_in_file: int, result: Dict[str, Any]
 ) -> Dict[str, Any]:
-    """Figures of a network: correct, count, accuracy (0-1), parameters, bytes, image_size and milliseconds.
+    """Figures of a network: correct, count, accuracy and balanced_accuracy (0-1), parameters, bytes, image_size and milliseconds.
 
     maps: images f32 [N, 3, size, size] -> feature maps. size: side of the input, in pixels. parameters: their number.
     size_in_file: bytes of the network's arrays. result: `metrics.score_answers` of the validation set.
@@ -23,7 +23,7 @@ def benchmark_network(
         maps(image)
         seconds.append(time.perf_counter() - start)
     return {
-        **{name: result[name] for name in ("correct", "count", "accuracy")},
+        **{name: result[name] for name in ("correct", "count", "accuracy", "balanced_accuracy")},
         "parameters": parameters,
         "bytes": size_in_file,
         "image_size": size,

@@ -33,16 +33,25 @@ class Known:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """logits: f32 [N, C], out-of-fold, of the training photos. fitted_logits: f32 [N, C] of the same photos by a classifier
-    trained on all of them. detector: None for a file without one. scores: of the detector, f32 [N] of "train" and "outliers"
+    """logits: f32 [N, C], out-of-fold, of the training photos. fitted_logits: f32 [N, C] of the same photos by `classifier`,
+    which is trained on all of them. asked: bool [N], whose class was among those that were trained on; others are answered wrong
+    by necessity. detector: None for a file without one. scores: of the detector, f32 [N] of "train" and "outliers"
     (out-of-fold), of "val" and "test"; empty where it rejects nothing. independent: the backbone was not trained on these photos
     either."""
 
     logits: np.ndarray
     fitted_logits: np.ndarray
+    classifier: Head
+    asked: np.ndarray
     detector: Optional[OutlierDetector]
     scores: Dict[str, np.ndarray]
     independent: bool
+
+    def corrected(self, offset: np.ndarray) -> "CrossValidation":
+        """The same with an offset f32 [C] subtracted from all logits (`prior.choose_correction`)."""
+        weight, bias = self.classifier
+        logits, fitted = self.logits - offset, self.fitted_logits - offset
+        return replace(self, logits=logits, fitted_logits=fitted, classifier=(weight, bias - offset))
 
 
 def cross_validate_features(
@@ -70,7 +79,8 @@ def cross_validate_features(
     are a measure of their own: with them, the detector is fitted anew."""
     fold, classes = assign_folds(labels, groups, seed, folds), int(labels.max()) + 1
     anchor = known.classifier if known else None
-    logits, fitted = out_of_fold(features.train.pooled, labels, fold, classes, penalty, label_smoothing, anchor)
+    logits, classifier = out_of_fold(features.train.pooled, labels, fold, classes, penalty, label_smoothing, anchor)
+    fitted = features.train.pooled[:, 0] @ classifier[0].T + classifier[1]
     centers, outliers = features.train.center, features.outliers.center
     if known and known.detector and not len(outliers):
         detector, scores = ood.extend_detector(known.detector, centers, labels, fold, rejection_rate, seed)
@@ -82,7 +92,10 @@ def cross_validate_features(
         "val": detector.score(features.val.center),
         "outliers": _held_out(detector, outliers, folds),
     }
-    found = CrossValidation(logits, fitted, detector, held_out, independent)
+    present = np.zeros((classes, folds), bool)
+    present[labels, fold] = True
+    asked = present.sum(1)[labels] > 1
+    found = CrossValidation(logits, fitted, classifier, asked, detector, held_out, independent)
     unknown = known is not None and not known.rejects and not len(outliers)
     return reject_nothing(found) if unknown else found
 
@@ -134,9 +147,9 @@ def out_of_fold(
     penalty: Union[float, np.ndarray],
     label_smoothing: float,
     anchor: Optional[Head] = None,
-) -> Tuple[np.ndarray, np.ndarray]:
-    """features f32 [N, views, channels], labels i32 [N], fold i64 [N] -> two logits f32 [N, classes] of view 0: out-of-fold, by
-    classifiers trained on all views of the other folds; and fitted, by one trained on all photos. anchor: as in
+) -> Tuple[np.ndarray, Head]:
+    """features f32 [N, views, channels], labels i32 [N], fold i64 [N] -> logits f32 [N, classes] of view 0, out-of-fold, by
+    classifiers trained on all views of the other folds; and a classifier trained on all photos. anchor: as in
     `softmax_regression`."""
     out = np.zeros((len(labels), classes), np.float32)
     numbers = np.unique(fold)
@@ -151,7 +164,7 @@ def out_of_fold(
             )
             out[held_out] = features[held_out, 0] @ weight.T + bias
             bar.update()
-    return out, features[:, 0] @ start[0].T + start[1]
+    return out, start
 
 
 def logit_scale(logits: np.ndarray, answers: np.ndarray) -> np.float32:

@@ -15,7 +15,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def score_answers(logits: np.ndarray, labels: np.ndarray, label_smoothing: float = 0.0) -> Dict[str, Any]:
-    """logits f32 [N, C], labels i32 [N] -> count, correct, accuracy (0-1) and loss.
+    """logits f32 [N, C], labels i32 [N] -> count, correct, accuracy (0-1), balanced_accuracy (0-1) and loss.
 
     loss: mean cross-entropy with smoothed labels, in nats."""
     correct = int((logits.argmax(1) == labels).sum())
@@ -24,7 +24,31 @@ def score_answers(logits: np.ndarray, labels: np.ndarray, label_smoothing: float
         -(1 - label_smoothing) * log_confidence[np.arange(len(labels)), labels].mean()
         - label_smoothing * log_confidence.mean()
     )
-    return {"count": len(labels), "correct": correct, "accuracy": correct / len(labels), "loss": float(loss)}
+    return {
+        "count": len(labels),
+        "correct": correct,
+        "accuracy": correct / len(labels),
+        "balanced_accuracy": balanced_accuracy(logits, labels),
+        "loss": float(loss),
+    }
+
+
+def balanced_accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
+    """logits f32 [N, C], labels i32 [N] -> the mean recall, 0-1, of the classes that have photos."""
+    photos, right = np.bincount(labels), np.bincount(labels, logits.argmax(1) == labels)
+    return float((right[photos > 0] / photos[photos > 0]).mean())
+
+
+def mean_recall(matrix: np.ndarray) -> float:
+    """Confusion matrix i64 [C, C], not all zero -> `balanced_accuracy`."""
+    photos = matrix.sum(1)
+    return float((np.diag(matrix)[photos > 0] / photos[photos > 0]).mean())
+
+
+def weakest_first(matrix: np.ndarray) -> List[int]:
+    """The classes of a confusion matrix that have photos: the lowest recall first, among equals the fewest photos."""
+    photos, right = matrix.sum(1), np.diag(matrix)
+    return sorted(np.flatnonzero(photos).tolist(), key=lambda label: (right[label] / photos[label], photos[label]))
 
 
 def confusion_matrix(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -138,6 +138,7 @@ def _results(
         leaked=_leaked(data, findings),
         refused=counted,
         refused_right=int((refused["val"] & right).sum()),
+        prior=evaluation.prior,
     )
 
 

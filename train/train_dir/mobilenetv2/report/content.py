@@ -10,6 +10,7 @@ from ..data.kind import PHOTOS
 from ..data.layout import Layout
 from ..evaluation.calibration import Calibration
 from ..evaluation.ood import Rejections
+from ..evaluation.prior import PriorCorrection
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Report:
     came from, as in `Description`. seen_before: whether the weights at the start may have learned these photos. leaked: how many
     photos of "val" and "test" have a copy that was learned from, or by which something was chosen. refused: i64 [C], how many
     photos of each class are refused, by "val", "test" and "held_out". refused_right: those of "val" whose class is right. kind:
-    of the pictures, see data/kind.py."""
+    of the pictures, see data/kind.py. prior: what was done about classes of different size; None where nothing was tried."""
 
     classes: Tuple[str, ...]
     val_confusion: np.ndarray
@@ -83,3 +84,4 @@ class Report:
     leaked: Dict[str, int] = field(default_factory=dict)
     refused: Dict[str, np.ndarray] = field(default_factory=dict)
     refused_right: int = 0
+    prior: Optional[PriorCorrection] = None

@@ -20,7 +20,9 @@ from ..evaluation.ood import Rejections
 from ..model.checkpoint import Description
 from ..runtime.files import atomic
 from ..runtime.own_files import HISTORY_COLUMNS, PROGRAM, TABLE_COLUMNS
-from ..runtime.text import spreadsheet_cell
+from ..runtime.text import printable, spreadsheet_cell
+from .texts import load_texts
+from .verdict import about_prior, compare_kinds
 
 log = logging.getLogger(__name__)
 SHOWN = 10  # wrong answers that the log names
@@ -106,15 +108,22 @@ def _log_results(
             *(name.capitalize(), row["correct"], row["count"]),
             *(f"{row['parameters']:,}", row["bytes"] / 1000, row["milliseconds"]),
         )
-    val, folds, test = description.metrics["val"], description.metrics["folds"], description.metrics.get("test")
+    val, folds, test = (description.metrics.get(split, {}) for split in ("val", "folds", "test"))
     kind = description.kind
-    log.info("Validation %s: %s (95 %% interval).", kind, describe_count(val["correct"], val["count"]))
+    words = "Validation %s: %s (95 %% interval)%s."
+    log.info(words, kind, describe_count(val["correct"], val["count"]), _averaged(val))
     if evaluation.held_out_confusion is not None:  # not where the network has learned these photos all the same
-        words = "Training %s, each answered by a classifier that was trained without it: %s."
-        log.info(words, kind, describe_count(folds["correct"], folds["count"]))
+        words = "Training %s, each answered by a classifier that was trained without it: %s%s."
+        log.info(words, kind, describe_count(folds["correct"], folds["count"]), _averaged(folds))
     if test:
-        words = "Test %s, by which nothing was chosen: %s."
-        log.info(words, kind, describe_count(test["correct"], test["count"]))
+        words = "Test %s, by which nothing was chosen: %s%s."
+        log.info(words, kind, describe_count(test["correct"], test["count"]), _averaged(test))
+    texts, sentences = load_texts("en", kind), about_prior(evaluation.prior, description.data["train"])
+    if evaluation.held_out_confusion is not None:
+        sentences += compare_kinds(evaluation.confusion, evaluation.held_out_confusion)
+    for sentence in sentences:
+        level = logging.WARNING if sentence.warning else logging.INFO
+        log.log(level, "%s", texts[sentence.key].format(**sentence.values).replace("\u00a0", " "))
     if kind == DRAWINGS:
         count = sum(description.data["train"].values())
         log.info("Trained on %d drawings, not on photos: these figures are about drawings.", count)
@@ -123,6 +132,15 @@ def _log_results(
     if evaluation.rejections:
         words = "These counts take the class that fits best. Pictures that fit none are refused: %d of these %d %s."
         log.info(words, val["refused"], val["count"], kind)
+
+
+def _averaged(scores: Dict[str, Any]) -> str:
+    """What the log adds to a share of right answers. scores: of `evaluate_answers`."""
+    worst = scores["worst_class"]
+    if scores["correct"] == scores["count"]:
+        return ""
+    share, counted = 100 * scores["balanced_accuracy"], f"{worst['correct']} of {worst['count']}"
+    return f"; averaged over the classes {share:.1f} %, the weakest is {printable(worst['name'])} with {counted}"
 
 
 def write_findings(file: Path, data: PhotoSet, findings: Sequence[Finding]) -> None:
@@ -180,6 +198,7 @@ def _write_history(file: Path, history: Dict[str, List[Dict[str, Any]]]) -> None
     epoch's last step; kept: "yes" for the epoch whose parameters the stage has left."""
     columns = (
         "validation accuracy",
+        "validation balanced accuracy",
         "validation right",
         "validation photos",
         "learning rate",
@@ -193,5 +212,12 @@ def _write_history(file: Path, history: Dict[str, List[Dict[str, Any]]]) -> None
         for stage, rows in history.items():
             for row in rows:
                 val, kept = row["val"], "yes" if row["kept"] else "no"
-                results = (row["loss"], val["loss"], val["accuracy"], val["correct"], val["count"])
+                results = (
+                    row["loss"],
+                    val["loss"],
+                    val["accuracy"],
+                    val["balanced_accuracy"],
+                    val["correct"],
+                    val["count"],
+                )
                 table.writerow([stage, row["epoch"], *results, row["lr"], row["seconds"], row["step_ms"], kept])

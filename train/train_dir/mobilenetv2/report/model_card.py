@@ -10,6 +10,7 @@ import numpy as np
 
 from ..data.layout import SPLITS
 from ..evaluation.intervals import interval_percent
+from ..evaluation.metrics import mean_recall
 from ..model.architecture import NUM_BLOCKS
 from ..model.checkpoint import Description
 from ..runtime.errors import UserError
@@ -54,6 +55,9 @@ model-index:
     - type: accuracy
       value: {accuracy:.4f}
       name: {interval}
+    - type: balanced_accuracy
+      value: {balanced:.4f}
+      name: Mean recall of the classes
 ---
 <!-- {program} wrote this file. -->
 """
@@ -68,6 +72,7 @@ answer = load({checkpoint})("photo.jpg")
 print(answer.label, answer.confidences)
 ```
 """
+KNOWN_KEYS = ("verdict.drawings", "verdict.val", "verdict.balanced")  # of what a checkpoint alone knows
 SHOWN_KEYS = ("verdict.findings", "verdict.nothing")  # of the report, which lists them
 
 
@@ -96,7 +101,7 @@ def read_card(checkpoint: Path, description: Description, refuses: bool) -> Tupl
     try:
         content = _known_to(description)
         # Nothing of how the validation photos were used, of which a checkpoint alone says nothing.
-        sentences = [sentence for sentence in judge(content) if sentence.key in ("verdict.drawings", "verdict.val")]
+        sentences = [sentence for sentence in judge(content) if sentence.key in KNOWN_KEYS]
         bodies = [_body(content, description, sentences, refuses, one) for one in LANGUAGES]
         front, _, mark = _front(content, UNKNOWN).rpartition("<!--")
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -149,6 +154,7 @@ def _front(content: Report, licence: str) -> str:
         data=json.dumps(f"{sum(map(sum, (row.values() for row in content.counts.values())))} {content.kind}"),
         split={"val": "validation", "test": "test"}[split],
         accuracy=right / max(1, count),
+        balanced=mean_recall(matrix) if count else 0.0,
         interval=json.dumps(f"Accuracy, {right} of {count} (exact 95 % interval: {low} % to {high} %)"),
         program=PROGRAM,
     )

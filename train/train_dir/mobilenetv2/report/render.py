@@ -17,6 +17,7 @@ from PIL import Image
 from ..checks.issues import ISSUES
 from ..data.inline import jpeg_url
 from ..evaluation.intervals import count_with_interval
+from ..evaluation.metrics import weakest_first
 from ..runtime.files import atomic
 from ..runtime.own_files import PROGRAM
 from ..runtime.text import printable
@@ -26,6 +27,7 @@ from .texts import LANGUAGES, agreeing, load_texts
 from .verdict import (
     Sentence,
     Share,
+    average_percent,
     count_looked_at,
     describe_start,
     judge,
@@ -34,7 +36,6 @@ from .verdict import (
     say_range,
     speak,
     totals,
-    weakest_first,
 )
 
 PHOTOS = 12  # wrong and least confident answers that are shown, at most
@@ -132,17 +133,22 @@ def _picture(image: Image.Image, side: int) -> Markup:
 
 def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
     """The key figures at the top: number, label and interval."""
-    counts = {"val": totals(content.val_confusion)}
-    if content.test_confusion is not None:
-        counts["test"] = totals(content.test_confusion)
-    if content.held_out_confusion is not None:
-        counts["held_out"] = totals(content.held_out_confusion)
+    matrices = {"val": content.val_confusion, "test": content.test_confusion, "held_out": content.held_out_confusion}
+    counts = {name: totals(matrix) for name, matrix in matrices.items() if matrix is not None}
     counts["outliers"] = content.neither.count("outliers") if content.neither else (0, 0)
+    say = partial(_say, texts)
+
+    def reach(name: str, correct: int, count: int) -> Markup:
+        found, matrix = Markup(say_range(Share(correct, count), say)), matrices.get(name)
+        if matrix is None or correct == count:
+            return found
+        return say("tile.balanced", range=found, share=average_percent(matrix))
+
     tiles: List[Dict[str, Any]] = [
         {
             "number": _say(texts, "of", correct=correct, count=count),
             "label": texts[f"tile.{name}"],
-            "range": say_range(Share(correct, count), partial(_say, texts)),
+            "range": reach(name, correct, count),
         }
         for name, (correct, count) in counts.items()
         if count
@@ -165,6 +171,7 @@ def _confusion(matrix: np.ndarray, refused: Optional[np.ndarray]) -> Dict[str, A
         "recall": [count_with_interval(matrix[label, label], rows[label]) for label in range(len(matrix))],
         "precision": [count_with_interval(matrix[label, label], predicted[label]) for label in range(len(matrix))],
         "refused": None if refused is None else refused.tolist(),
+        "averaged": average_percent(matrix),
     }
 
 

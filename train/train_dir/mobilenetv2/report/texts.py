@@ -52,6 +52,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "range.some": ("{low} % to {high} %", "在 {low} % 到 {high} % 之间"),
     "tile.val": ("validation photos right", "验证照片答对"),
     "tile.test": ("test photos right", "测试照片答对"),
+    "tile.balanced": ("{range}; averaged over the classes {share} %", "{range}；按类别平均 {share} %"),
     "tile.held_out": ("right out of fold", "折外答对"),
     "tile.outliers": ("strangers refused", "外来图片被拒绝"),
     "tile.findings": ("finding{s} to look at", "处发现值得查看"),
@@ -68,6 +69,45 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "Of {count} validation photos, {correct} are answered right. So many photos prove, with 95 % certainty, this share of "
         "right answers for photos of the same kind: {range}.",
         "{count} 张验证照片中答对 {correct} 张。这个数量的照片有 95 % 的把握证明，同类照片的正确率{range}。",
+    ),
+    "verdict.balanced": (
+        "Averaged over the classes (balanced accuracy), {share} % are right.",
+        "按类别平均（平衡准确率），答对 {share} %。",
+    ),
+    "verdict.balanced.weakest": (
+        "Averaged over the classes, {share} % are right; of the weakest, {class_}, {correct} of {count}.",
+        "按类别平均，答对 {share} %；最弱的类别是{class_}，{count} 张中答对 {correct} 张。",
+    ),
+    "verdict.kind.harder": (
+        "The validation photos are of another kind than the training photos: {val} % of them are right, and {folds} % of the "
+        "training photos out of fold, which is not by chance. Expect the lower figure for photos like the validation photos, and "
+        "collect training photos like these.",
+        "验证照片与训练照片不是同一类：验证照片答对 {val} %，训练照片折外答对 {folds} %，这不是偶然。对于像验证照片那样的照片，"
+        "应预期较低的数字；请收集与它们相像的训练照片。",
+    ),
+    "verdict.kind.easier": (
+        "The validation photos are of another kind than the training photos: {val} % of them are right, and only {folds} % of "
+        "the training photos out of fold, which is not by chance. They are easier, or much like some training photos. Expect the "
+        "lower figure for photos like the training photos, and validate with photos like those that will be answered.",
+        "验证照片与训练照片不是同一类：验证照片答对 {val} %，训练照片折外只答对 {folds} %，这不是偶然。验证照片更容易，或者与某些"
+        "训练照片很像。对于像训练照片那样的照片，应预期较低的数字；请用与实际要回答的照片相像的照片来验证。",
+    ),
+    "verdict.kind.shares": (
+        "{val} % of the validation photos are right, and {folds} % of the training photos out of fold. The reason is that the "
+        "classes have other shares of them; compare the figures averaged over the classes.",
+        "验证照片答对 {val} %，训练照片折外答对 {folds} %。原因是各类别所占的比例不同；请比较按类别平均的数字。",
+    ),
+    "verdict.prior": (
+        "The classes have different numbers of training photos, which speak for the large ones in every answer; {percent} % of "
+        "that is taken back. So much was best on photos set aside in turn: averaged over the classes {after} % right, without it "
+        "{before} %.",
+        "各类别的训练照片数量不同，这会使每个回答偏向大的类别；其中 {percent} % 已被抵消。这个程度在轮流留出的照片上最好："
+        "按类别平均答对 {after} %，不抵消时为 {before} %。",
+    ),
+    "verdict.prior.none": (
+        "The classes have very different numbers of training photos. To take this back in the answers would not help: that was "
+        "tried on photos set aside in turn.",
+        "各类别的训练照片数量相差很大。在回答中抵消这种差别没有帮助：已在轮流留出的照片上试过。",
     ),
     "verdict.chosen.best": (
         "The training did not use the validation photos themselves; only its best epoch was chosen by them.",
@@ -281,6 +321,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "class": ("Class", "类别"),
     "recall": ("Recognised (recall)", "认出（召回率）"),
     "precision": ("Right when answered (precision)", "回答正确（精确率）"),
+    "averaged": ("averaged over the classes", "按类别平均"),
     "never": ("never answered", "从未回答"),
     "absent": ("no photo", "没有照片"),
     # Calibration

@@ -5,9 +5,12 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 import numpy as np
 
+from ..checks.imbalance import IMBALANCE
 from ..checks.issues import ISSUES
 from ..data.kind import DRAWINGS
 from ..evaluation.intervals import exact_interval, interval_percent
+from ..evaluation.metrics import mean_recall, weakest_first
+from ..evaluation.prior import PriorCorrection
 from ..model.pretrained import BUILT_IN, OWN
 from .content import Report
 
@@ -48,16 +51,21 @@ def judge(content: Report) -> List[Sentence]:
     if count:
         values = {"correct": correct, "count": count, "range": Share(correct, count)}
         sentences.append(Sentence("verdict.val", values))
+        sentences += _averaged(content.val_confusion, "verdict.balanced")
         sentences += _used_as(content, "val")
     if content.test_confusion is not None:
         right, photos = totals(content.test_confusion)
         sentences.append(Sentence("verdict.test", {"correct": right, "count": photos, "range": Share(right, photos)}))
+        sentences += _averaged(content.test_confusion, "verdict.balanced.weakest", content.classes)
         sentences += _used_as(content, "test")
     if content.seen_before:
         sentences.append(Sentence("verdict.seen"))
     if content.held_out_confusion is not None:
         right, photos = totals(content.held_out_confusion)
         sentences.append(Sentence("verdict.held_out", {"correct": right, "count": photos}))
+        sentences += _averaged(content.held_out_confusion, "verdict.balanced.weakest", content.classes)
+        sentences += compare_kinds(content.val_confusion, content.held_out_confusion)
+    sentences += about_prior(content.prior, content.counts.get("train", {}))
     if count:
         sentences += _about_classes(content)
         low, high = exact_interval(correct, count)
@@ -78,10 +86,41 @@ def totals(matrix: np.ndarray) -> Tuple[int, int]:
     return int(np.trace(matrix)), int(matrix.sum())
 
 
-def weakest_first(matrix: np.ndarray) -> List[int]:
-    """The classes of a confusion matrix that have photos: the lowest recall first, among equals the fewest photos."""
-    photos, right = matrix.sum(1), np.diag(matrix)
-    return sorted(np.flatnonzero(photos).tolist(), key=lambda label: (right[label] / photos[label], photos[label]))
+def average_percent(matrix: np.ndarray) -> str:
+    """The balanced accuracy of a confusion matrix in percent."""
+    return f"{100 * mean_recall(matrix):.1f}"
+
+
+def compare_kinds(validation: np.ndarray, held_out: np.ndarray) -> List[Sentence]:
+    """What it means that the exact intervals of validation and cross-validation do not overlap; nothing where they do.
+
+    Their confusion matrices, i64 [C, C]. Where the shares of the classes alone explain the difference, this is said. More right
+    answers in validation tell nothing where the classes have few training photos: the folds then lack a good part of them."""
+    (right, count), (folds_right, folds_count) = totals(validation), totals(held_out)
+    if not count or not folds_count:
+        return []
+    (low, high), (folds_low, folds_high) = exact_interval(right, count), exact_interval(folds_right, folds_count)
+    few = folds_count < FEW * int((held_out.sum(1) > 0).sum())
+    if high >= folds_low and (low <= folds_high or few):
+        return []
+    photos = held_out.sum(1)
+    known = photos > 0
+    shares = validation.sum(1)[known] / max(1, validation.sum(1)[known].sum())
+    explained = low <= float(shares @ (np.diag(held_out)[known] / photos[known])) <= high
+    key = "shares" if explained else "harder" if high < folds_low else "easier"
+    values = {"val": round(100 * right / count), "folds": round(100 * folds_right / folds_count)}
+    return [Sentence(f"verdict.kind.{key}", values, True)]
+
+
+def about_prior(prior: Optional[PriorCorrection], counts: Mapping[str, int]) -> List[Sentence]:
+    """What was done about classes of different size. counts: training photos by class."""
+    if prior is None:
+        return []
+    if prior.strength:
+        shares = {"before": f"{100 * prior.before:.1f}", "after": f"{100 * prior.after:.1f}"}
+        return [Sentence("verdict.prior", {"percent": round(100 * prior.strength), **shares})]
+    uneven = max(counts.values()) >= IMBALANCE * min(counts.values())
+    return [Sentence("verdict.prior.none")] if uneven else []
 
 
 def mixed_up(matrix: np.ndarray) -> List[Tuple[int, int, int]]:
@@ -133,6 +172,17 @@ def _used_as(content: Report, split: str) -> List[Sentence]:
     chosen = ("chosen.last" if content.mode == "distill" else "chosen.best") if split == "val" else "chosen.none"
     sentences = [Sentence(f"verdict.{split}.leaked", {"count": leaked}, True)] if leaked else []
     return [*sentences, Sentence(f"verdict.{chosen}")]
+
+
+def _averaged(matrix: np.ndarray, key: str, classes: Sequence[str] = ()) -> List[Sentence]:
+    """The balanced accuracy, where not all answers are right. classes: to name the weakest."""
+    right, count = totals(matrix)
+    if right == count:
+        return []
+    worst = weakest_first(matrix)[0]
+    named = {"class_": Name(classes[worst])} if classes else {}
+    values = {"correct": int(matrix[worst, worst]), "count": int(matrix[worst].sum())}
+    return [Sentence(key, {"share": average_percent(matrix), **named, **values})]
 
 
 def _about_classes(content: Report) -> List[Sentence]:

@@ -58,9 +58,7 @@ def train_classifier(
     history = train_supervised(model, model.groups(), batches, steps, validate, val_labels, plan, record, make_step)
     weight, bias = model.total()
     weight = weight / deviation
-    bias = bias - weight @ mean
-    # Other machines may have other rounding errors: all workers continue with the main worker's classifier.
-    _set(classifier, distributed.broadcast(weight), distributed.broadcast(bias))
+    set_classifier(classifier, weight, bias - weight @ mean)
     return history
 
 
@@ -103,6 +101,7 @@ class _ChangedClassifier(nn.Cell):
         return weight, bias
 
 
-def _set(classifier: nn.Dense, weight: np.ndarray, bias: np.ndarray) -> None:
-    classifier.weight.set_data(ms.Tensor(weight))
-    classifier.bias.set_data(ms.Tensor(bias))
+def set_classifier(classifier: nn.Dense, weight: np.ndarray, bias: np.ndarray) -> None:
+    """Other machines may have other rounding errors: all workers get the main worker's."""
+    classifier.weight.set_data(ms.Tensor(distributed.broadcast(weight)))
+    classifier.bias.set_data(ms.Tensor(distributed.broadcast(bias)))

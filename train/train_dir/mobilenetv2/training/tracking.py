@@ -139,7 +139,7 @@ class Tracker:
 
     def _record(self, stage: str, row: Dict[str, Any]) -> None:
         values = {name: row[name] for name in ("loss", "lr", "seconds")}
-        values.update({f"val_{name}": row["val"][name] for name in ("loss", "accuracy")})
+        values.update({f"val_{name}": row["val"][name] for name in ("loss", "accuracy", "balanced_accuracy")})
         for name, (write, _) in list(self._open.items()):
             try:
                 write(stage, row["epoch"], values)
