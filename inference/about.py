@@ -4,11 +4,14 @@ import time
 from html import escape
 from typing import Optional
 
+import numpy as np
 from markup import class_list, problem, shown
 from page_texts import TEXTS
 
 from mobilenetv2.classifier import Classifier
+from mobilenetv2.data.dataset import GIVEN, IN_TURN, LEARNED
 from mobilenetv2.data.kind import for_kind
+from mobilenetv2.evaluation.metrics import mean_recall, weakest_first
 from mobilenetv2.model.checkpoint import EMBEDDED
 
 
@@ -21,10 +24,12 @@ def status(classifier: Optional[Classifier], seconds: float, language: str) -> s
     if classifier is None:
         return problem(texts["no_checkpoint"]) + kept
     description, built_in = classifier.description, classifier.file == EMBEDDED
-    line = for_kind(texts["about"], description.kind).format(
+    val, validation = description.metrics["val"], description.data.get("validation", GIVEN)
+    about = {IN_TURN: "about.turns", LEARNED: "about.learned"}.get(validation, "about")
+    line = for_kind(texts[about], description.kind).format(
         checkpoint=texts["built_in"] if built_in else classifier.file.name,
-        correct=description.metrics["val"]["correct"],
-        count=description.metrics["val"]["count"],
+        correct=val["correct"],
+        count=val["count"],
     )
     date = time.strftime("%Y-%m-%d", time.localtime(classifier.modified))
     origin = (
@@ -40,6 +45,12 @@ def status(classifier: Optional[Classifier], seconds: float, language: str) -> s
         "trained_on": escape(photos.format(train=sum(counts.values()), classes=len(classes))),
         "classes": class_list([(name, "") for name in classes], language),
     }
+    if 0 < val["correct"] < val["count"] and validation != LEARNED:
+        matrix = np.array(val["confusion"])
+        worst = weakest_first(matrix)[0]
+        counted = {"correct": matrix[worst, worst], "count": matrix[worst].sum()}
+        by_class = texts["averaged.text"].format(share=100 * mean_recall(matrix), class_=classes[worst], **counted)
+        rows = {"averaged": shown(by_class), **rows}
     terms = "".join(f"<dt>{escape(texts[key])}</dt><dd>{value}</dd>" for key, value in rows.items())
     replaced = "" if classifier.is_current() else problem(texts["replaced"])
     return f'{replaced}<details class="about"><summary>{shown(line)}</summary><dl>{terms}</dl></details>{kept}'

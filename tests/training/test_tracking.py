@@ -19,7 +19,14 @@ ROW = {
     "seconds": 0.25,
     "val": {"loss": 0.75, "accuracy": 0.875, "balanced_accuracy": 0.75, "correct": 7, "count": 8},
 }
-VALUES = {"loss": 0.5, "lr": 0.001, "seconds": 0.25, "val_loss": 0.75, "val_accuracy": 0.875, "val_balanced_accuracy": 0.75}
+VALUES = {
+    "loss": 0.5,
+    "lr": 0.001,
+    "seconds": 0.25,
+    "val_loss": 0.75,
+    "val_accuracy": 0.875,
+    "val_balanced_accuracy": 0.75,
+}
 SETTINGS = {"lr": 0.001, "leaks": "stop", "batch_size": None}
 
 

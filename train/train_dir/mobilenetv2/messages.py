@@ -11,6 +11,7 @@ from typing import Iterable, List, Optional, Tuple
 
 from .command_line import INSTALLED
 from .config import Config
+from .data.dataset import IN_TURN, LEARNED, PhotoSet
 from .data.kind import DRAWINGS, for_kind
 from .data.layout import some_names
 from .model.architecture import NUM_BLOCKS
@@ -56,6 +57,17 @@ def step(config: Config, training: str, kind: str) -> str:
         if first
         else for_kind(" An epoch is one pass over the training photos.", kind)
     )
+
+
+def validation(data: PhotoSet) -> str:
+    """How photos are validated of which none could be set aside."""
+    said = {
+        IN_TURN: "There are too few photos to set some aside for validation: each is answered in turn by a classifier that has "
+        "not learned from it, and the final one learns from all. The results of the epochs are of photos that they have learned.",
+        LEARNED: "No class has a photo to spare for validation: the results are of the very photos that are learned, and say "
+        "nothing about others.",
+    }[data.validation]
+    return for_kind(said, data.kind)
 
 
 def classifier_at_start(taken: bool, classes: Optional[TakenClasses]) -> str:

@@ -88,6 +88,7 @@ def _write_files(run: Run, folder: Path) -> None:
         metrics=evaluation.metrics,
         data={
             "kind": run.data.kind,
+            "validation": run.data.validation,
             **{split: run.data.counts(split) for split in run.answers},
             "fingerprint": run.data.fingerprint(),
             "thumbnails": sheet,

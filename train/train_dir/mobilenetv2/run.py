@@ -1,6 +1,7 @@
 """What is known of a run so far: the stages of stages.py read and write it."""
 
 import sys
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -88,6 +89,13 @@ class Run:
         return replace(plan, weight_decay=self.config.pull) if self._known_rows.all() else plan
 
     @property
+    def folds(self) -> int:
+        """Of the cross-validation: that of the config, or as many as the largest class has photos that are no copies, so that
+        each fold has one of each class."""
+        pairs = set(zip(self.data.labels("train").tolist(), self.groups.tolist()))
+        return min(self.config.folds, max(2, *Counter(label for label, _ in pairs).values()))
+
+    @property
     def fold_penalty(self) -> float:
         """Of the cross-validation; of a network that a stage has changed, on features of which the weights know nothing."""
         return self.config.pull if self._known_rows.all() and not self.changed else self.config.fold_penalty
@@ -147,7 +155,7 @@ class Run:
         if "head" in trained or "finetune" in trained:
             found["views"] = VIEWS
         found["cross_validation"] = {
-            "folds": config.folds,
+            "folds": self.folds,
             "fold_penalty": self.fold_penalty,
             **({} if self.changed else self._pull),
             "label_smoothing": config.classifier_plan.label_smoothing,

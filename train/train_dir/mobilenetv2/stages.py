@@ -19,14 +19,21 @@ from .checks.mirrored_classes import describe_answers
 from .checks.mislabelled import find_mislabelled, other_class_share
 from .config import Config, Settings, resolve
 from .data.cache import PhotoCache
-from .data.dataset import PhotoSet
+from .data.dataset import IN_TURN, LEARNED, PhotoSet
 from .data.features import FeatureSets
 from .data.findings import Finding
 from .data.layout import NEITHER
 from .engine import feature_maps
 from .evaluation.benchmark import benchmark_network
 from .evaluation.calibration import fit_temperature
-from .evaluation.cross_validation import CrossValidation, Head, Known, cross_validate_features, reject_nothing
+from .evaluation.cross_validation import (
+    CrossValidation,
+    Head,
+    Known,
+    cross_validate_features,
+    logit_scale,
+    reject_nothing,
+)
 from .evaluation.evaluate import evaluate_answers
 from .evaluation.metrics import score_answers
 from .evaluation.mirroring import LEVEL, compare_mirrored, held_out_sample
@@ -123,7 +130,7 @@ def extract_features(run: Run) -> None:
             compute_features, run.network, decoded=run.decoded, cache=run.cache, workers=run.config.workers
         )
         plain = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
-        if run.mirror and _judge_mirroring(run, plain.train.pooled[:, 0]):
+        if run.mirror and run.data.validation != LEARNED and _judge_mirroring(run, plain.train.pooled[:, 0]):
             plain = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
         train = plain.train
         if run.views > 1:
@@ -135,6 +142,8 @@ def extract_features(run: Run) -> None:
 def train_head(run: Run) -> None:
     """Needs the features. Leaves the network's classifier trained on them."""
     log.info("%s", messages.step(run.config, "head", run.data.kind))
+    if run.data.validation in (IN_TURN, LEARNED):
+        log.info("%s", messages.validation(run.data))
     run.before = _right_of_known(run, classify(run.network.classifier, run.features.val.pooled[:, 0]), among_known=True)
     with run.watch("head"):
         run.history["head"] = train_classifier(
@@ -151,7 +160,8 @@ def train_head(run: Run) -> None:
 
 
 def cross_validate(run: Run) -> None:
-    """Needs the features. Leaves out-of-fold logits, the outlier detector, and findings about doubtful labels."""
+    """Needs the features. Leaves out-of-fold logits, the outlier detector, and findings about doubtful labels. Where these logits
+    are the validation, it leaves the classifier that goes with them: no epoch could be chosen."""
     with run.watch("evidence"):
         run.held_out = _held_out(run, run.given_classifier, run.known, run.independent)
         suspects: List[Finding] = []
@@ -159,9 +169,13 @@ def cross_validate(run: Run) -> None:
             labels, photos = run.data.labels("train"), run.data.split("train")
             others = other_class_share(run.features.train.pooled[:, 0], labels, run.groups)
             logits = run.held_out.logits / np.float32(fit_temperature(run.held_out.logits, labels))
-            suspects = find_mislabelled(photos, run.data.classes, logits, others)
+            asked = run.held_out.asked  # others are answered wrong by necessity
+            tested = [photo for photo, one in zip(photos, asked) if one]
+            suspects = find_mislabelled(tested, run.data.classes, logits[asked], others[asked])
         run.findings += suspects
         write_findings(run, suspects)
+        if run.data.validation == IN_TURN:
+            set_classifier(run.network.classifier, *run.held_out.classifier)
 
 
 def correct_prior(run: Run) -> None:
@@ -293,6 +307,8 @@ def evaluate(run: Run) -> None:
         run.answers["test"] = classify(run.network.classifier, test.pooled[:, 0])
         if run.held_out.scores and run.held_out.detector:
             run.held_out.scores["test"] = run.held_out.detector.score(test.center)
+    if run.data.validation == IN_TURN:
+        _take_held_out(run)
     labels = {split: run.data.labels(split) for split in run.answers}
     if run.comparison:
         result = score_answers(run.answers["val"], labels["val"])
@@ -319,7 +335,8 @@ MODES: Dict[str, Tuple[Callable[[Run], None], ...]] = {
 def _checked(found: PhotoSet, config: Config, cache: PhotoCache, mirror: str) -> Checked:
     """The photos, read and checked, with what the settings do about the findings."""
     drop_leaks = config.leaks == "drop"
-    checked = check_photos(found, config.preprocessing, cache, config.workers, drop_leaks, mirror, config.seed)
+    in_turn = config.training == "head"
+    checked = check_photos(found, config.preprocessing, cache, config.workers, drop_leaks, mirror, config.seed, in_turn)
     findings = tuple(mark_handled(checked.data.findings, bad_files=config.bad_files))
     return checked._replace(data=replace(checked.data, findings=findings))
 
@@ -330,7 +347,7 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
 
     plain: f32 [N, channels], features of the training photos. Raises UserError for mirrored copies that stop the run."""
     config, labels, photos = run.config, run.data.labels("train"), run.data.split("train")
-    fold, rows = held_out_sample(labels, run.groups, config.seed, config.folds)
+    fold, rows = held_out_sample(labels, run.groups, config.seed, run.folds)
     sample = [photos[row] for row in rows]
     mirrored = mirrored_features(run.network, sample, run.decoded, run.cache, config.workers)
     # Other machines may have other rounding errors: all workers decide by the main worker's features.
@@ -380,6 +397,16 @@ def _fingerprint(run: Run) -> Dict[str, Any]:
     return resume.run_fingerprint(run.config.mode, run.recorded(), run.data, run.network)
 
 
+def _take_held_out(run: Run) -> None:
+    """The answers for the validation photos, which are training photos: those of the classifiers without them."""
+    scale = logit_scale(run.held_out.fitted_logits, run.answers["train"])
+    row_of = {photo.name: row for row, photo in enumerate(run.data.split("train"))}
+    rows = [row_of[photo.name] for photo in run.data.split("val")]
+    run.answers["val"] = scale * run.held_out.logits[rows]
+    if "train" in run.held_out.scores:
+        run.held_out.scores["val"] = run.held_out.scores["train"][rows]
+
+
 def _knows_more(run: Run) -> bool:
     """Whether the weights know the classes from pictures of which nothing says how unlike them a picture of no class is."""
     return run.known is not None and not run.known.rejects and not run.data.split(NEITHER)
@@ -404,7 +431,7 @@ def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known]
         given_classifier,
         known,
         independent,
-        folds=config.folds,
+        folds=run.folds,
         penalty=run.penalties(run.fold_penalty),
         label_smoothing=config.classifier_plan.label_smoothing,
         rejection_rate=config.rejection_rate,

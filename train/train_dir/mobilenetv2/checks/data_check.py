@@ -9,14 +9,14 @@ import numpy as np
 from PIL import Image
 
 from ..data.cache import PhotoCache
-from ..data.dataset import Photo, PhotoSet, photo_order
+from ..data.dataset import SHARE, Photo, PhotoSet, photo_order
 from ..data.decoded import DecodedPhotos
 from ..data.findings import Finding
 from ..data.image import Preprocessing
 from ..data.image_errors import ImageError
 from ..data.image_file import read_image_file
 from ..data.image_stats import ImageStats, cached_stats
-from ..data.split import split_photos
+from ..data.split import choose_validation, split_photos, validate_learned
 from ..runtime import distributed
 from ..runtime.errors import UserError
 from ..runtime.i18n import Bilingual
@@ -26,6 +26,7 @@ from .duplicates import is_mirrored, without_leaks
 from .inspection import Inspection
 from .issues import ISSUES, OPTIONS, find_issues
 from .mirrored_classes import describe_copies, find_mirrored_classes
+from .too_few import find_untested
 
 log = logging.getLogger(__name__)
 LOGGED, LISTED = 3, 50  # findings of each kind that the log shows, and problems that the error shows
@@ -50,12 +51,14 @@ def check_photos(
     drop_leaks: bool = False,
     mirror: str = "auto",
     seed: int = 0,
+    in_turn: bool = False,
 ) -> Checked:
     """Read and decode all photos, search for issues, and split a data set that came without validation photos.
 
     workers: number of threads. drop_leaks: leave out images that are in two classes, and photos with a copy in a later one of
     train, val and test. mirror: whether a mirrored copy is a copy, "yes" or "no"; "auto": unless mirror images of one class
-    are, as a rule, in another. seed: of the split. Raises UserError if worker processes found different photos.
+    are, as a rule, in another. seed: of the split. in_turn: as in `choose_validation`. Raises UserError if worker processes found
+    different photos.
     """
     decoded = DecodedPhotos(preprocessing)
     # The last part is all photos. With several workers, the one before is this worker's, and only fills the cache.
@@ -67,10 +70,14 @@ def check_photos(
     findings = [*data.findings, *(finding for *_, finding in results if finding)]
     pairs, mirrored, mirror_findings = _find_copies(data.classes, photos, all_stats, mirror)
     findings += mirror_findings
-    if not data.presplit:
-        photos, all_stats, pairs = _split(photos, all_stats, pairs, drop_leaks, seed)
     groups = copy_groups(len(photos), pairs)
     kept = without_leaks(photos, groups) if drop_leaks else list(range(len(photos)))
+    if not data.presplit:
+        data = replace(data, validation=choose_validation([photos[index] for index in kept], groups[kept], in_turn))
+    if data.validation == SHARE:
+        photos, all_stats, pairs = _split(photos, all_stats, pairs, groups, kept, seed)
+        groups = copy_groups(len(photos), pairs)
+        kept = without_leaks(photos, groups) if drop_leaks else list(range(len(photos)))
     used = replace(data, photos=tuple(photos[index] for index in kept))
     findings += find_issues(Inspection(used, [all_stats[index] for index in kept], tuple(photos), pairs))
     distributed.require_equal(
@@ -80,7 +87,8 @@ def check_photos(
     trained = groups[kept][[photo.split == "train" for photo in used.photos]]
     if len(np.unique(trained)) == 1:  # a single group cannot be split into folds
         trained = np.arange(len(trained))
-    return Checked(replace(used, findings=tuple(findings)), trained, decoded, mirrored)
+    used = replace(used, photos=(*used.photos, *validate_learned(used.photos, groups[kept], data.validation)))
+    return Checked(replace(used, findings=(*findings, *find_untested(used))), trained, decoded, mirrored)
 
 
 def _find_copies(
@@ -96,13 +104,16 @@ def _find_copies(
 
 
 def _split(
-    photos: Sequence[Photo], all_stats: Sequence[ImageStats], pairs: Sequence[Pair], drop_leaks: bool, seed: int
+    photos: Sequence[Photo],
+    all_stats: Sequence[ImageStats],
+    pairs: Sequence[Pair],
+    groups: np.ndarray,
+    kept: Sequence[int],
+    seed: int,
 ) -> Tuple[List[Photo], List[ImageStats], List[Pair]]:
     """The photos with a validation set of their own, sorted anew; statistics and pairs in the same order.
 
-    What --leaks drop leaves out does not count."""
-    groups = copy_groups(len(photos), pairs)
-    kept = without_leaks(photos, groups) if drop_leaks else list(range(len(photos)))
+    groups: i64 [N] (`copy_groups`). kept: indices of the photos that --leaks drop does not leave out; others do not count."""
     chosen = list(photos)
     for index, photo in zip(kept, split_photos([photos[index] for index in kept], groups[kept], seed)):
         chosen[index] = photo

@@ -42,6 +42,7 @@ ISSUES: Dict[str, Issue] = {
     "error": Issue("error", 0, ("error", "错误"), find_too_few),
     "empty": Issue("warning", 80, ("nothing to see", "没有内容"), find_empty),
     "imbalance": Issue("warning", 60, ("few photos", "照片偏少"), find_imbalance, whole=True),
+    "few": Issue("warning", 65, ("not tested", "未经检验")),
     "giveaway": Issue("warning", 50, ("gives the class away", "泄露类别"), find_shortcuts, whole=True),
     "label": Issue("warning", 40, ("label doubtful", "标签存疑")),
     "mirror": Issue("warning", 45, ("left and right matter", "左右有别")),

@@ -20,6 +20,10 @@ from .layout_search import find_layout
 from .unused import bad_name, is_bad_name, unused_findings
 
 LISTED = 10  # classes that are counted one by one in the log
+# Where the validation photos come from: a folder of their own; the program has set a share of each class aside; there are too few
+# for that, so each training photo is also a validation photo, answered by a classifier that has not learned from it; or by one
+# that has, where each class has a single photo.
+GIVEN, SHARE, IN_TURN, LEARNED = "given", "share", "in turn", "learned"
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,15 @@ class Photo:
 @dataclass(frozen=True)
 class PhotoSet:
     """classes: sorted by name; a label is an index into them. photos: ordered by split ("neither", "test", "train", "val"),
-    label and name. findings: what has been found so far. layout: where the photos come from. kind: what they are, see kind.py."""
+    label and name. findings: what has been found so far. layout: where the photos come from. kind: what they are, see kind.py.
+    validation: one of GIVEN, SHARE, IN_TURN, LEARNED; with the last two, photos of "train" are in "val", too."""
 
     classes: Tuple[str, ...]
     photos: Tuple[Photo, ...]
     findings: Tuple[Finding, ...]
     layout: Layout
     kind: str = PHOTOS
+    validation: str = GIVEN
 
     @property
     def presplit(self) -> bool:

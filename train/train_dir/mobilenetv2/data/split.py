@@ -7,9 +7,34 @@ from typing import Dict, List, Sequence
 
 import numpy as np
 
-from .dataset import Photo
+from .dataset import IN_TURN, LEARNED, SHARE, Photo
 
 VALIDATION_SHARE = 0.2  # of the photos of each class
+
+
+def choose_validation(photos: Sequence[Photo], groups: np.ndarray, in_turn: bool) -> str:
+    """How photos without a validation folder can be validated, see `PhotoSet.validation`. groups: i64 [N], as in `split_photos`.
+    in_turn: whether the photos can be answered in turn, which takes a classifier on fixed features."""
+    if _most_groups(photos, groups) < 2:
+        return LEARNED
+    return IN_TURN if in_turn and _most_groups(photos, groups) * VALIDATION_SHARE < 1 else SHARE
+
+
+def _most_groups(photos: Sequence[Photo], groups: np.ndarray) -> int:
+    """Of the class that has the most training photos that are no copies of each other."""
+    pairs = {(photo.label, group) for photo, group in zip(photos, groups.tolist()) if photo.split == "train"}
+    return max(Counter(label for label, _ in pairs).values(), default=0)
+
+
+def validate_learned(photos: Sequence[Photo], groups: np.ndarray, validation: str) -> List[Photo]:
+    """The training photos that are validation photos, too: with IN_TURN, of the classes that have others to learn from.
+
+    photos: sorted. groups: i64 [N], as in `split_photos`. validation: one of `PhotoSet.validation`."""
+    if validation not in (IN_TURN, LEARNED):
+        return []
+    trained = [(photo, group) for photo, group in zip(photos, groups.tolist()) if photo.split == "train"]
+    counts = Counter(label for label, _ in {(photo.label, group) for photo, group in trained})
+    return [replace(photo, split="val") for photo, _ in trained if validation == LEARNED or counts[photo.label] > 1]
 
 
 def split_photos(photos: Sequence[Photo], groups: np.ndarray, seed: int) -> List[Photo]:

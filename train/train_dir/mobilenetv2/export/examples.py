@@ -9,7 +9,7 @@ from ..checks.data_check import check_photos
 from ..data import sample
 from ..data.cache import PhotoCache
 from ..data.class_choice import recorded_choice
-from ..data.dataset import Photo, PhotoSet, scan_folder
+from ..data.dataset import IN_TURN, Photo, PhotoSet, scan_folder
 from ..data.image import center_crop, decode
 from ..data.kind import DRAWINGS
 from ..data.unpacking import find_archive, unpack
@@ -59,6 +59,7 @@ def read_examples(data_url: str, cache_dir: str, description: Description, calib
         drop_leaks=trained.get("leaks") == "drop",
         mirror=str(trained.get("mirror", "auto")),
         seed=seed if isinstance(seed, int) and seed >= 0 else 0,
+        in_turn=description.data.get("validation") == IN_TURN,
     )
     return take_examples(checked.data, description, calibrate)
 

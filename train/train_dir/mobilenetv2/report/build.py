@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..checks.issues import sort_findings
-from ..data.dataset import Photo, PhotoSet
+from ..data.dataset import IN_TURN, LEARNED, Photo, PhotoSet
 from ..data.findings import Finding
 from ..data.image import decode, preprocess
 from ..data.kind import DRAWINGS
@@ -125,8 +125,8 @@ def _results(
         classes=data.classes,
         val_confusion=evaluation.confusion,
         test_confusion=evaluation.test_confusion,
-        held_out_confusion=evaluation.held_out_confusion,
-        calibration=evaluation.calibration,
+        held_out_confusion=None if data.validation == IN_TURN else evaluation.held_out_confusion,  # the same as val
+        calibration=None if data.validation == LEARNED else evaluation.calibration,
         neither=evaluation.rejections,
         findings=tuple(Remark(finding.kind, (), finding.text) for finding in findings),
         settings=description.settings,
@@ -139,6 +139,7 @@ def _results(
         refused=counted,
         refused_right=int((refused["val"] & right).sum()),
         prior=evaluation.prior,
+        validation=data.validation,
     )
 
 

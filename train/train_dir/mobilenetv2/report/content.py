@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 from PIL import Image
 
+from ..data.dataset import GIVEN
 from ..data.kind import PHOTOS
 from ..data.layout import Layout
 from ..evaluation.calibration import Calibration
@@ -55,7 +56,8 @@ class Report:
     came from, as in `Description`. seen_before: whether the weights at the start may have learned these photos. leaked: how many
     photos of "val" and "test" have a copy that was learned from, or by which something was chosen. refused: i64 [C], how many
     photos of each class are refused, by "val", "test" and "held_out". refused_right: those of "val" whose class is right. kind:
-    of the pictures, see data/kind.py. prior: what was done about classes of different size; None where nothing was tried."""
+    of the pictures, see data/kind.py. prior: what was done about classes of different size; None where nothing was tried.
+    validation: as in `PhotoSet`."""
 
     classes: Tuple[str, ...]
     val_confusion: np.ndarray
@@ -85,3 +87,4 @@ class Report:
     refused: Dict[str, np.ndarray] = field(default_factory=dict)
     refused_right: int = 0
     prior: Optional[PriorCorrection] = None
+    validation: str = GIVEN

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 import mindspore as ms
 import numpy as np
 
-from ..data.dataset import Photo, PhotoSet
+from ..data.dataset import GIVEN, IN_TURN, LEARNED, SHARE, Photo, PhotoSet
 from ..data.findings import Finding
 from ..data.kind import DRAWINGS, for_kind
 from ..evaluation.evaluate import Evaluation
@@ -111,8 +111,16 @@ def _log_results(
     val, folds, test = (description.metrics.get(split, {}) for split in ("val", "folds", "test"))
     kind = description.kind
     words = "Validation %s: %s (95 %% interval)%s."
-    log.info(words, kind, describe_count(val["correct"], val["count"]), _averaged(val))
-    if evaluation.held_out_confusion is not None:  # not where the network has learned these photos all the same
+    if description.data["validation"] == IN_TURN:
+        words = "Training %s, each answered by a classifier that has not learned from it: %s (95 %% interval)%s."
+    if description.data["validation"] == LEARNED:
+        log.warning("Nothing was tested: %d of %d %s that were learned are right.", val["correct"], val["count"], kind)
+    else:
+        log.info(words, kind, describe_count(val["correct"], val["count"]), _averaged(val))
+    elsewhere = description.data["validation"] in (GIVEN, SHARE)
+    if (
+        evaluation.held_out_confusion is not None and elsewhere
+    ):  # not where the network has learned these photos all the same
         words = "Training %s, each answered by a classifier that was trained without it: %s%s."
         log.info(words, kind, describe_count(folds["correct"], folds["count"]), _averaged(folds))
     if test:
@@ -127,8 +135,9 @@ def _log_results(
     if kind == DRAWINGS:
         count = sum(description.data["train"].values())
         log.info("Trained on %d drawings, not on photos: these figures are about drawings.", count)
-    words = "How sure the answers are is off by %.1f %% on average, and was by %.1f %% before a correction (temperature %.3f)."
-    log.info(words, 100 * val["ece"]["after"], 100 * val["ece"]["before"], description.temperature)
+    if description.data["validation"] != LEARNED:
+        words = "How sure the answers are is off by %.1f %% on average, and was by %.1f %% before a correction (temperature "
+        log.info(words + "%.3f).", 100 * val["ece"]["after"], 100 * val["ece"]["before"], description.temperature)
     if evaluation.rejections:
         words = "These counts take the class that fits best. Pictures that fit none are refused: %d of these %d %s."
         log.info(words, val["refused"], val["count"], kind)

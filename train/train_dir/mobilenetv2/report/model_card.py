@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 
+from ..data.dataset import GIVEN, IN_TURN, LEARNED
 from ..data.layout import SPLITS
 from ..evaluation.intervals import interval_percent
 from ..evaluation.metrics import mean_recall
@@ -72,7 +73,9 @@ answer = load({checkpoint})("photo.jpg")
 print(answer.label, answer.confidences)
 ```
 """
-KNOWN_KEYS = ("verdict.drawings", "verdict.val", "verdict.balanced")  # of what a checkpoint alone knows
+# Of what a checkpoint alone knows.
+KNOWN_KEYS = ("verdict.drawings", "verdict.val", "verdict.val.turns", "verdict.val.learned", "verdict.balanced")
+RIGHT = {IN_TURN: "card.right.turns", LEARNED: "card.right.learned"}  # heading of the column of right answers
 SHOWN_KEYS = ("verdict.findings", "verdict.nothing")  # of the report, which lists them
 
 
@@ -121,6 +124,7 @@ def _known_to(description: Description) -> Report:
         mode="distill" if "teacher" in origin else changed,
         settings=settings,
         origin=origin,
+        validation=description.data.get("validation", GIVEN),
     )
 
 
@@ -148,14 +152,20 @@ def _front(content: Report, licence: str) -> str:
     right, count = totals(matrix)
     low, high = interval_percent(right, count)
     classes = ", ".join(content.classes) if len(content.classes) <= LISTED else f"{len(content.classes)} classes"
+    weak = content.validation if split == "val" and content.validation in (IN_TURN, LEARNED) else ""
+    name = f"Accuracy, {right} of {count} (exact 95 % interval: {low} % to {high} %)"
+    if weak:
+        name = f"Accuracy on photos that it has learned, {right} of {count}; nothing was tested"
+        if weak == IN_TURN:
+            name = f"Accuracy, leave one out, {right} of {count} (exact 95 % interval: {low} % to {high} %)"
     return FRONT.format(
         licence=licence,
         name=json.dumps(printable(f"MobileNetV2: {classes}"), ensure_ascii=False),
         data=json.dumps(f"{sum(map(sum, (row.values() for row in content.counts.values())))} {content.kind}"),
-        split={"val": "validation", "test": "test"}[split],
+        split="train" if weak else {"val": "validation", "test": "test"}[split],
         accuracy=right / max(1, count),
         balanced=mean_recall(matrix) if count else 0.0,
-        interval=json.dumps(f"Accuracy, {right} of {count} (exact 95 % interval: {low} % to {high} %)"),
+        interval=json.dumps(name),
         program=PROGRAM,
     )
 
@@ -211,12 +221,17 @@ def _body(
 
 def _table(content: Report, texts: Dict[str, str]) -> List[str]:
     """A row per class: photos of each split, right answers of the validation photos with their interval."""
-    columns = [texts["class"], *(texts[split] for split in content.counts), texts["card.right"]]
+    columns = [
+        texts["class"],
+        *(texts[split] for split in content.counts),
+        texts[RIGHT.get(content.validation, "card.right")],
+    ]
     rows = [columns, ["---"] * len(columns)]
     for label, name in enumerate(content.classes):
         right, count = int(content.val_confusion[label, label]), int(np.sum(content.val_confusion[label]))
         low, high = interval_percent(right, count)
         counts = [str(split.get(name, 0)) for split in content.counts.values()]
         share = _fill(texts, "of", correct=right, count=count)
-        rows.append([_name(name), *counts, f"{share} ({low}–{high} %)" if count else texts["absent"]])
+        shown = share if content.validation == LEARNED else f"{share} ({low}–{high} %)"
+        rows.append([_name(name), *counts, shown if count else texts["absent"]])
     return [f"| {' | '.join(row)} |" for row in rows]

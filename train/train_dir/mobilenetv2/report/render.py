@@ -15,6 +15,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from ..checks.issues import ISSUES
+from ..data.dataset import IN_TURN, LEARNED
 from ..data.inline import jpeg_url
 from ..evaluation.intervals import count_with_interval
 from ..evaluation.metrics import weakest_first
@@ -48,6 +49,7 @@ CONFUSIONS, CLASSES = 15, 120  # rows of that list, and of the table of classes 
 PRINTED, PRINTED_CLASSES = 6, 60  # findings and classes on paper, where more would take many pages
 
 # What a stage of the training, or a part of the time, is called in a mode in which it is another thing.
+LABELS = {IN_TURN: "tile.val.turns", LEARNED: "tile.val.learned"}  # of the tile for the validation
 RENAMED = {"scratch": {"finetune": "scratch"}, "distill": {"head": "teacher"}}
 
 
@@ -139,6 +141,8 @@ def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
     say = partial(_say, texts)
 
     def reach(name: str, correct: int, count: int) -> Markup:
+        if name == "val" and content.validation == LEARNED:
+            return Markup("")
         found, matrix = Markup(say_range(Share(correct, count), say)), matrices.get(name)
         if matrix is None or correct == count:
             return found
@@ -147,7 +151,7 @@ def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
     tiles: List[Dict[str, Any]] = [
         {
             "number": _say(texts, "of", correct=correct, count=count),
-            "label": texts[f"tile.{name}"],
+            "label": texts[LABELS.get(content.validation, "tile.val") if name == "val" else f"tile.{name}"],
             "range": reach(name, correct, count),
         }
         for name, (correct, count) in counts.items()

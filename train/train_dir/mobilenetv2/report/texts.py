@@ -52,6 +52,8 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "range.some": ("{low} % to {high} %", "在 {low} % 到 {high} % 之间"),
     "tile.val": ("validation photos right", "验证照片答对"),
     "tile.test": ("test photos right", "测试照片答对"),
+    "tile.val.turns": ("right, each left out in turn", "答对（轮流留出）"),
+    "tile.val.learned": ("of the learned photos right; nothing was tested", "学过的照片答对；未做检验"),
     "tile.balanced": ("{range}; averaged over the classes {share} %", "{range}；按类别平均 {share} %"),
     "tile.held_out": ("right out of fold", "折外答对"),
     "tile.outliers": ("strangers refused", "外来图片被拒绝"),
@@ -108,6 +110,29 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "The classes have very different numbers of training photos. To take this back in the answers would not help: that was "
         "tried on photos set aside in turn.",
         "各类别的训练照片数量相差很大。在回答中抵消这种差别没有帮助：已在轮流留出的照片上试过。",
+    ),
+    "verdict.val.turns": (
+        "There are too few photos to set some aside. So each of {count} training photos was answered by a classifier that had "
+        "learned from all others, or most, but not from it (leave one out): {correct} are answered right. So few photos prove no "
+        "more, with 95 % certainty, than this share of right answers for photos of the same kind: {range}.",
+        "照片太少，无法留出一部分。因此 {count} 张训练照片中的每一张，都由学过其他全部或大部分照片、但没有学过它的分类器来回答"
+        "（留一法）：答对 {correct} 张。这么少的照片只有 95 % 的把握证明，同类照片的正确率{range}。",
+    ),
+    "verdict.val.learned": (
+        "Nothing was tested: no class has a photo to spare. {correct} of {count} answers are right, but to the very photos that "
+        "were learned, so this says nothing about other photos, and confidences were not checked. Add photos to the classes, or a "
+        "folder val/.",
+        "没有做任何检验：没有哪一类有多余的照片。{count} 个回答中有 {correct} 个正确，但这些正是学过的照片，所以不能说明对其他"
+        "照片的效果，置信度也没有检验过。请给各类别增加照片，或者增加 val/ 文件夹。",
+    ),
+    "verdict.chosen.folds": (
+        "The training did not use the validation photos: the classifier is the one that was tested on photos set aside in turn, "
+        "in place of that of the best epoch.",
+        "训练没有使用验证照片：分类器是在轮流留出的照片上检验过的那一个，而不是最好的一轮的。",
+    ),
+    "verdict.chosen.turns": (
+        "The classifier in the checkpoint has learned from all of these photos, and itself was tested on none.",
+        "检查点中的分类器学过所有这些照片，它本身没有经过任何照片的检验。",
     ),
     "verdict.chosen.best": (
         "The training did not use the validation photos themselves; only its best epoch was chosen by them.",
@@ -387,7 +412,9 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "layout.split folders": ("split folders", "分好训练集和验证集的文件夹"),
     "layout.class folders": ("class folders", "类别文件夹"),
     "layout.table": ("classes from a table", "类别来自表格"),
-    "layout.chosen": ("the program chose the validation photos", "验证照片由程序选出"),
+    "layout.share": ("the program chose the validation photos", "验证照片由程序选出"),
+    "layout.in turn": ("each training photo was left out in turn to validate", "每张训练照片轮流留出用于验证"),
+    "layout.learned": ("no photo could be set aside to validate", "没有照片可以留出用于验证"),
     "layout.unused": ("not used", "未使用"),
     "fingerprint": ("Data fingerprint (SHA-256)", "数据指纹（SHA-256）"),
     "start": ("Starting weights", "起始权重"),
@@ -432,6 +459,11 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "card.start": ("Starting weights: {start}.", "起始权重：{start}。"),
     "card.classes": ("Classes and photos", "类别与照片"),
     "card.right": ("validation photos right (exact 95 % interval)", "验证照片答对（精确 95 % 区间）"),
+    "card.right.turns": (
+        "right, each left out in turn (exact 95 % interval)",
+        "轮流留出时答对（精确 95 % 区间）",
+    ),
+    "card.right.learned": ("right of the photos that it has learned", "学过的照片答对"),
     "card.accuracy": ("How good it is", "效果"),
     "card.limits": ("Limits", "局限"),
     "card.limits.kind": (

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..checks.imbalance import IMBALANCE
 from ..checks.issues import ISSUES
+from ..data.dataset import IN_TURN, LEARNED
 from ..data.kind import DRAWINGS
 from ..evaluation.intervals import exact_interval, interval_percent
 from ..evaluation.metrics import mean_recall, weakest_first
@@ -48,9 +49,11 @@ def judge(content: Report) -> List[Sentence]:
     if content.kind == DRAWINGS:
         sentences.append(Sentence("verdict.drawings", {"count": sum(content.counts["train"].values())}, True))
     correct, count = totals(content.val_confusion)
-    if count:
+    if content.validation == LEARNED:
+        sentences.append(Sentence("verdict.val.learned", {"correct": correct, "count": count}, True))
+    elif count:
         values = {"correct": correct, "count": count, "range": Share(correct, count)}
-        sentences.append(Sentence("verdict.val", values))
+        sentences.append(Sentence("verdict.val.turns" if content.validation == IN_TURN else "verdict.val", values))
         sentences += _averaged(content.val_confusion, "verdict.balanced")
         sentences += _used_as(content, "val")
     if content.test_confusion is not None:
@@ -66,7 +69,7 @@ def judge(content: Report) -> List[Sentence]:
         sentences += _averaged(content.held_out_confusion, "verdict.balanced.weakest", content.classes)
         sentences += compare_kinds(content.val_confusion, content.held_out_confusion)
     sentences += about_prior(content.prior, content.counts.get("train", {}))
-    if count:
+    if count and content.validation != LEARNED:
         sentences += _about_classes(content)
         low, high = exact_interval(correct, count)
         largest = content.val_confusion.sum(1)
@@ -169,7 +172,12 @@ def name_classes(classes: Sequence[str]) -> Sentence:
 def _used_as(content: Report, split: str) -> List[Sentence]:
     """What part the photos of "val" or "test" had in the training."""
     leaked = content.leaked.get(split, 0)
-    chosen = ("chosen.last" if content.mode == "distill" else "chosen.best") if split == "val" else "chosen.none"
+    by_mode = "chosen.last" if content.mode == "distill" else "chosen.best"
+    if content.mode == "head" and content.prior and content.prior.strength:
+        by_mode = "chosen.folds"
+    if content.validation == IN_TURN:
+        by_mode = "chosen.turns"
+    chosen = by_mode if split == "val" else "chosen.none"
     sentences = [Sentence(f"verdict.{split}.leaked", {"count": leaked}, True)] if leaked else []
     return [*sentences, Sentence(f"verdict.{chosen}")]
 
