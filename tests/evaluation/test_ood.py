@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks import trust
 from conftest import SHARED, WEIGHTS, needs_shared
+from data_sets import detector, read
 from neither import auroc
 from points import assign_folds, clouds, fit_detector
 
@@ -202,8 +202,8 @@ def test_pictures_of_other_data_sets_are_caught(real):
     weights = read_pretrained(str(WEIGHTS))
     far = np.concatenate([real.center["val"], real.center["outliers"]])
     for name, least in (("flowers", 0.6), ("monkeys", 0.9)):
-        data = trust.read(SHARED / "sets" / name, weights)
-        model = trust.detector(data.train, data.labels, real.classifier)
+        data = read(SHARED / "sets" / name, weights)
+        model = detector(data.train, data.labels, real.classifier)
         refused = int(model.rejects(data.val).sum())
         assert exact_interval(refused, len(data.val))[0] <= 0.02
         assert model.rejects(far).mean() >= least

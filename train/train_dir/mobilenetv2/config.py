@@ -341,10 +341,11 @@ class Config:
     """Everything that a run depends on, resolved.
 
     training: the mode of the training that a check is made for, and otherwise the mode itself. architecture, preprocessing: of
-    the network at the start. student, student_preprocessing: of the network that the run leaves, another one in mode "distill" only. classifier_plan, network_plan: hyper-parameters of the classifier's training,
-    and of the network's, which a mode in CLASSIFIER_ONLY does not use. unfreeze: number of blocks to train, from the last.
-    views: of each photo for the classifier, at most; total_views: of all photos. recorded: what the checkpoint says of the
-    settings; Run.recorded adds the number of views and what --mirror comes to. The rest is as in `Settings` and `DEFAULTS`."""
+    the network at the start. student, student_preprocessing: of the network that the run leaves, another one in mode "distill"
+    only. classifier_plan, network_plan: hyper-parameters of the classifier's training, and of the network's, which a mode in
+    CLASSIFIER_ONLY does not use. unfreeze: number of blocks to train, from the last. views: of each photo for the classifier, at
+    most; total_views: of all photos. recorded: what the checkpoint says of the settings; Run.recorded adds the number of views
+    and what --mirror comes to. The rest is as in `Settings` and `DEFAULTS`."""
 
     mode: str
     training: str

@@ -120,8 +120,8 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     ),
     "verdict.val.learned": (
         "Nothing was tested: no class has a photo to spare. {correct} of {count} answers are right, but to the very photos that "
-        "were learned, so this says nothing about other photos, and confidences were not checked. Add photos to the classes, or a "
-        "folder val/.",
+        "were learned, so this says nothing about other photos, and confidences were not checked. Add photos to the classes, or "
+        "a folder val/.",
         "没有做任何检验：没有哪一类有多余的照片。{count} 个回答中有 {correct} 个正确，但这些正是学过的照片，所以不能说明对其他"
         "照片的效果，置信度也没有检验过。请给各类别增加照片，或者增加 val/ 文件夹。",
     ),

@@ -1,0 +1,45 @@
+"""Features of a data set, and the detector that a training fits to them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mobilenetv2.config import DEFAULTS, Settings
+from mobilenetv2.data import dataset
+from mobilenetv2.data.image import Preprocessing, preprocess
+from mobilenetv2.evaluation import ood
+from mobilenetv2.evaluation.cross_validation import assign_folds
+from mobilenetv2.model import pretrained
+from mobilenetv2.model.mobilenet_v2 import MobileNetV2
+from mobilenetv2.model.prediction import feature_pooler, run_batches
+
+
+class Data(NamedTuple):
+    """Features f32 [N, channels], of the center, and labels i32 [N]."""
+
+    train: np.ndarray
+    labels: np.ndarray
+    val: np.ndarray
+    val_labels: np.ndarray
+
+
+def read(photos: Path, start: pretrained.PretrainedWeights) -> Data:
+    """The features that the weights have for a data set."""
+    found = dataset.scan_folder(str(photos))
+    network = MobileNetV2(start.architecture, len(found.classes))
+    pretrained.load_pretrained(network, start, found.classes)
+    preprocessing = Preprocessing(start.size or Preprocessing.size, start.mean, start.std)
+    pool = feature_pooler(network)
+
+    def features(split: str) -> np.ndarray:
+        pictures = ((photo.name, preprocess(photo.file.read_bytes(), preprocessing)) for photo in found.split(split))
+        return np.stack([rows[1] for _, rows in run_batches(pool, pictures)])
+
+    return Data(features("train"), found.labels("train"), features("val"), found.labels("val"))
+
+
+def detector(train: np.ndarray, labels: np.ndarray, classifier: np.ndarray) -> ood.OutlierDetector:
+    fold = assign_folds(labels, np.arange(len(labels)), 0, DEFAULTS["head"]["folds"])
+    directions = ood.outlier_directions(train, classifier)
+    return ood.fit_detector(train, labels, fold, directions, train[:0], Settings().refused)[0]
