@@ -55,6 +55,7 @@ needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs real photos
 # What takes more than about three seconds, with all its parameters or those named, starts browsers, servers under load or several
 # processes. Beginnings of test ids. `python -m pytest -m "not slow"` leaves them out; the rest runs every module at least once.
 SLOW = (
+    "checks/test_copy_cells.py",
     "checks/test_copy_comparison.py",
     "checks/test_copy_search.py::test_copies_of_",
     "checks/test_issues.py::test_real_photos",

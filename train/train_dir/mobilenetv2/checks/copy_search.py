@@ -1,11 +1,12 @@
 """Search for copies: photos with the same bytes, or the same image re-encoded, resized, mirrored or cropped.
 
 Works on thumbnails, without a network. A coarse search compares every photo with a few windows of every other, also mirrored,
-by 8 x 8 grey values. The most similar pairs are aligned and compared in detail and colour (copy_comparison.py).
+by 8 x 8 grey values; of more than EXACT photos, with those that could be similar (copy_cells.py). The most similar pairs are
+aligned and compared in detail and colour (copy_comparison.py).
 """
 
 from itertools import product
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -14,10 +15,12 @@ from ..data.image_stats import SIDE
 from ..evaluation.metrics import row_blocks, unit_rows
 from ..runtime.environment import usable_cpus
 from ..runtime.progress import parallel_map, progress_bar, show_progress
+from .copy_cells import Nearest, best_window, search_cells
 from .copy_comparison import confirm, luminance
 
 COARSE = 8  # side of the coarse thumbnails, in cells
 ALIKE = 0.5  # least cosine of two whitened coarse thumbnails for an alignment; copies have 0.55 and more
+EXACT = 20_000  # photos up to which each is compared with every other
 CANDIDATES = 3  # most similar photos of each photo that are examined
 BLOCK = 64  # photos, and others, that are compared at a time
 RIDGE = 0.02  # regularization of the whitening / largest variance
@@ -129,9 +132,27 @@ def _candidates(pictures: Sequence[np.ndarray], mirrored: bool) -> _Candidates:
     values, vectors = np.linalg.eigh(plain.transpose(0, 2, 1) @ plain / len(pictures))
     whiten = (vectors / np.sqrt(values + RIDGE * values.max())[:, None]).astype(np.float32)
     queries = _unit(plain @ whiten)  # f32 [2, N, D]
-    similarity = np.full((len(pictures), CANDIDATES), ALIKE, np.float32)
-    others, chosen = np.full(similarity.shape, -1), np.zeros(similarity.shape, int)
-    flipped = np.zeros(similarity.shape, bool)
+
+    def windows(part: slice) -> np.ndarray:
+        """Of some photos, f32 [2, K, n, D]."""
+        grey = _stack(pictures[part])
+        return np.stack([_unit(_even_odd(_coarse_cells(grey, box)) @ whiten) for box in boxes], 1)
+
+    if len(pictures) > EXACT:
+        nearest = search_cells(queries, windows, mirrored, CANDIDATES, ALIKE)
+    else:
+        nearest = _search_all(queries, windows, mirrored)
+    row, column = np.nonzero(nearest.others >= 0)
+    chosen, mirror = boxes[nearest.window[row, column]], nearest.flipped[row, column]
+    chosen[mirror, :2] = 1 - chosen[mirror, 1::-1]
+    return _Candidates(row, nearest.others[row, column], chosen, mirror)
+
+
+def _search_all(queries: np.ndarray, windows: Callable[[slice], np.ndarray], mirrored: bool) -> Nearest:
+    """As `search_cells`, by comparing each photo with every other."""
+    ranges = row_blocks(queries.shape[1])
+    similarity = np.full((queries.shape[1], CANDIDATES), ALIKE, np.float32)
+    nearest = Nearest(*(np.full(similarity.shape, value) for value in (-1, 0, False)))
 
     def search(parts: slice) -> None:
         """Update the rows `parts` of the four arrays with the photos `wholes`."""
@@ -143,27 +164,21 @@ def _candidates(pictures: Sequence[np.ndarray], mirrored: bool) -> _Candidates:
         both = np.concatenate((similarity[rows], best), 1)
         kept = np.argpartition(-both, CANDIDATES - 1, axis=1)[:, :CANDIDATES]
         similarity[rows] = np.take_along_axis(both, kept, 1)
-        for known in (others, chosen, flipped):
+        for known in nearest:
             known[rows] = np.take_along_axis(known[rows], np.minimum(kept, CANDIDATES - 1), 1)
         row, column = np.nonzero(kept >= CANDIDATES)
         other, row = kept[row, column] - CANDIDATES, rows[row]
-        even, odd = (queries[:, None, row] * seen[:, :, other]).sum(3)
-        box = np.argmax(even + (np.abs(odd) if mirrored else odd), 0)
-        others[row, column], chosen[row, column] = wholes.start + other, box
-        flipped[row, column] = mirrored & (odd[box, np.arange(len(box))] < 0)
+        nearest.others[row, column] = wholes.start + other
+        nearest.window[row, column], nearest.flipped[row, column], _ = best_window(
+            queries[:, row], seen[:, :, other], mirrored
+        )
 
     with progress_bar(len(ranges) ** 2, "Looking for copies") as bar:
         for wholes in ranges:
-            grey = _stack(pictures[wholes])
-            seen = np.stack(
-                [_unit(_even_odd(_coarse_cells(grey, box)) @ whiten) for box in boxes], 1
-            )  # f32 [2, K, n, D]
+            seen = windows(wholes)
             for _ in parallel_map(search, ranges, usable_cpus()):
                 bar.update()
-    row, column = np.nonzero(others >= 0)
-    windows, mirror = boxes[chosen[row, column]], flipped[row, column]
-    windows[mirror, :2] = 1 - windows[mirror, 1::-1]
-    return _Candidates(row, others[row, column], windows, mirror)
+    return nearest
 
 
 def _even_odd(cells: np.ndarray) -> np.ndarray:
