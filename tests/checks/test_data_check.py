@@ -6,8 +6,10 @@ import shutil
 import pytest
 from conftest import SHARED, UNREADABLE, needs_shared
 from folders import clean, fill
+from PIL import Image
 
 from mobilenetv2.checks.data_check import act_on_findings, check_photos
+from mobilenetv2.checks.issues import first_of_each
 from mobilenetv2.data import dataset
 from mobilenetv2.data.cache import PhotoCache
 from mobilenetv2.data.image import Preprocessing
@@ -141,6 +143,45 @@ def test_photo_changed_during_the_run(tmp_path):
     fill(photo.file.parent, photo.file.name, colour=77)
     with pytest.raises(UserError, match=r"train/cat/0\.png: the file was changed during the run"):
         photo.read()
+
+
+def test_many_findings_are_said_by_kind(tmp_path, caplog):
+    root = tmp_path / "photos"
+    fill(root, *(f"{split}/{class_}/{n}.png" for split in ("train", "val") for class_ in "ab" for n in range(20)))
+    for file in root.glob("*/*/*.png"):
+        Image.open(file).resize((40, 40)).save(file)
+    for n in range(60):
+        (root / f"train/a/bad{n:02d}.png").write_text("not a picture")
+    for n in range(5, 7):
+        shutil.copy(root / f"train/b/{n}.png", root / f"val/b/leak{n}.png")
+    found = check_photos(dataset.scan_folder(str(root)), Preprocessing(32), PhotoCache(str(tmp_path / "cache")), 2)
+    with pytest.raises(UserError) as caught, caplog.at_level("INFO"):
+        act_on_findings(found.data.findings, bad_files="stop", leaks="stop")
+    first, *lines = str(caught.value).split("\n  ")
+    assert first.startswith("the data set has 62 problems; mend them; or ")
+    assert [line.split(":")[0] for line in lines] == [
+        *(f"train/a/bad{n:02d}.png" for n in range(48)),
+        "... and 12 more (unreadable), listed in check.json",
+        "val/b/leak5.png",
+        "val/b/leak6.png",
+    ]
+    tiny = [finding for finding in found.data.findings if finding.kind == "tiny"]
+    assert len(tiny) == 82
+    said = ["Found 82 times: tiny. All are in check.json; the first 3:", *(f"  {one}" for one in tiny[:3])]
+    assert caplog.messages == ["\n".join(said)]
+
+
+@pytest.mark.parametrize(
+    "counts, most, shown",
+    [
+        ({"a": 1400, "b": 3, "c": 60}, 50, {"a": 24, "b": 3, "c": 23}),
+        ({"a": 2, "b": 3}, 50, {"a": 2, "b": 3}),
+        ({"a": 9, "b": 9, "c": 9}, 2, {"a": 0, "b": 1, "c": 1}),
+        ({}, 50, {}),
+    ],
+)
+def test_room_for_each_kind(counts, most, shown):
+    assert first_of_each(counts, most) == shown
 
 
 @needs_shared

@@ -182,7 +182,11 @@ def test_the_log_of_a_hundred_folders_is_short(tmp_path):
         "100: camera raw" in left_out
         and "(class 000/raw.cr2, class 001/raw.cr2, class 002/raw.cr2 and 97 more)" in left_out
     )
-    assert "... and 97 more like these, listed in check.json" in "\n".join(lines)
+    bad = lines.index("WARNING: Found 100 times: unreadable. All are in check.json; the first 3:")
+    assert [line.split(":")[0] for line in lines[bad + 1 : bad + 5]] == [
+        *(f"  class 00{number}/bad.jpg" for number in range(3)),
+        "WARNING",
+    ]
 
 
 def test_a_locale_that_is_not_utf8_is_named(tmp_path):

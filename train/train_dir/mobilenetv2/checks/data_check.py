@@ -2,8 +2,9 @@
 
 import hashlib
 import logging
+from collections import Counter
 from dataclasses import replace
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
@@ -15,7 +16,7 @@ from ..data.findings import Finding
 from ..data.image import Preprocessing
 from ..data.image_errors import ImageError
 from ..data.image_file import read_image_file
-from ..data.image_stats import ImageStats, cached_stats
+from ..data.image_stats import ImageStats, SIDE, cached_stats
 from ..data.split import choose_validation, split_photos, validate_learned
 from ..runtime import distributed
 from ..runtime.errors import UserError
@@ -24,12 +25,15 @@ from ..runtime.progress import parallel_map, show_progress
 from .copy_search import Pair, copy_groups, find_pairs
 from .duplicates import is_mirrored, without_leaks
 from .inspection import Inspection
-from .issues import ISSUES, OPTIONS, find_issues
+from .issues import ISSUES, OPTIONS, find_issues, first_of_each
 from .mirrored_classes import describe_copies, find_mirrored_classes
 from .too_few import find_untested
 
 log = logging.getLogger(__name__)
 LOGGED, LISTED = 3, 50  # findings of each kind that the log shows, and problems that the error shows
+
+
+Read = Tuple[Photo, Optional[ImageStats], Optional[Finding]]
 
 
 class Checked(NamedTuple):
@@ -64,7 +68,7 @@ def check_photos(
     # The last part is all photos. With several workers, the one before is this worker's, and only fills the cache.
     for part in distributed.shards(data.photos):
         reading = parallel_map(lambda photo: _read(photo, decoded, cache), part, workers)
-        results = list(show_progress(reading, len(part), "Reading photos"))
+        results = _gathered(show_progress(reading, len(part), "Reading photos"), len(part))
     readable = [(photo, stats) for photo, stats, _ in results if stats]
     photos, all_stats = [photo for photo, _ in readable], [stats for _, stats in readable]
     findings = [*data.findings, *(finding for *_, finding in results if finding)]
@@ -89,6 +93,18 @@ def check_photos(
         trained = np.arange(len(trained))
     used = replace(used, photos=(*used.photos, *validate_learned(used.photos, groups[kept], data.validation)))
     return Checked(replace(used, findings=(*findings, *find_untested(used))), trained, decoded, mirrored)
+
+
+def _gathered(results: Iterable[Read], count: int) -> List[Read]:
+    """The `count` results. Their thumbnails become parts of one array, which is returned to the system as a whole."""
+    thumbnails = np.empty((count, SIDE, SIDE, 3), np.uint8)
+    gathered = []
+    for place, (photo, stats, finding) in zip(thumbnails, results):
+        if stats:
+            place[:] = stats.thumbnail
+            stats = stats._replace(thumbnail=place)
+        gathered.append((photo, stats, finding))
+    return gathered
 
 
 def _find_copies(
@@ -138,8 +154,12 @@ def act_on_findings(findings: Sequence[Finding], wait: bool = False, **options: 
         else:
             others.setdefault(finding.kind, []).append(finding)
     for kind, found in others.items():
-        level = logging.INFO if ISSUES[kind].severity == "note" else logging.WARNING
-        for line in _first_lines(found, LOGGED):
+        level, label = logging.INFO if ISSUES[kind].severity == "note" else logging.WARNING, ISSUES[kind].label[0]
+        lines = [str(finding) for finding in found[:LOGGED]]
+        if len(found) > LOGGED:
+            words = f"Found {len(found):,} times: {label}. All are in check.json; the first {LOGGED}:"
+            lines = ["\n  ".join([words, *lines])]
+        for line in lines:
             log.log(level, "%s", line)
     mirrored = [is_mirrored(finding) for finding in stops]
     if stops and not (wait and all(mirrored)):
@@ -150,21 +170,25 @@ def act_on_findings(findings: Sequence[Finding], wait: bool = False, **options: 
                 *(option.advice for name, option in OPTIONS.items() if name in known),
             ]
         )
-        problems = f"{len(stops)} problem{'s' * (len(stops) > 1)}"
-        lines = _first_lines(stops, LISTED)
-        raise UserError("\n  ".join([f"the data set has {problems}; {advice}:", *lines]))
+        problems = f"{len(stops):,} problem{'s' * (len(stops) > 1)}"
+        raise UserError("\n  ".join([f"the data set has {problems}; {advice}:", *_lines_by_kind(stops, LISTED)]))
 
 
-def _first_lines(findings: Sequence[Finding], most: int) -> List[str]:
-    """A line for each of the first findings, and one that counts the others."""
-    lines = [f"{finding.name}: {finding.text}" for finding in findings[:most]]
-    more = len(findings) - most
-    return lines + ([f"... and {more:,} more like these, listed in check.json"] if more > 0 else [])
+def _lines_by_kind(findings: Sequence[Finding], most: int) -> List[str]:
+    """A line for each finding; of more than `most`, for the first ones of each kind, and one that counts the others."""
+    if len(findings) <= most:
+        return [str(finding) for finding in findings]
+    counts = Counter(finding.kind for finding in findings)
+    shown, lines = first_of_each(counts, most), []
+    for kind, count in counts.items():
+        own = [finding for finding in findings if finding.kind == kind]
+        lines += [str(finding) for finding in own[: shown[kind]]]
+        if count > shown[kind]:
+            lines.append(f"... and {count - shown[kind]:,} more ({ISSUES[kind].label[0]}), listed in check.json")
+    return lines
 
 
-def _read(
-    photo: Photo, decoded: DecodedPhotos, cache: PhotoCache
-) -> Tuple[Photo, Optional[ImageStats], Optional[Finding]]:
+def _read(photo: Photo, decoded: DecodedPhotos, cache: PhotoCache) -> Read:
     """Read a photo: returns it with its SHA-256, its statistics, and a finding or None.
 
     If it cannot be read: the photo as it was, None, and the finding that says why."""

@@ -1,4 +1,4 @@
-"""Images without content."""
+"""Images without content, or too small to have any."""
 
 from typing import List
 
@@ -11,15 +11,26 @@ ONE_COLOR = 3.0  # standard deviation of the channel with the most contrast, 0-2
 
 
 def find_empty(inspection: Inspection) -> List[Finding]:
-    """Images of one color, and tiny images."""
-    findings = []
-    for photo, stats in zip(inspection.data.photos, inspection.stats):
-        if stats.color_contrast < ONE_COLOR:
-            findings.append(Finding("empty", photo.name, Bilingual("a picture of one colour", "单色图片")))
-        if min(stats.width, stats.height) < TINY:
-            text = Bilingual(
+    """Images of one color."""
+    text = Bilingual("a picture of one colour", "单色图片")
+    return [
+        Finding("empty", photo.name, text)
+        for photo, stats in zip(inspection.data.photos, inspection.stats)
+        if stats.color_contrast < ONE_COLOR
+    ]
+
+
+def find_tiny(inspection: Inspection) -> List[Finding]:
+    """Images with a side below TINY."""
+    return [
+        Finding(
+            "tiny",
+            photo.name,
+            Bilingual(
                 f"tiny: {stats.width} x {stats.height} pixels, at least {TINY} each way are needed to see anything",
                 f"太小：{stats.width} × {stats.height} 像素，两边至少要 {TINY} 像素才看得清",
-            )
-            findings.append(Finding("empty", photo.name, text))
-    return findings
+            ),
+        )
+        for photo, stats in zip(inspection.data.photos, inspection.stats)
+        if min(stats.width, stats.height) < TINY
+    ]

@@ -1,12 +1,12 @@
 """The table of all kinds of findings. To add one: a module with its `find_...` function, and a row here."""
 
 from dataclasses import dataclass
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..data.findings import Finding
 from ..runtime.i18n import Bilingual, in_language
 from .duplicates import find_conflicts, find_copies, find_dropped, find_leaks
-from .empty import find_empty
+from .empty import find_empty, find_tiny
 from .imbalance import find_imbalance
 from .inspection import Inspection
 from .shortcuts import find_shortcuts
@@ -41,6 +41,7 @@ ISSUES: Dict[str, Issue] = {
     "copy": Issue("warning", 70, ("copy", "重复"), find_copies),
     "error": Issue("error", 0, ("error", "错误"), find_too_few),
     "empty": Issue("warning", 80, ("nothing to see", "没有内容"), find_empty),
+    "tiny": Issue("warning", 82, ("tiny", "太小"), find_tiny),
     "imbalance": Issue("warning", 60, ("few photos", "照片偏少"), find_imbalance, whole=True),
     "few": Issue("warning", 65, ("not tested", "未经检验")),
     "giveaway": Issue("warning", 50, ("gives the class away", "泄露类别"), find_shortcuts, whole=True),
@@ -87,6 +88,15 @@ def find_issues(inspection: Inspection) -> List[Finding]:
         if issue.find and not (issue.whole and stopped):
             findings += issue.find(inspection)
     return findings
+
+
+def first_of_each(counts: Mapping[str, int], most: int) -> Dict[str, int]:
+    """How many findings of each kind are shown where there is room for `most`: all of the rarest kinds, and of the others the
+    same number. counts: by kind."""
+    shown: Dict[str, int] = {}
+    for done, kind in enumerate(sorted(counts, key=lambda kind: counts[kind])):
+        shown[kind] = min(counts[kind], (most - sum(shown.values())) // (len(counts) - done))
+    return shown
 
 
 def sort_findings(findings: Sequence[Finding]) -> List[Finding]:

@@ -13,3 +13,7 @@ class Finding(NamedTuple):
     name: str
     text: Bilingual
     other: str = ""
+
+    def __str__(self) -> str:
+        """A line for the log."""
+        return f"{self.name}: {self.text}"

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Set, Tuple
@@ -10,7 +11,7 @@ import mindspore as ms
 import numpy as np
 from PIL import Image
 
-from ..checks.issues import sort_findings
+from ..checks.issues import first_of_each, sort_findings
 from ..data.dataset import IN_TURN, LEARNED, Photo, PhotoSet
 from ..data.findings import Finding
 from ..data.image import decode, preprocess
@@ -166,10 +167,12 @@ def _leaked(data: PhotoSet, findings: Sequence[Finding]) -> Dict[str, int]:
 def make_remarks(data: PhotoSet, findings: Sequence[Finding], language: str) -> Tuple[Remark, ...]:
     """The findings, the most harmful first. Those that the report shows have pictures of their photos."""
     photos = {photo.name: photo for photo in data.photos}
+    room = first_of_each(Counter(finding.kind for finding in findings), FINDINGS)
     made = []
-    for number, finding in enumerate(sort_findings(findings)):
+    for finding in sort_findings(findings):
         names = tuple(name for name in (finding.name, finding.other) if name)
-        known = number < FINDINGS and all(name in photos for name in names)  # not what was left out
+        room[finding.kind] -= 1
+        known = room[finding.kind] >= 0 and all(name in photos for name in names)  # not what was left out
         pictured = [photos[name] for name in names] if known else []
         text = in_language(finding.text, language)
         made.append(Remark(finding.kind, names, text, tuple(_thumbnail(photo) for photo in pictured)))

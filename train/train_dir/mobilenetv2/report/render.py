@@ -7,14 +7,14 @@ import re
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
-from ..checks.issues import ISSUES
+from ..checks.issues import ISSUES, first_of_each
 from ..data.dataset import IN_TURN, LEARNED
 from ..data.inline import jpeg_url
 from ..evaluation.intervals import count_with_interval
@@ -23,7 +23,7 @@ from ..runtime.files import atomic
 from ..runtime.own_files import PROGRAM
 from ..runtime.text import printable
 from .charts import curves, dials, histograms
-from .content import Report
+from .content import Remark, Report
 from .texts import LANGUAGES, agreeing, load_texts
 from .verdict import (
     Sentence,
@@ -98,10 +98,9 @@ def render_page(content: Report, language: str) -> str:
         histograms=histograms(content.neither) if content.neither else [],
         photos=content.answers[:PHOTOS],
         unshown=count - correct - len(wrong),
-        remarks=(content.findings or ())[:FINDINGS],
+        remarks=_first_remarks(content.findings or ()),
         printed=PRINTED,
         listed=MATRIX,
-        more=max(0, len(content.findings or ()) - FINDINGS),
         issues=ISSUES,
         number=LANGUAGES.index(language),
         kinds=Counter(remark.kind for remark in content.findings or ()),
@@ -177,6 +176,16 @@ def _confusion(matrix: np.ndarray, refused: Optional[np.ndarray]) -> Dict[str, A
         "refused": None if refused is None else refused.tolist(),
         "averaged": average_percent(matrix),
     }
+
+
+def _first_remarks(findings: Sequence[Remark]) -> List[Tuple[Remark, int]]:
+    """The findings that are shown, kind by kind; with the last one of a kind, how many more of it there are."""
+    counts = Counter(remark.kind for remark in findings)
+    shown, rows = first_of_each(counts, FINDINGS), []
+    for kind, count in counts.items():
+        own = [remark for remark in findings if remark.kind == kind][: shown[kind]]
+        rows += [(remark, 0) for remark in own[:-1]] + [(remark, count - len(own)) for remark in own[-1:]]
+    return rows
 
 
 def _many(classes: Sequence[str], shown: Dict[str, np.ndarray]) -> Dict[str, Any]:
