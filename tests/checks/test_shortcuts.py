@@ -48,10 +48,25 @@ def test_five_photos_per_class_prove_nothing():
     assert said == 0
 
 
-def test_stump():
-    accuracy, threshold, below = shortcuts.best_threshold(
-        np.array([1.0, 2, 2, 3]), np.array([True, True, False, False])
-    )
-    assert (accuracy, threshold, below) == (0.75, 1.0, True) or (accuracy, threshold, below) == (0.75, 2.0, True)
-    assert shortcuts.best_threshold(np.ones(6), np.arange(6) < 3)[0] == 0.5
-    assert shortcuts.best_threshold(np.arange(6.0), np.arange(6) >= 3) == (1.0, 2.0, False)
+@pytest.mark.parametrize("seed", range(20))
+def test_the_best_threshold_of_each_class(seed):
+    random = np.random.default_rng(seed)
+    count = random.integers(2, 60)
+    labels = random.integers(0, random.integers(2, 8), count).astype(np.int32)
+    values = random.integers(0, random.integers(2, 30), count).astype(float)
+    for label, found in enumerate(shortcuts.best_thresholds(values, labels, range(9))):
+        own, best = labels == label, 0.5
+        if 0 < own.sum() < count:
+            shares = [((values <= value)[own].mean(), (values <= value)[~own].mean()) for value in values]
+            best = max(0.5 + abs(own_share - others) / 2 for own_share, others in shares)
+        accuracy, threshold, below = found
+        assert accuracy == pytest.approx(best)
+        if best > 0.5:
+            inside = (values <= threshold) == below
+            assert (inside[own].mean() + (~inside[~own]).mean()) / 2 == pytest.approx(best)
+
+
+def test_a_threshold_between_two_classes():
+    labels = np.int32([0, 0, 0, 1, 1, 1])
+    assert shortcuts.best_thresholds(np.ones(6), labels, range(2)) == [(0.5, 1.0, True)] * 2
+    assert shortcuts.best_thresholds(np.arange(6.0), labels, range(2)) == [(1.0, 2.0, True), (1.0, 2.0, False)]

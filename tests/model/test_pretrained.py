@@ -108,6 +108,14 @@ def test_head_of_as_many_classes_is_taken_over(naming, tmp_path):
     np.testing.assert_array_equal(values["classifier.weight"], head.reshape(3, 1280))
 
 
+def test_a_head_of_imagenet_is_taken_for_imagenet_only(tmp_path):
+    """A thousand other classes are not its classes, although their number is the same."""
+    loaded = pretrained.read_pretrained(str(write(tmp_path / "w.npz", standins.torchvision(classes=1000))))
+    for names, same in (("n{:08d}", True), ("class_{:04d}", False)):
+        values, taken = network_after(loaded, [names.format(number) for number in range(1000)])
+        assert taken is same and values["classifier.weight"].any() == same
+
+
 def test_stated_conventions_are_brought_along(tmp_path):
     expected = (Architecture(padding="same", epsilon=0.25), (0.5, 0.5, 0.5), (0.25, 0.5, 1.0))
     stated = {

@@ -1,5 +1,6 @@
 """Pretrained weights -> network. Strict: every tensor of the backbone must fit, or one error lists all that do not."""
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
@@ -20,6 +21,7 @@ from .state import load_state_dict
 from .tensor_files import read_tensors
 
 OWN, BUILT_IN = "this program", "the built-in network"  # `PretrainedWeights.naming` of checkpoints
+IMAGENET, WORDNET = 1000, re.compile(r"n\d{8}")  # number of its classes, and the names of their folders
 BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -215,11 +217,14 @@ def load_pretrained(network: MobileNetV2, weights: PretrainedWeights, classes: S
     """Put the backbone into the network, and the head if it has the same classes in the same order (`align_classes`). Returns
     whether the head was taken.
 
-    A file that does not name its classes is taken to have the same ones if their number is the same.
+    A file that does not name its classes is taken to have the same ones if their number is the same; one of IMAGENET classes, if
+    the classes have the names that ImageNet's folders have.
     """
     values = dict(weights.backbone)
     taken = weights.head is not None and len(weights.head[1]) == len(classes)
     taken = taken and weights.classes in (None, tuple(classes))
+    if taken and weights.classes is None and len(classes) == IMAGENET:
+        taken = all(WORDNET.fullmatch(name) for name in classes)
     if weights.head is not None and taken:
         values.update(zip(_OURS.head, weights.head))
     load_state_dict(network, values)
