@@ -1,4 +1,4 @@
-"""Seconds and peak memory of a run by the number of photos; a row for each step.
+"""Seconds of the processors and peak memory of a run by the number of photos; a row for each step.
 
     python tests/benchmarks/scale.py --weights WEIGHTS [--photos 10000,100000] [--classes 100]
 
@@ -35,7 +35,7 @@ from mobilenetv2.runtime.text import table
 
 COPIED = 100  # one photo in so many
 MIB = 2**20
-Measured = Dict[str, List[float]]  # seconds, and peak in MiB; by step
+Measured = Dict[str, List[float]]  # seconds of all processors, and peak in MiB; by step
 
 
 def number_of(photo: Photo) -> int:
@@ -103,9 +103,9 @@ def measure(folder: str, output: str, weights: str, check: bool) -> Measured:
         def run(*arguments: Any, **named: Any) -> Any:
             if peak:
                 peak_since(start=True)
-            start = time.perf_counter()
+            start = time.process_time()
             result = step(*arguments, **named)
-            seconds = time.perf_counter() - start + found.get(name, [0.0])[0]
+            seconds = time.process_time() - start + found.get(name, [0.0])[0]
             found[name] = [seconds, peak_since()] if peak else [seconds]
             return result
 
@@ -127,13 +127,13 @@ def measure(folder: str, output: str, weights: str, check: bool) -> Measured:
         leaks="allow",
         cache_dir=f"{output}/cache",
     )
-    start = time.perf_counter()
+    start = time.process_time()
     recipe.run_stages(settings, console=False)
     logs.stop_logging()
     size = sum(file.stat().st_size for file in Path(output).iterdir() if file.is_file()) / MIB
     return {
         **found,
-        "all": [time.perf_counter() - start, max(row[1] for row in found.values() if row[1:])],
+        "all": [time.process_time() - start, max(row[1] for row in found.values() if row[1:])],
         "files": [0, size],
     }
 
@@ -166,7 +166,7 @@ def main() -> None:
             command = [sys.executable, __file__, *own]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             columns[f"{int(photos):,} photos"] = json.loads(done.stdout.splitlines()[-1])
-    rows = [["seconds; MiB", *columns]]
+    rows = [["seconds of the processors; MiB", *columns]]
     for step in next(iter(columns.values())):
         cells = [measured[step] for measured in columns.values()]
         rows.append([step, *("; ".join([f"{cell[0]:.1f}", *(f"{peak:.0f}" for peak in cell[1:])]) for cell in cells)])

@@ -28,3 +28,13 @@ def test_photos_are_read_once_where_the_maps_of_the_frozen_blocks_are_kept(room,
         del read[before:]
         np.testing.assert_array_equal(ours, expected)
     assert len(read) == reads
+
+
+@pytest.mark.parametrize("count", [1, 6, 7, 14, 20])
+def test_logits_of_many_photos_are_computed_part_by_part(count, built_in, monkeypatch):
+    classifier = checkpoint.load(str(built_in))[0].classifier
+    features = np.random.default_rng(0).random((count, classifier.in_channels), np.float32)
+    whole = prediction.classify(classifier, features)
+    monkeypatch.setattr(prediction, "COPIED", 7)
+    np.testing.assert_allclose(prediction.classify(classifier, features), whole, atol=1e-5)
+    assert whole.shape == (count, 2)

@@ -1,6 +1,7 @@
 """validation.csv and history.csv, as a spreadsheet reads them."""
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from mobilenetv2.data.dataset import Photo
 from mobilenetv2.evaluation.ood import Rejections
 from mobilenetv2.model import checkpoint
-from mobilenetv2.report.metrics_files import _write_history, _write_table
+from mobilenetv2.report.metrics_files import _write_history, _write_json, _write_table
 from mobilenetv2.runtime.own_files import is_own_file
 
 
@@ -52,6 +53,31 @@ def test_names_hide_nothing(description, tmp_path, letter):
     assert letter not in text and len(rows) == 3
     assert rows[0][5:] == [f"logit {shown}", "logit b", f"confidence {shown}", "confidence b"]
     assert rows[1][:3] == [f"val/{shown}/{shown[:-4]}.jpg", f"'{shown}", "b"]  # that class is no formula
+
+
+def test_of_many_classes_the_table_has_the_best_ones(description, tmp_path):
+    classes = tuple(f"{number:03d}" for number in range(201))
+    answers = np.zeros((1, 201), np.float32)
+    answers[0, [7, 200, 3]] = np.log([1800, 600, 2])  # of 2600 in all
+    described = replace(description, classes=classes, temperature=1.0)
+    _write_table(tmp_path / "validation.csv", described, [Photo(Path("a.jpg"), "a.jpg", 200, "val")], answers, None)
+    (row,) = csv.DictReader((tmp_path / "validation.csv").read_text("utf-8-sig").splitlines())
+    assert list(row) == [
+        *("photo", "class", "answer", "neither score", "refused", "confidence", "best 1", "confidence 1", "best 2"),
+        *("confidence 2", "best 3", "confidence 3", "best 4", "confidence 4", "best 5", "confidence 5"),
+    ]
+    assert [row[name] for name in ("class", "answer", *(f"best {place}" for place in range(1, 6)))] == [
+        *("200", "007", "007", "200", "003", "000", "001")
+    ]
+    shares = [float(row[f"confidence{place}"]) for place in ("", " 1", " 2", " 3", " 4")]
+    assert shares == pytest.approx([600 / 2600, 1800 / 2600, 600 / 2600, 2 / 2600, 1 / 2600])
+
+
+def test_a_matrix_has_a_line_for_each_row(tmp_path):
+    content = {"confusion": [[10, 2], [0, 7]], "names": ["[ 1,  2 ]", "[\n1,\n2\n]"], "none": [], "half": [0.5, 1]}
+    _write_json(tmp_path / "a.json", content)
+    text = (tmp_path / "a.json").read_text()
+    assert json.loads(text) == content and "\n  [10, 2],\n  [0, 7]\n" in text
 
 
 def test_history_has_a_row_for_every_epoch(tmp_path):

@@ -16,6 +16,7 @@ from ..runtime.progress import parallel_map, show_progress
 from .mobilenet_v2 import MobileNetV2, center_pool, global_pool
 
 MAX_HELD = 2**29  # bytes of feature maps that a training keeps
+COPIED = 16_384  # rows of features that become a tensor, which is a copy, at a time
 Function = Callable[[np.ndarray], np.ndarray]
 
 
@@ -50,7 +51,9 @@ def feature_pooler(network: MobileNetV2) -> Function:
 
 def classify(classifier: nn.Dense, features: np.ndarray) -> np.ndarray:
     """Features f32 [N, channels] -> logits f32 [N, classes]."""
-    return classifier(ms.Tensor(features)).asnumpy()
+    starts = range(0, max(1, len(features)), COPIED)
+    logits = [classifier(ms.Tensor(features[start : start + COPIED])).asnumpy() for start in starts]
+    return np.concatenate(logits) if len(logits) > 1 else logits[0]
 
 
 def predict_logits(

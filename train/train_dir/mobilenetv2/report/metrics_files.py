@@ -4,6 +4,7 @@ fail."""
 import csv
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
@@ -26,6 +27,9 @@ from .verdict import about_prior, compare_kinds
 
 log = logging.getLogger(__name__)
 SHOWN = 10  # wrong answers that the log names
+WIDE, BEST = 200, 5  # with more classes, validation.csv has only the best few of them
+# A row of a matrix in JSON. It has a line of its own: that of a thousand classes would have a million lines.
+ROW = re.compile(r"\[\n *\d+(?:,\n *\d+)*\n *\]")
 PARTS = {
     "read": "reading and checking the photos",
     "features": "running the network on them",
@@ -171,8 +175,10 @@ def write_optional(name: str, step: Callable[..., None], *arguments: Any) -> Non
 
 
 def _write_json(file: Path, content: Any) -> None:
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    text = ROW.sub(lambda row: " ".join(row[0].split()).replace("[ ", "[").replace(" ]", "]"), text)
     with atomic(file) as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _write_table(
@@ -183,23 +189,35 @@ def _write_table(
     rejections: Optional[Rejections],
 ) -> None:
     """validation.csv: a row per photo with its class, the class that is answered, outlier score, whether it is refused because of
-    that, logits and confidences. Score and refusal are empty without an outlier detector.
+    that, logits and confidences; of more than WIDE classes, the confidence in its own class and the BEST ones. Score and refusal
+    are empty without an outlier detector.
 
     The byte order mark at its start tells spreadsheets that it is in UTF-8."""
     classes = description.classes
     confidences = np.exp(log_softmax(answers / np.float32(description.temperature)))
     with atomic(file) as temporary, open(temporary, "w", newline="", encoding="utf-8-sig") as stream:
         table = csv.writer(stream)
+        wide = len(classes) > WIDE
         columns = [f"{what} {name}" for what in ("logit", "confidence") for name in classes]
+        if wide:
+            columns = [
+                "confidence",
+                *(f"{what} {place}" for place in range(1, BEST + 1) for what in ("best", "confidence")),
+            ]
         table.writerow([*TABLE_COLUMNS, "refused", *map(spreadsheet_cell, columns)])
         written = [("", "")] * len(photos)
         if rejections:
             scores = zip(rejections.scores["val"], rejections.rejected("val"))
             written = [(repr(float(score)), "yes" if rejected else "no") for score, rejected in scores]
         for photo, refusal, logits, shares in zip(photos, written, answers, confidences):
-            numbers = [repr(float(value)) for value in (*logits, *shares)]
+            numbers = [*logits, *shares]
+            if wide:
+                best = np.argsort(-shares, kind="stable")[:BEST]
+                pairs = [(spreadsheet_cell(classes[label]), shares[label]) for label in best]
+                numbers = [shares[photo.label], *(cell for pair in pairs for cell in pair)]
             names = (photo.name, classes[photo.label], classes[logits.argmax()])
-            table.writerow([*map(spreadsheet_cell, names), *refusal, *numbers])
+            cells = [cell if isinstance(cell, str) else repr(float(cell)) for cell in numbers]
+            table.writerow([*map(spreadsheet_cell, names), *refusal, *cells])
 
 
 def _write_history(file: Path, history: Dict[str, List[Dict[str, Any]]]) -> None:
