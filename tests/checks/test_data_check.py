@@ -110,9 +110,9 @@ def test_skip_leaves_out_what_cannot_be_read(tmp_path, caplog):
 
 def test_skipping_must_leave_enough(tmp_path):
     root = clean(tmp_path / "photos")
-    for n in (0, 1):
+    for n in (0, 1, 2):
         (root / f"train/cat/{n}.png").write_text("not a picture")
-    with pytest.raises(UserError, match="train/cat: 1 readable photo, at least 2 needed"):
+    with pytest.raises(UserError, match="train/cat: no readable photos, at least 1 needed"):
         checked(root, "skip")
 
 
@@ -199,12 +199,6 @@ def test_odd_files_in_a_class_folder(tmp_path):
     named = {finding.name.split("/")[-1] for finding in data.findings if "in spite of its name" in finding.text}
     assert {"elvin4ik_croissant.jpg", "patrycjaoosthuizen_croissants.png", "bazza13320_dog2.jpg"} <= named
     assert "caltamura1_dog16.jpg" not in named  # MPO: a JPEG with a second one behind it
-
-
-def test_class_with_one_photo_cannot_be_split(tmp_path):
-    fill(tmp_path / "p", "a/1.png", "a/2.png", "a/3.png", "b/1.png")
-    with pytest.raises(UserError, match=r"(?m)^  b: 1 readable photo for train, at least 2 needed$"):
-        checked(tmp_path / "p")
 
 
 def test_name_that_is_not_utf8(tmp_path):

@@ -14,7 +14,6 @@ from mobilenetv2.data.cache import PhotoCache
 from mobilenetv2.data.dataset import Photo
 from mobilenetv2.data.image import Preprocessing
 from mobilenetv2.data.split import split_photos
-from mobilenetv2.runtime.errors import UserError
 
 NAMES = {0: (2, 6), 1: (5, 8)}  # what was chosen of 0 ... 9, by seed, before there were groups
 
@@ -131,22 +130,55 @@ def test_what_is_dropped_does_not_count(tmp_path):
     assert data.counts("train") == {"a": 6, "b": 6} and data.counts("val") == {"a": 2, "b": 2}
 
 
-def test_too_few_for_a_split_whatever_the_folders_are_called(tmp_path):
+def untested(data):
+    return [(finding.name, finding.text) for finding in data.findings if finding.kind == "few"]
+
+
+def test_single_photos_are_learned_and_said_to_be_untested(tmp_path):
     fill(tmp_path / "p", "train/a/1.png", "train/b/1.png")
-    with pytest.raises(UserError) as caught:
-        act_on_findings(checked(tmp_path / "p").findings)
-    assert str(caught.value).split("\n  ")[1:] == [
-        "train/a: 1 readable photo for train, at least 2 needed",
-        "train/b: 1 readable photo for train, at least 2 needed",
-    ]
+    for in_turn in (False, True):
+        data = checked(tmp_path / "p", in_turn=in_turn)
+        act_on_findings(data.findings)
+        assert data.validation == "learned" and data.counts("train") == data.counts("val") == {"a": 1, "b": 1}
+        assert untested(data) == [
+            (f"train/{class_}", "1 photo: the class is learned, but nothing tells how well; add photos")
+            for class_ in "ab"
+        ]
 
 
-def test_a_class_of_copies_of_one_picture_cannot_be_split(tmp_path):
+def test_a_class_of_copies_of_one_picture_is_learned_as_a_whole(tmp_path):
     fill(tmp_path / "p", *(f"{class_}/{n}.png" for class_ in ("a", "b") for n in range(5)))
     for n in range(1, 5):
         shutil.copy(tmp_path / "p/b/0.png", tmp_path / f"p/b/{n}.png")
-    with pytest.raises(UserError) as caught:
-        act_on_findings(checked(tmp_path / "p").findings)
-    assert str(caught.value).split("\n  ")[1:] == [
-        "b: no readable photos for val, at least 1 needed; all that there are show the same picture"
-    ]
+    data = checked(tmp_path / "p", in_turn=True)
+    act_on_findings(data.findings)
+    assert data.validation == "share" and data.counts("train") == {"a": 4, "b": 5}
+    assert data.counts("val") == {"a": 1, "b": 0}
+    words = "5 photos that show the same picture: the class is learned, but nothing tells how well; add photos"
+    assert untested(data) == [("b", words)]
+
+
+@pytest.mark.parametrize("counts", [(2, 2), (3, 3), (4, 4), (1, 4), (2, 1), (5, 1), (5, 4), (6, 6)])
+def test_fewer_than_five_are_validated_in_turn_where_that_is_possible(tmp_path, counts):
+    fill(tmp_path / "p", *(f"{class_}/{n}.png" for class_, count in zip("ab", counts) for n in range(count)))
+    data = checked(tmp_path / "p", in_turn=True)
+    everything = dict(zip("ab", counts))
+    if max(counts) < 5:
+        assert data.validation == "in turn" and data.counts("train") == everything
+        assert data.counts("val") == {class_: count if count > 1 else 0 for class_, count in everything.items()}
+        names = [photo.name for photo in data.split("val")]
+        assert names == [photo.name for photo in data.split("train") if everything[photo.name[0]] > 1]
+    else:
+        assert data.validation == "share"
+    other = checked(tmp_path / "p")
+    assert other.validation == "share"
+    assert other.counts("val") == {class_: int(count > 1) for class_, count in everything.items()}
+    assert {name for name, _ in untested(data)} == {name for name, _ in untested(other)}
+    assert {name for name, _ in untested(data)} == {class_ for class_, count in everything.items() if count == 1}
+
+
+def test_a_folder_of_validation_photos_decides(tmp_path):
+    fill(tmp_path / "p", "train/a/1.png", "train/b/1.png", "val/a/2.png", "val/b/2.png")
+    data = checked(tmp_path / "p", in_turn=True)
+    assert data.validation == "given" and not untested(data) and data.counts("val") == {"a": 1, "b": 1}
+    assert [photo.name for photo in data.split("val")] == ["val/a/2.png", "val/b/2.png"]

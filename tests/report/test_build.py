@@ -189,6 +189,15 @@ def claims(told: Told) -> Iterator[str]:
         yield "Nothing suspicious in the data set."
 
 
+def averaged(matrix: np.ndarray, classes: List[str]) -> str:
+    photos, right = matrix.sum(1), matrix.diagonal()
+    worst = min(range(len(classes)), key=lambda label: (right[label] / photos[label], photos[label]))
+    return (
+        f"Averaged over the classes, {100 * np.mean(right / photos):.1f} % are right; of the weakest, {classes[worst]}, "
+        f"{right[worst]} of {photos[worst]}."
+    )
+
+
 def about_results(told: Told) -> Iterator[str]:
     name, answers = told.name, classes_of(told)
     count, right = len(told.rows), sum(row["class"] == row["answer"] for row in told.rows)
@@ -209,6 +218,9 @@ def about_results(told: Told) -> Iterator[str]:
         f"Of {count} validation photos, {right} are answered right. So many photos prove, with 95 % certainty, this share of "
         f"right answers for photos of the same kind: {reach(right, count)}."
     )
+    if right < count:
+        share = 100 * np.mean([found[class_] / sum(found.values()) for class_, found in answers.items()])
+        yield f"Averaged over the classes (balanced accuracy), {share:.1f} % are right."
     have = {split: f"{len(names)} {'has' if len(names) == 1 else 'have'}" for split, names in copied.items()}
     if allowed:
         yield (
@@ -226,6 +238,8 @@ def about_results(told: Told) -> Iterator[str]:
         f"Of {test.sum()} test photos, {test.trace()} are answered right. So many photos prove, with 95 % certainty, this share "
         f"of right answers: {reach(int(test.trace()), int(test.sum()))}."
     )
+    if test.trace() < test.sum():
+        yield averaged(test, told.facts["classes"])
     if allowed:
         yield (
             f"Of the test photos, {have['test']} a copy among the training or validation photos (--leaks allow): this result "
@@ -243,6 +257,12 @@ def about_results(told: Told) -> Iterator[str]:
             f"Out of fold, {folds['correct']} of {folds['count']} are right: every training photo was answered by a classifier "
             "that had learned from neither it nor a copy of it."
         )
+        if folds["correct"] < folds["count"]:
+            worst = folds["worst_class"]
+            yield (
+                f"Averaged over the classes, {100 * folds['balanced_accuracy']:.1f} % are right; of the weakest, "
+                f"{worst['name']}, {worst['correct']} of {worst['count']}."
+            )
     by_class = {class_: (found[class_], sum(found.values())) for class_, found in answers.items()}
     weakest = min(by_class, key=lambda class_: (by_class[class_][0] / by_class[class_][1], by_class[class_][1], class_))
     photos = by_class[weakest][1]

@@ -7,6 +7,7 @@ import pytest
 
 from mobilenetv2 import inputs
 from mobilenetv2.evaluation.metrics import weakest_first
+from mobilenetv2.evaluation.prior import PriorCorrection
 from mobilenetv2.report.content import Report
 from mobilenetv2.report.texts import LANGUAGES, agreeing, load_texts
 from mobilenetv2.report.verdict import describe_start, judge, speak
@@ -59,6 +60,103 @@ def test_few_and_absent_classes_are_counted_and_the_first_named():
     )
     assert told["verdict.absent"] == ("1 class has no validation photo, so nothing is known of the answers to them: g.")
     assert weakest_first(content.val_confusion) == [1, 2, 3, 4, 5, 0]
+
+
+def test_the_average_over_the_classes_stands_beside_the_count():
+    content = Report(("a", "b"), np.array([[90, 0], [5, 5]]))
+    assert said(content)["verdict.balanced"] == "Averaged over the classes (balanced accuracy), 75.0 % are right."
+    assert said(content, "zh")["verdict.balanced"] == "按类别平均（平衡准确率），答对 75.0 %。"
+    tested = replace(content, val_confusion=np.diag([20, 20]), test_confusion=np.array([[90, 0], [5, 5]]))
+    assert "verdict.balanced" not in said(tested)  # all are right
+    assert said(tested)["verdict.balanced.weakest"] == (
+        "Averaged over the classes, 75.0 % are right; of the weakest, b, 5 of 10."
+    )
+
+
+HARDER = (
+    "The validation photos are of another kind than the training photos: 62 % of them are right, and 81 % of the training photos "
+    "out of fold, which is not by chance. Expect the lower figure for photos like the validation photos, and collect training "
+    "photos like these."
+)
+EASIER = (
+    "The validation photos are of another kind than the training photos: 90 % of them are right, and only 60 % of the training "
+    "photos out of fold, which is not by chance. They are easier, or much like some training photos. Expect the lower figure for "
+    "photos like the training photos, and validate with photos like those that will be answered."
+)
+SHARES = (
+    "90 % of the validation photos are right, and 60 % of the training photos out of fold. The reason is that the classes have "
+    "other shares of them; compare the figures averaged over the classes."
+)
+
+
+def answered(*rights):
+    """A confusion matrix of classes with so many right answers and photos."""
+    matrix = np.diag([right for right, _ in rights])
+    for label, (right, count) in enumerate(rights):
+        matrix[label, label - 1] += count - right
+    return matrix
+
+
+@pytest.mark.parametrize(
+    "validation, folds, key, words",
+    [
+        (answered((62, 100), (62, 100)), answered((243, 300), (243, 300)), "harder", HARDER),
+        (answered((62, 100), (62, 100)), answered((12, 15), (12, 15)), None, None),  # the intervals overlap
+        (answered((90, 100), (90, 100)), answered((180, 300), (180, 300)), "easier", EASIER),
+        (answered((9, 10), (9, 10)), answered((210, 300), (210, 300)), None, None),
+        (answered((86, 90), (4, 10)), answered((48, 50), (252, 450)), "shares", SHARES),
+        (
+            answered((90, 100), (90, 100), *[(0, 0)] * 98),
+            answered(*[(3, 5)] * 100),
+            None,
+            None,
+        ),  # too few to learn from
+    ],
+)
+def test_validation_photos_of_another_kind_are_said_to_be(validation, folds, key, words):
+    content = Report(tuple(map(str, range(len(folds)))), validation, held_out_confusion=folds)
+    found = {name: text for name, text in said(content).items() if name.startswith("verdict.kind")}
+    assert found == ({f"verdict.kind.{key}": words} if key else {})
+    assert {f"verdict.kind.{key}"} & set(said(content, "zh")) == set(found)
+    assert not any(name.startswith("verdict.kind") for name in said(replace(content, held_out_confusion=None)))
+
+
+def test_what_is_done_about_uneven_classes_is_said():
+    prior = PriorCorrection(0.6, np.zeros(2), 0.5, 0.8125)
+    content = Report(("a", "b"), np.diag([20, 20]), prior=prior)
+    assert said(content)["verdict.prior"] == (
+        "The classes have different numbers of training photos, which speak for the large ones in every answer; 60 % of that is "
+        "taken back. So much was best on photos set aside in turn: averaged over the classes 81.2 % right, without it 50.0 %."
+    )
+    assert "其中 60 % 已被抵消" in said(content, "zh")["verdict.prior"]
+    assert "verdict.chosen.folds" in said(content) and "verdict.chosen.best" not in said(content)
+    assert "verdict.chosen.best" in said(replace(content, mode="finetune"))
+    none = said(replace(content, prior=replace(prior, strength=0.0, after=0.5)))
+    assert none["verdict.prior.none"] == (
+        "The classes have very different numbers of training photos. To take this back in the answers would not help: that was "
+        "tried on photos set aside in turn."
+    )
+    assert not any(name.startswith("verdict.prior") for name in said(replace(content, prior=None)))
+
+
+def test_what_few_photos_prove_is_said():
+    content = Report(("a", "b"), np.array([[2, 0], [1, 1]]), validation="in turn")
+    told = said(content)
+    assert told["verdict.val.turns"] == (
+        "There are too few photos to set some aside. So each of 4 training photos was answered by a classifier that had learned "
+        "from all others, or most, but not from it (leave one out): 3 are answered right. So few photos prove no more, with 95 % "
+        "certainty, than this share of right answers for photos of the same kind: 19 % to 100 %."
+    )
+    assert told["verdict.chosen.turns"] == (
+        "The classifier in the checkpoint has learned from all of these photos, and itself was tested on none."
+    )
+    told = said(Report(("a", "b"), np.diag([1, 1]), validation="learned"))
+    assert list(told) == ["verdict.val.learned", "verdict.known_before"]
+    assert told["verdict.val.learned"] == (
+        "Nothing was tested: no class has a photo to spare. 2 of 2 answers are right, but to the very photos that were learned, "
+        "so this says nothing about other photos, and confidences were not checked. Add photos to the classes, or a folder val/."
+    )
+    assert "留一法" in said(content, "zh")["verdict.val.turns"]
 
 
 def test_a_mistake_names_its_photos():

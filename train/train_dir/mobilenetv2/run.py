@@ -92,8 +92,13 @@ class Run:
     def folds(self) -> int:
         """Of the cross-validation: that of the config, or as many as the largest class has photos that are no copies, so that
         each fold has one of each class."""
+        return min(self.config.folds, max(2, self.most_photos))
+
+    @property
+    def most_photos(self) -> int:
+        """Photos of the largest class that are no copies of each other."""
         pairs = set(zip(self.data.labels("train").tolist(), self.groups.tolist()))
-        return min(self.config.folds, max(2, *Counter(label for label, _ in pairs).values()))
+        return max(Counter(label for label, _ in pairs).values())
 
     @property
     def fold_penalty(self) -> float:

@@ -37,7 +37,7 @@ from .evaluation.cross_validation import (
 from .evaluation.evaluate import evaluate_answers
 from .evaluation.metrics import score_answers
 from .evaluation.mirroring import LEVEL, compare_mirrored, held_out_sample
-from .evaluation.prior import choose_correction
+from .evaluation.prior import are_uneven, choose_correction
 from .export.formats import read_formats
 from .inputs import read_inputs
 from .model import pretrained, quantization
@@ -130,7 +130,7 @@ def extract_features(run: Run) -> None:
             compute_features, run.network, decoded=run.decoded, cache=run.cache, workers=run.config.workers
         )
         plain = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
-        if run.mirror and run.data.validation != LEARNED and _judge_mirroring(run, plain.train.pooled[:, 0]):
+        if run.mirror and run.most_photos > 1 and _judge_mirroring(run, plain.train.pooled[:, 0]):
             plain = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
         train = plain.train
         if run.views > 1:
@@ -165,13 +165,14 @@ def cross_validate(run: Run) -> None:
     with run.watch("evidence"):
         run.held_out = _held_out(run, run.given_classifier, run.known, run.independent)
         suspects: List[Finding] = []
-        if run.independent:
-            labels, photos = run.data.labels("train"), run.data.split("train")
-            others = other_class_share(run.features.train.pooled[:, 0], labels, run.groups)
-            logits = run.held_out.logits / np.float32(fit_temperature(run.held_out.logits, labels))
-            asked = run.held_out.asked  # others are answered wrong by necessity
-            tested = [photo for photo, one in zip(photos, asked) if one]
-            suspects = find_mislabelled(tested, run.data.classes, logits[asked], others[asked])
+        asked = run.held_out.asked  # others are answered wrong by necessity
+        if run.independent and asked.any():
+            labels = run.data.labels("train")
+            others = other_class_share(run.features.train.pooled[:, 0], labels, run.groups)[asked]
+            logits = run.held_out.logits[asked]
+            logits = logits / np.float32(fit_temperature(logits, labels[asked]))
+            photos = [photo for photo, one in zip(run.data.split("train"), asked) if one]
+            suspects = find_mislabelled(photos, run.data.classes, logits, others)
         run.findings += suspects
         write_findings(run, suspects)
         if run.data.validation == IN_TURN:
@@ -187,7 +188,7 @@ def correct_prior(run: Run) -> None:
     stopped before it had learned the frequencies as these have. Weights that know the classes have learned the frequencies of
     other photos, so nothing is taken back of these."""
     labels = run.data.labels("train")
-    if run.known or len(set(np.bincount(labels).tolist())) == 1:
+    if run.known or not are_uneven(labels):
         return
     if run.config.mode == "scratch":
         _answer_anew(run)

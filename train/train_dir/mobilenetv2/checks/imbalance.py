@@ -3,10 +3,9 @@
 from typing import List
 
 from ..data.findings import Finding
+from ..evaluation.prior import IMBALANCE
 from ..runtime.i18n import Bilingual
 from .inspection import Inspection
-
-IMBALANCE = 3.0  # photos of the largest class / photos of a small one, from which on it is reported
 
 
 def find_imbalance(inspection: Inspection) -> List[Finding]:
@@ -18,8 +17,8 @@ def find_imbalance(inspection: Inspection) -> List[Finding]:
             "imbalance",
             class_,
             Bilingual(
-                f"{count} training photos, {largest} has {counts[largest]}: it will be answered too rarely",
-                f"{count} 张训练照片，{largest} 有 {counts[largest]} 张：这一类会回答得太少",
+                f"{count} training photo{'s' * (count != 1)}, {largest} has {counts[largest]}: it may be answered too rarely",
+                f"{count} 张训练照片，{largest} 有 {counts[largest]} 张：这一类可能回答得太少",
             ),
         )
         for class_, count in counts.items()

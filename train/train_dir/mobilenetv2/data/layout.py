@@ -121,7 +121,7 @@ class Layout:
         parts = [f"{folder.name or '.'}/ {WHAT_FOR[split]}" for split, folder in self.folders.items()]
         if "val" not in self.folders:
             place = self.folders["train"].name
-            parts = [f"{f'{place}/' if place else 'all classes'} to train, a part of each class set aside to validate"]
+            parts = [f"{f'{place}/' if place else 'all classes'} to train and, without a folder for that, to validate"]
         parts += [f"classes from {' and '.join(self.table_names())}"] * bool(self.tables)
         parts += [f"renamed: {some_names(self.renamed())}"] * bool(self.renamed())
         parts += [f"not chosen: {some_names(self.not_chosen())}"] * bool(self.not_chosen())

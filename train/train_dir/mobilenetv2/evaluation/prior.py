@@ -8,6 +8,7 @@ import numpy as np
 
 from .metrics import balanced_accuracy
 
+IMBALANCE = 3.0  # photos of the largest class / photos of the smallest, from which on classes are uneven
 STRENGTHS = np.arange(11) / 10
 NOISE = 0.5  # standard errors of the gain, up to which it counts as none
 
@@ -17,7 +18,7 @@ class PriorCorrection:
     """Logit adjustment (Menon et al., ICLR 2021), answers by logits - strength * log(frequency of the class).
 
     strength: 0 (nothing is changed) to 1 (each class as if it were as frequent as the others). offset: f32 [C], to be subtracted
-    from the logits; zeros where the classes have equally many photos. before, after: balanced accuracy (0-1) of the held-out
+    from the logits. before, after: balanced accuracy (0-1) of the held-out
     photos without and with it."""
 
     strength: float
@@ -28,6 +29,12 @@ class PriorCorrection:
     def to_json(self) -> Dict[str, Any]:
         """For metrics.json and the checkpoint."""
         return {"strength": self.strength, "balanced_accuracy": {"before": self.before, "after": self.after}}
+
+
+def are_uneven(labels: np.ndarray) -> bool:
+    """Whether the classes differ so much that a correction is tried: with less there is under a point to be gained."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return bool(counts.max() >= IMBALANCE * counts.min())
 
 
 def choose_correction(logits: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> PriorCorrection:

@@ -130,7 +130,7 @@ def _log_results(
     if test:
         words = "Test %s, by which nothing was chosen: %s%s."
         log.info(words, kind, describe_count(test["correct"], test["count"]), _averaged(test))
-    texts, sentences = load_texts("en", kind), about_prior(evaluation.prior, description.data["train"])
+    texts, sentences = load_texts("en", kind), about_prior(evaluation.prior)
     if evaluation.held_out_confusion is not None:
         sentences += compare_kinds(evaluation.confusion, evaluation.held_out_confusion)
     for sentence in sentences:

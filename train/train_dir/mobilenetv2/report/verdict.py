@@ -5,7 +5,6 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 import numpy as np
 
-from ..checks.imbalance import IMBALANCE
 from ..checks.issues import ISSUES
 from ..data.dataset import IN_TURN, LEARNED
 from ..data.kind import DRAWINGS
@@ -68,7 +67,7 @@ def judge(content: Report) -> List[Sentence]:
         sentences.append(Sentence("verdict.held_out", {"correct": right, "count": photos}))
         sentences += _averaged(content.held_out_confusion, "verdict.balanced.weakest", content.classes)
         sentences += compare_kinds(content.val_confusion, content.held_out_confusion)
-    sentences += about_prior(content.prior, content.counts.get("train", {}))
+    sentences += about_prior(content.prior)
     if count and content.validation != LEARNED:
         sentences += _about_classes(content)
         low, high = exact_interval(correct, count)
@@ -115,15 +114,14 @@ def compare_kinds(validation: np.ndarray, held_out: np.ndarray) -> List[Sentence
     return [Sentence(f"verdict.kind.{key}", values, True)]
 
 
-def about_prior(prior: Optional[PriorCorrection], counts: Mapping[str, int]) -> List[Sentence]:
-    """What was done about classes of different size. counts: training photos by class."""
+def about_prior(prior: Optional[PriorCorrection]) -> List[Sentence]:
+    """What was done about classes of different size."""
     if prior is None:
         return []
     if prior.strength:
         shares = {"before": f"{100 * prior.before:.1f}", "after": f"{100 * prior.after:.1f}"}
         return [Sentence("verdict.prior", {"percent": round(100 * prior.strength), **shares})]
-    uneven = max(counts.values()) >= IMBALANCE * min(counts.values())
-    return [Sentence("verdict.prior.none")] if uneven else []
+    return [Sentence("verdict.prior.none")]
 
 
 def mixed_up(matrix: np.ndarray) -> List[Tuple[int, int, int]]:
