@@ -15,13 +15,13 @@ from mobilenetv2.model import checkpoint
 CLASSES = {"bread": "croissants", "pet": "dog"}  # new to the built-in network
 
 
-def train(drawings, tmp_path, cache, counts, *arguments):
+def train(drawings, tmp_path, cache, counts, *arguments, code=0):
     for (class_, drawn), count in zip(CLASSES.items(), counts):
         (tmp_path / "photos" / class_).mkdir(parents=True)
         for file in sorted((drawings / "train" / drawn).iterdir())[:count]:
             shutil.copy(file, tmp_path / "photos" / class_)
     run = Run(["--data_url=photos", f"--cache_dir={cache}", "--output_path=out", *arguments], tmp_path)
-    assert run.code == 0, run.out
+    assert run.code == code, run.out
     return run.out, tmp_path / "out"
 
 
@@ -35,9 +35,10 @@ def head_of(folder):
     return re.sub(r"<[^>]*>", "", page.split('<header id="verdict">')[1].split("</header>")[0]).replace("\xa0", " ")
 
 
-@pytest.mark.parametrize("arguments", [(), ("--unfreeze=1", "--epochs=1")])
-def test_one_photo_a_class(drawings, tmp_path, cache, arguments):
-    said, folder = train(drawings, tmp_path, cache, (1, 1), *arguments)
+@pytest.mark.parametrize("arguments, code", [((), 0), (("--unfreeze=1", "--epochs=1", "--min_accuracy=0.1"), 3)])
+def test_one_photo_a_class(drawings, tmp_path, cache, arguments, code):
+    said, folder = train(drawings, tmp_path, cache, (1, 1), *arguments, code=code)
+    assert ("is no proof of --min_accuracy=0.1" in said) == bool(code)
     result = metrics(folder)
     assert result["data"]["validation"] == "learned" and "folds" not in result
     assert result["data"]["train"] == result["data"]["val"] == {"bread": 1, "pet": 1}

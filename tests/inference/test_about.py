@@ -26,6 +26,27 @@ def test_one_line_and_more_where_it_is_opened(built_in, tmp_path):
     assert "143 张验证照片答对 136 张" in status(classifier, 600, "zh")
 
 
+def test_the_average_over_the_classes_and_how_few_photos_were_validated():
+    classifier = Classifier(str(EMBEDDED))
+    val = {"correct": 95, "count": 100, "confusion": [[90, 0], [5, 5]]}
+
+    def said(validation, language="en"):
+        description = classifier.description
+        data, metrics = {**description.data, "validation": validation}, {**description.metrics, "val": val}
+        classifier.description = replace(description, data=data, metrics=metrics)
+        return status(classifier, 600, language)
+
+    average = "<dt>Averaged over the classes</dt><dd>75.0 % right; the weakest is dog with 5 of 10</dd>"
+    assert average in said("given") and "95 of 100 validation photos right ·" in said("share")
+    assert average in said("in turn") and "95 of 100 photos right, each left out in turn ·" in said("in turn")
+    learned = said("learned")
+    assert "Averaged" not in learned and "not tested: it has learned all 100 photos that there were ·" in learned
+    assert "<dt>按类别平均</dt><dd>答对 75.0 %；最弱的类别是dog：10 张中答对 5 张</dd>" in said("given", "zh")
+    assert "未做检验：全部 100 张照片都已学过" in said("learned", "zh")
+    val.update(correct=100, confusion=[[90, 0], [0, 10]])
+    assert "Averaged" not in said("given")
+
+
 @pytest.mark.parametrize("seconds, english, chinese", [(600, "10 minutes", " 10 分钟"), (6, "6 seconds", " 6 秒")])
 def test_how_long_uploads_are_kept_is_said_in_any_case(seconds, english, chinese):
     for classifier in (None, Classifier(str(EMBEDDED))):

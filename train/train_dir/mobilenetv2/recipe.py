@@ -21,6 +21,7 @@ def run_stages(settings: Settings, ignored: Sequence[str] = (), console: bool = 
     ignored: arguments to warn of. console: whether the log is shown on standard output, too. Raises UserError. MindSpore is
     imported here, if it has not been."""
     from . import messages
+    from .data.dataset import LEARNED
     from .results import close, export_network, was_complete
     from .runtime import distributed, result_files
     from .stages import MODES, prepare
@@ -48,6 +49,8 @@ def run_stages(settings: Settings, ignored: Sequence[str] = (), console: bool = 
         _warn_of_ignored(ignored)
         if not run.passed:
             words = "The validation accuracy %.4f is below --min_accuracy=%g. All files are written."
+            if run.data.validation == LEARNED:
+                words = "Nothing was tested: an accuracy of %.4f on photos that were learned is no proof of --min_accuracy=%g."
             log.error(words, run.accuracy, run.config.min_accuracy)
     return run
 

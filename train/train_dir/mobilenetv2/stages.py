@@ -179,29 +179,32 @@ def cross_validate(run: Run) -> None:
             set_classifier(run.network.classifier, *run.held_out.classifier)
 
 
-def correct_prior(run: Run) -> None:
-    """Needs the cross-validation, or in mode "scratch" the network, trained. Leaves a classifier, or a fine-tuned network, that
-    does not answer small classes too rarely: by how much is chosen on held-out photos, of a fine-tuned network before it was
-    fine-tuned.
+def choose_prior(run: Run) -> None:
+    """Needs the cross-validation, or in mode "scratch" the network, trained. Leaves, where classes are uneven, how much of their
+    frequencies is taken back.
 
-    A classifier on fixed features is then the solution on all photos that the folds have tested: the one of the best epoch has
-    stopped before it had learned the frequencies as these have. Weights that know the classes have learned the frequencies of
-    other photos, so nothing is taken back of these."""
-    labels = run.data.labels("train")
-    if run.known or not are_uneven(labels):
+    The classifier is then the solution on all photos that the folds have tested: the one of the best epoch has stopped before it
+    had learned the frequencies as these have. A network that knew the classes before it is fine-tuned keeps the correction of its
+    first training, or the frequencies of other photos: nothing is taken back of these."""
+    labels, mode = run.data.labels("train"), run.config.mode
+    if (run.known and mode == "finetune") or not are_uneven(labels):
         return
-    if run.config.mode == "scratch":
+    if mode == "scratch":
         _answer_anew(run)
     with run.watch("evidence"):
         logits = distributed.broadcast(run.held_out.logits)  # all workers choose the same
         run.prior = choose_correction(logits, labels, run.held_out.asked)
+    if run.prior.strength and mode != "scratch":
+        set_classifier(run.network.classifier, *run.held_out.classifier)
+
+
+def correct_prior(run: Run) -> None:
+    """Needs the network, trained with the frequencies of the classes. Leaves it without what is taken back of them, and the
+    cross-validation likewise, unless that is computed anew."""
+    if run.prior and run.prior.strength:
+        classifier = run.network.classifier
+        set_classifier(classifier, classifier.weight.asnumpy(), classifier.bias.asnumpy() - run.prior.offset)
         run.held_out = run.held_out.corrected(run.prior.offset)
-    if run.prior.strength:
-        weight, bias = run.held_out.classifier
-        if run.changed:
-            weight, bias = (one.asnumpy() for one in (run.network.classifier.weight, run.network.classifier.bias))
-            bias = bias - run.prior.offset
-        set_classifier(run.network.classifier, weight, bias)
 
 
 def finish_check(run: Run) -> None:
@@ -326,10 +329,10 @@ FINISH = (quantize, evaluate, save)
 MODES: Dict[str, Tuple[Callable[[Run], None], ...]] = {
     "check_files": (finish_check,),
     "check": (extract_features, cross_validate, finish_check),
-    "head": (*FROZEN, correct_prior, *FINISH),
-    "finetune": (*FROZEN, finetune, correct_prior, *FINISH),
-    "scratch": (finetune, correct_prior, *FINISH),
-    "distill": (*FROZEN, correct_prior, distill, *FINISH),
+    "head": (*FROZEN, choose_prior, correct_prior, *FINISH),
+    "finetune": (*FROZEN, choose_prior, finetune, correct_prior, *FINISH),
+    "scratch": (finetune, choose_prior, correct_prior, *FINISH),
+    "distill": (*FROZEN, choose_prior, correct_prior, distill, *FINISH),
 }
 
 
