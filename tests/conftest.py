@@ -19,6 +19,7 @@ import sys
 import tempfile
 import termios
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
@@ -114,7 +115,7 @@ SLOW = (
     "report/test_render.py::test_on_paper",
     "runtime/test_logs.py",
     "runtime/test_starting.py",
-    "test_docs.py::test_twenty_five_lines",
+    "test_docs.py::test_twenty_six_lines",
     "test_docs.py::test_a_program_with_onnx_runtime",
     "test_api.py::test_a_result_",
     "test_api.py::test_a_host_",
@@ -318,6 +319,16 @@ def built_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the checkpoint that comes with the program, its weights in 32 bits."""
     network, description, detector = checkpoint.load(str(checkpoint.EMBEDDED))
     folder = tmp_path_factory.mktemp("built_in")
+    checkpoint.save(folder / "mobilenetv2.ckpt", network, description, detector)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole(built_in: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same network, but it gets small pictures whole, as those that are trained now."""
+    network, description, detector = checkpoint.load(str(built_in))
+    description = replace(description, preprocessing=replace(description.preprocessing, whole=True))
+    folder = tmp_path_factory.mktemp("whole")
     checkpoint.save(folder / "mobilenetv2.ckpt", network, description, detector)
     return folder
 

@@ -1,11 +1,13 @@
 """What was typed comes to one word for the mode, and to a config in which nothing is left open."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
 from mobilenetv2.command_line import parse_arguments
 from mobilenetv2.config import DEFAULTS, Config, Settings, mode, resolve
+from mobilenetv2.model import checkpoint
+from mobilenetv2.model.pretrained import read_pretrained
 from mobilenetv2.stages import MODES
 
 
@@ -48,6 +50,17 @@ def test_nothing_is_left_open(arguments):
     assert (plan.epochs, plan.weight_decay, plan.warmup) == tuple(
         training[name] for name in ("epochs", "weight_decay", "warmup")
     )
+
+
+def test_small_pictures_are_cut_where_the_weights_know_them_so():
+    """A checkpoint of an earlier version goes on as it began; its student begins anew."""
+    start = read_pretrained(str(checkpoint.EMBEDDED))
+    rules = [resolve(parse(more)[0], start) for more in (["--pretrain_url=x"], ["--unfreeze=2"], ["--teacher_url=x"])]
+    assert [config.preprocessing.whole for config in rules] == [False] * 3
+    assert [config.student_preprocessing.whole for config in rules[2:]] == [True]
+    other = resolve(parse(["--image_size=160"])[0], replace(start, whole=True)).preprocessing
+    assert (other.size, other.least_crop) == (160, 160)
+    assert resolve(Settings(), None).preprocessing.least_crop == 224
 
 
 def test_what_is_typed_belongs_to_the_last_training():

@@ -99,7 +99,7 @@ def on_each(start: str, file: Path, pictures: list, folder: Path) -> list:
 
 
 def awkward_pictures(folder: Path) -> list:
-    """Turned by EXIF, with alpha, CMYK with and without Adobe's mark, grey, of a palette with a transparent colour, large."""
+    """Turned by EXIF, with alpha, CMYK with and without Adobe's mark, grey, of a transparent palette, large, small."""
     drawing = sample.draw("dog", [True, 3])
     turned, alpha = Image.Exif(), drawing.convert("RGBA")
     turned[ExifTags.Base.Orientation] = 6
@@ -114,16 +114,18 @@ def awkward_pictures(folder: Path) -> list:
         "grey.png": encoded(drawing.convert("L"), "PNG"),
         "palette.gif": encoded(drawing.quantize(16), "GIF", transparency=3),
         "large.jpg": encoded(drawing.resize((1500, 1200)), "JPEG"),
+        "small.png": encoded(drawing.resize((50, 40)), "PNG"),
+        "between.png": encoded(drawing.resize((180, 135)), "PNG"),
     }
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     return [folder / name for name in contents]
 
 
-def test_twenty_five_lines_of_mindspore_answer_as_the_program(built_in, tmp_path):
-    pictures, file = awkward_pictures(tmp_path), built_in / "mobilenetv2.ckpt"
+def test_twenty_six_lines_of_mindspore_answer_as_the_program(whole, tmp_path):
+    pictures, file = awkward_pictures(tmp_path), whole / "mobilenetv2.ckpt"
     lines = on_each("import json, sys\n    import mindspore as ms, numpy as np", file, pictures, tmp_path)
-    assert len((tmp_path / "code.py").read_text().splitlines()) == 25
+    assert len((tmp_path / "code.py").read_text().splitlines()) == 26
     classifier = Classifier(str(file))
     assert len(lines) == len(pictures)
     for picture, line in zip(pictures, lines):
@@ -134,6 +136,8 @@ def test_twenty_five_lines_of_mindspore_answer_as_the_program(built_in, tmp_path
 def test_a_program_with_onnx_runtime_answers_as_the_program(drawings, tmp_path):
     export(str(checkpoint.EMBEDDED), "onnx", str(tmp_path / "network.onnx"))
     pictures = [drawings / "val" / name for name in ("dog/dog_001.jpg", "croissants/croissants_002.jpg")]
+    pictures.append(tmp_path / "small.png")
+    sample.draw("dog", [True, 3]).resize((50, 40)).save(pictures[-1])
     lines = on_each(
         "import json, sys\n    import numpy as np, onnxruntime", tmp_path / "network.onnx", pictures, tmp_path
     )

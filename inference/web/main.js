@@ -111,7 +111,7 @@ async function answerFile(file, turn) {
       throw new Problem("big", { size: Math.round(file.size / 2 ** 20), limit: MAX_BYTES / 2 ** 20 });
     }
     const bytes = new Uint8Array(await file.arrayBuffer());
-    const picture = await prepare(bytes, network.size, network.crop), { shares, score } = await network.answer(picture.pixels);
+    const picture = await prepare(bytes, network), { shares, score } = await network.answer(picture.pixels);
     const ranked = network.classes.map((name, index) => ({ name, share: shares[index] })).sort((a, b) => b.share - a.share);
     found = { ...picture, ranked, score, milliseconds: Math.round(performance.now() - start) };
   } catch (error) {

@@ -55,13 +55,13 @@ async function fetchBytes(name, progress) {
   }
 }
 
-// { classes, size, crop, metadata, version, answer }. answer(pixels u8 [size, size, 3]) resolves to { shares, score }: confidences by
-// class, and the outlier score, above 0 for a picture of no class; null where the network rejects none. progress: called with the
-// number of bytes as they come.
+// { classes, size, crop, least, metadata, version, answer }. answer(pixels u8 [size, size, 3]) resolves to { shares, score }:
+// confidences by class, and the outlier score, above 0 for a picture of no class; null where the network rejects none. progress:
+// called with the number of bytes as they come.
 async function loadNetwork(progress) {
   if (location.protocol === "file:") throw new Problem("file");
   const bytes = await fetchBytes(MODEL, progress);
-  const { classes, size, crop, metadata } = understand(bytes);
+  const { classes, size, crop, least, metadata } = understand(bytes);
   let ort, wasm;
   try {
     [ort, wasm] = await Promise.all([import(new URL(RUNTIME, document.baseURI)), fetchBytes(WASM, progress)]);
@@ -80,16 +80,18 @@ async function loadNetwork(progress) {
     if (!shares.every(Number.isFinite) || !Number.isFinite(score ?? 0)) throw new Problem("infinite");
     return { shares, score };
   };
-  return { classes, size, crop, metadata, version: ort.env.versions.web, answer };
+  return { classes, size, crop, least, metadata, version: ort.env.versions.web, answer };
 }
 
 // What the metadata says of classes and preprocessing. Throws a Problem where this page would prepare a picture in another way.
 function understand(bytes) {
   try {
     const metadata = readMetadata(bytes);
-    const classes = JSON.parse(metadata.classes), { size, crop, interpolation } = JSON.parse(metadata.preprocessing);
-    if (interpolation !== "bicubic" || !(crop > 0 && crop <= 1) || !(size > 0)) throw new Error("another preprocessing");
-    return { classes, size, crop, metadata };
+    const classes = JSON.parse(metadata.classes), { size, crop, interpolation, ...rest } = JSON.parse(metadata.preprocessing);
+    const least = rest.least_crop ?? 0; // files of format version 4 do not say it
+    const known = interpolation === "bicubic" && crop > 0 && crop <= 1 && size > 0 && least >= 0 && least <= size;
+    if (!known) throw new Error("another preprocessing");
+    return { classes, size, crop, least, metadata };
   } catch (error) {
     throw new Problem("not_ours", { reason: error.message });
   }

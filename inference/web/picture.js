@@ -6,8 +6,9 @@ const BAND = 2 ** 20; // pixels that are copied from the decoded picture at a ti
 const END = new Uint8Array([0xff, 0xd9]);
 
 // bytes -> { pixels: u8 [size, size, 3], width, height: of the upright picture, bitmap, orientation }. crop: share of the shorter
-// side that is cut out. Throws a Problem for what cannot be read.
-async function prepare(bytes, size, crop) {
+// side that is cut out. least: pixels that are cut out at least; of a smaller picture, the whole shorter side. Throws a Problem for
+// what cannot be read.
+async function prepare(bytes, { size, crop, least }) {
   checkCanvas();
   const container = readContainer(bytes);
   checkSize(container.width, container.height, container.kind);
@@ -19,7 +20,7 @@ async function prepare(bytes, size, crop) {
   const step = container.kind === "JPEG" ? [8, 4, 2, 1].find((step) => step <= Math.max(1, enough)) : 1;
   const stored = [bitmap.width, bitmap.height].map((side) => Math.ceil(side / step));
   const [width, height] = turned ? [stored[1], stored[0]] : stored;
-  const side = crop * Math.min(width, height);
+  const shorter = Math.min(width, height), side = Math.max(crop * shorter, Math.min(shorter, least));
   const [across, down] = [width, height].map((length) => {
     const start = (length - side) / 2;
     return weightsOf(length, start, start + side, size);

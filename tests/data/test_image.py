@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from conftest import SHARED, TRAIN, UNREADABLE, needs_shared
 from hostile import in_a_process, pictures
 from PIL import Image
 
-from mobilenetv2.data.image import MAX_BYTES, Preprocessing, decode, preprocess, read_header
+from mobilenetv2.data.image import MAX_BYTES, Preprocessing, center_crop, decode, preprocess, read_header
 from mobilenetv2.data.picture_files import FORMATS
 from mobilenetv2.runtime.errors import UserError
 
@@ -51,6 +52,35 @@ def test_takes_the_middle_seven_eighths_of_the_shorter_side():
     assert preprocess(encode(image, "PNG"), PLAIN).max() < 0.15  # the filter sees a little of what lies outside
     image.paste("white", (90, 10, 100, 150))  # its leftmost fourteenth
     assert preprocess(encode(image, "PNG"), PLAIN)[:, :, 0].min() > 0.9
+
+
+def noise(width: int, height: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    "width, height, box",
+    [
+        (32, 32, (0, 0, 32, 32)),
+        (40, 21, (9.5, 0, 30.5, 21)),
+        (5, 63, (0, 29, 5, 34)),
+        (64, 64, (0, 0, 64, 64)),  # as it is
+        (70, 100, (3, 18, 67, 82)),  # seven eighths would have to be enlarged
+        (73, 73, (4.5, 4.5, 68.5, 68.5)),
+        (74, 80, (4.625, 7.625, 69.375, 72.375)),
+    ],
+)
+def test_nothing_is_cut_away_of_what_is_enlarged(width, height, box):
+    image = noise(width, height)
+    expected = np.asarray(image.resize((64, 64), Image.Resampling.BICUBIC, box=box))
+    np.testing.assert_array_equal(np.asarray(center_crop(image, PLAIN)), expected)
+    np.testing.assert_allclose(preprocess(encode(image, "PNG"), PLAIN).transpose(1, 2, 0), expected / 255, atol=1e-6)
+    # As up to format version 4: the same for what is made smaller, and for nothing else.
+    side = 0.875 * min(width, height)
+    box = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
+    before = np.asarray(center_crop(image, replace(PLAIN, whole=False)))
+    np.testing.assert_array_equal(before, image.resize((64, 64), Image.Resampling.BICUBIC, box=box))
+    assert np.array_equal(before, expected) == (min(width, height) > 73)
 
 
 def test_alpha_goes_over_white():

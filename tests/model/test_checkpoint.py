@@ -1,5 +1,6 @@
 """Checkpoints: the one that comes with the program, and those that are refused."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from hostile import encoded
 from PIL import Image
 
 from mobilenetv2.data import sample
-from mobilenetv2.data.image import RULES, Preprocessing, preprocess
+from mobilenetv2.data.image import RULES, RULES_4, Preprocessing, preprocess
 from mobilenetv2.model import checkpoint
 from mobilenetv2.model.tensor_files import ckpt_bytes
 from mobilenetv2.runtime.errors import UserError
@@ -38,9 +39,11 @@ def test_damaged_or_foreign_checkpoints_are_refused(built_in, tmp_path):
     ms.save_checkpoint(network, str(tmp_path / "foreign.ckpt"))
     text = description.to_json()
     for name, change in {
-        "first": ('"version": 4', '"version": 1'),
-        "second": ('"version": 4', '"version": 2'),
-        "newer": ('"version": 4', '"version": 5'),
+        "first": ('"version": 5', '"version": 1'),
+        "second": ('"version": 5', '"version": 2'),
+        "newer": ('"version": 5', '"version": 6'),
+        "least crop": ('"least_crop": 0', '"least_crop": 100'),
+        "no least crop": ('"least_crop": 0,', ""),
         "crop": ('"crop": 0.875', '"crop": 1.0'),
         "filter": ('"bicubic"', '"bilinear"'),
         "steps": ("alpha over white", "alpha over black"),
@@ -61,9 +64,11 @@ def test_damaged_or_foreign_checkpoints_are_refused(built_in, tmp_path):
         "damaged": r"not a complete \.ckpt file",
         "cut": r"not a complete \.ckpt file",
         "foreign": "not one that this program wrote",
-        "first": "format version 1, this program reads 3 and 4; update the program or train again",
-        "second": "format version 2, this program reads 3 and 4",
-        "newer": "format version 5, this program reads 3 and 4",
+        "first": "format version 1, this program reads 3 to 5; update the program or train again",
+        "second": "format version 2, this program reads 3 to 5",
+        "newer": "format version 6, this program reads 3 to 5",
+        "least crop": "its preprocessing says least_crop 100 and size 128",
+        "no least crop": "'least_crop'",
         "crop": "its preprocessing says crop 1.0, and this program has 0.875; use the program that it came with",
         "filter": "says interpolation bilinear, and this program has bicubic",
         "steps": "its preprocessing says steps",
@@ -127,27 +132,28 @@ def test_what_cannot_be_read_is_said(built_in, tmp_path):
         assert str(caught.value).startswith(f"{tmp_path}/{words}")
 
 
-def logits(file) -> np.ndarray:
-    """Of the examples of the page."""
+def logits(file, side=None) -> np.ndarray:
+    """Of the examples of the page, made so small if side is given."""
     network, description, _ = checkpoint.load(str(file))
     pictures = [sample.draw(class_, [False, number]) for class_ in sample.CLASSES for number in range(3)]
+    pictures = [picture.resize((side, side)) if side else picture for picture in pictures]
     inputs = np.stack([preprocess(encoded(picture, "PNG"), description.preprocessing) for picture in pictures])
     return network(ms.Tensor(inputs)).asnumpy()
 
 
-def test_version_3_is_read_and_version_4_says_more(tmp_path, on_cpu):
-    """The built-in checkpoint is of version 3: saved anew, it is of version 4 and answers alike."""
+def test_version_3_is_read_and_version_5_says_more(tmp_path, on_cpu):
+    """The built-in checkpoint is of version 3: saved anew, it is of version 5 and answers alike."""
     old = json.loads(ms.load_checkpoint(str(checkpoint.EMBEDDED))["description"])
     assert old["version"] == 3 and set(old["preprocessing"]) == {"size", "mean", "std"}
     network, description, detector = checkpoint.load(str(checkpoint.EMBEDDED))
     assert description.hyperparameters == {} and description.preprocessing == Preprocessing(
-        old["preprocessing"]["size"], tuple(old["preprocessing"]["mean"]), tuple(old["preprocessing"]["std"])
+        old["preprocessing"]["size"], tuple(old["preprocessing"]["mean"]), tuple(old["preprocessing"]["std"]), False
     )
     described = replace(description, hyperparameters={"mode": "distill", "distill": {"lr": 0.003, "area": (0.15, 1.0)}})
     file = tmp_path / "new.ckpt"
     checkpoint.save(file, network, described, detector)
     new = json.loads(ms.load_checkpoint(str(file))["description"])
-    assert new["version"] == 4 and new["preprocessing"] == {**old["preprocessing"], **RULES}
+    assert new["version"] == 5 and new["preprocessing"] == {**old["preprocessing"], "least_crop": 0, **RULES}
     assert new["hyperparameters"] == {"mode": "distill", "distill": {"lr": 0.003, "area": [0.15, 1.0]}}
     assert {**new, "version": 3, "preprocessing": old["preprocessing"]} == {
         **old,
@@ -155,17 +161,41 @@ def test_version_3_is_read_and_version_4_says_more(tmp_path, on_cpu):
     }
     loaded = checkpoint.load(str(file))[1]
     assert loaded == replace(described, hyperparameters=new["hyperparameters"])
-    np.testing.assert_array_equal(logits(file), logits(checkpoint.EMBEDDED))
+    for side in (None, 50):
+        np.testing.assert_array_equal(logits(file, side), logits(checkpoint.EMBEDDED, side))
+
+
+# SHA-256 of the JSON of the rules as the program wrote them with version 4.
+WRITTEN_4 = "04c0c41276d04b6d9555d1999f3402645279649f829f2c9699e316ab2ccac106"
+
+
+def test_version_4_answers_small_pictures_as_it_did(built_in, whole, tmp_path, on_cpu):
+    """It has no least_crop. A checkpoint that gets small pictures whole says so, and answers them otherwise, and only them."""
+    assert hashlib.sha256(json.dumps(RULES_4).encode()).hexdigest() == WRITTEN_4
+    network, description, _ = checkpoint.load(str(built_in))
+    entries = json.loads(description.to_json())
+    numbers = {name: entries["preprocessing"][name] for name in ("size", "mean", "std")}
+    text = json.dumps({**entries, "version": 4, "preprocessing": {**numbers, **RULES_4}})
+    file = tmp_path / "old.ckpt"
+    ms.save_checkpoint(network, str(file), append_dict={"description": text}, crc_check=True)
+    assert checkpoint.load(str(file))[1] == description and not description.preprocessing.whole
+    entries = json.loads(checkpoint.load(str(whole))[1].to_json())
+    assert entries["preprocessing"] == {**numbers, "least_crop": 128, **RULES}
+    for side in (None, 147, 145, 50):
+        np.testing.assert_array_equal(logits(file, side), logits(built_in, side))
+        same = np.array_equal(logits(file, side), logits(whole, side))
+        assert same == (side is None or side == 147)
 
 
 def test_the_rules_are_enough_to_rebuild_the_preprocessing():
     """Done here by what RULES says, on a picture that needs all of it."""
     grey = np.random.default_rng(0).integers(0, 4096, (90, 130)).astype(np.uint16)  # 12 bits
-    preprocessing, crop = Preprocessing(size=32), RULES["crop"]
-    side = crop * 90
+    preprocessing, rule = Preprocessing(size=83), Preprocessing(size=83).record()
+    side = max(rule["crop"] * 90, min(90, rule["least_crop"]))
+    assert side == 83
     box = ((130 - side) / 2, (90 - side) / 2, (130 + side) / 2, (90 + side) / 2)
     picture = Image.fromarray((grey.astype(float) * 255 / 4095 + 0.5).astype(np.uint8)).convert("RGB")
-    picture = picture.resize((32, 32), getattr(Image.Resampling, RULES["interpolation"].upper()), box=box)
+    picture = picture.resize((83, 83), getattr(Image.Resampling, rule["interpolation"].upper()), box=box)
     expected = (np.asarray(picture) / 255 - preprocessing.mean) / preprocessing.std
     found = preprocess(encoded(Image.fromarray(grey), "PNG"), preprocessing)
     np.testing.assert_allclose(found, expected.transpose(2, 0, 1), atol=1e-5)

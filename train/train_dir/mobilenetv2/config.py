@@ -404,7 +404,7 @@ def resolve(settings: Settings, weights: "Optional[PretrainedWeights]") -> Confi
     start = left
     if weights:
         size = weights.size or Preprocessing.size if kind == "distill" else chosen["image_size"]
-        start = weights.architecture, Preprocessing(size, weights.mean, weights.std)
+        start = weights.architecture, Preprocessing(size, weights.mean, weights.std, weights.whole)
 
     # What is typed belongs to the last training of the mode. --patience belongs to all, --batch_size to the network's.
     last_training = {name: chosen[name] for name in ("epochs", "lr")}

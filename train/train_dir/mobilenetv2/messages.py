@@ -24,6 +24,10 @@ PROGRAM = Path(__file__).resolve().parents[1] / "train.py"  # also where a noteb
 CLASSIFIER = "the classifier, the network's last layer"
 NAMED = 10  # classes
 FEW_FOLDERS_UP = 2  # a path that leads further up is shown as it is from the root
+SMALL_ARE_CUT = (
+    "These weights are of an earlier version: the edges of small pictures are cut away, as of large ones. A network that is "
+    "trained from other weights gets small pictures whole."
+)
 
 
 def plan(config: Config, kind: str) -> str:

@@ -116,6 +116,8 @@ def prepare(settings: Settings, output: Path) -> Run:
             run.known, run.independent = Known(start.head, detector, rows), False
         weights = "a checkpoint of this program" if start.naming == pretrained.OWN else start.naming
         log.info("Weights to start from: %s, %s.", weights, messages.classifier_at_start(taken, classes))
+        if start.naming == pretrained.OWN and not start.whole:
+            log.info("%s", messages.SMALL_ARE_CUT)
     else:
         run.decoded.clear()
     run.fingerprint = {**_fingerprint(run), "language": config.language}

@@ -33,7 +33,7 @@ def augmented_views(
     def view(number: int) -> Image.Image:
         if number > 0:
             return _random_view(image, preprocessing.size, np.random.default_rng([photo, seed, number]), mirror)
-        plain = center_crop(image, preprocessing.size)
+        plain = center_crop(image, preprocessing)
         return ImageOps.mirror(plain) if number == MIRRORED else plain
 
     return np.stack([normalize(view(number), preprocessing) for number in numbers])

@@ -29,7 +29,7 @@ class DecodedPhotos:
             return
         with suppress(IndexError):  # no room
             slot = self._free.popleft()
-            self._pictures[slot] = center_crop(image, self.preprocessing.size)
+            self._pictures[slot] = center_crop(image, self.preprocessing)
             self._slots[digest] = slot
 
     def take(self, digest: str) -> Optional[np.ndarray]:

@@ -33,24 +33,34 @@ CROP = 0.875  # side of the center crop / shorter side of the image: 224 of 256,
 # Grey of more than 8 bits, by the largest value of the picture: white is 2**bits - 1 with the fewest of these bits that hold it.
 # Sensors of 10, 12 and 14 bits store their values in 16. Of floats, white is 1 where no value reaches FLOAT_WHITE.
 WHITE_BITS, FLOAT_WHITE = (8, 10, 12, 14, 16, 24, 32), 16
-# What is done to a picture, for whoever uses a checkpoint without this program. A checkpoint that says anything else is refused:
-# another word here is another format version.
-RULES: Dict[str, Any] = {
-    "crop": CROP,
-    "interpolation": INTERPOLATION,
-    "steps": [
-        "Decode the first frame. Turn it upright by its EXIF orientation. Ignore colour profiles and gamma.",
-        "Grey of more than 8 bits: value * 255 / white, rounded. white is 2**bits - 1, with the fewest bits of "
-        f"{', '.join(map(str, WHITE_BITS))} that hold the largest value of it. Of floats below {FLOAT_WHITE}, white is 1."
-        " Other channels of 16 bits: the high byte.",
-        "Convert to RGB: grey to three equal channels; CMYK to R = (255 - C) * (255 - K) / 255, likewise G and B; alpha over "
-        f"{BACKGROUND}.",
-        "A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, while its shorter side is at least 2 * size / crop.",
-        "Cut out the square in the middle with crop * the shorter side, and resize it to size * size pixels, with an antialiased "
-        f"{INTERPOLATION} filter (a = -0.5).",
-        "Each channel of R, G, B: (value / 255 - mean) / std. The input is float32 [1, 3, size, size].",
-    ],
-}
+
+
+def _rules(cut: str) -> Dict[str, Any]:
+    """What is done to a picture, beside the numbers of `Preprocessing.record`. cut: the step that finds the center crop."""
+    return {
+        "crop": CROP,
+        "interpolation": INTERPOLATION,
+        "steps": [
+            "Decode the first frame. Turn it upright by its EXIF orientation. Ignore colour profiles and gamma.",
+            "Grey of more than 8 bits: value * 255 / white, rounded. white is 2**bits - 1, with the fewest bits of "
+            f"{', '.join(map(str, WHITE_BITS))} that hold the largest value of it. Of floats below {FLOAT_WHITE}, white is 1."
+            " Other channels of 16 bits: the high byte.",
+            "Convert to RGB: grey to three equal channels; CMYK to R = (255 - C) * (255 - K) / 255, likewise G and B; alpha over "
+            f"{BACKGROUND}.",
+            "A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, while its shorter side is at least 2 * size / crop.",
+            f"{cut} to size * size pixels, with an antialiased {INTERPOLATION} filter (a = -0.5).",
+            "Each channel of R, G, B: (value / 255 - mean) / std. The input is float32 [1, 3, size, size].",
+        ],
+    }
+
+
+# For whoever uses a checkpoint without this program. A checkpoint that says anything else is refused: another word here is
+# another format version.
+RULES = _rules(
+    "Cut out the square in the middle. Its side is crop * the shorter side, but at least least_crop pixels, and at most the "
+    "shorter side. Resize it"
+)
+RULES_4 = _rules("Cut out the square in the middle with crop * the shorter side, and resize it")  # of format version 4
 
 _LOADING = (
     threading.Lock()
@@ -75,20 +85,31 @@ warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
 class Preprocessing:
     """Preprocessing parameters, stored in the checkpoint.
 
-    size: side of the square input, in pixels. mean, std: per channel (R, G, B) on a 0-1 scale.
+    size: side of the square input, in pixels. mean, std: per channel (R, G, B) on a 0-1 scale. whole: nothing is cut away of a
+    picture that is enlarged; checkpoints up to format version 4 cut all pictures alike (docs/trust.md has what that costs).
     """
 
     size: int = 224
     mean: Tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: Tuple[float, float, float] = (0.229, 0.224, 0.225)
+    whole: bool = True
+
+    @property
+    def least_crop(self) -> int:
+        """The least side of the center crop, in pixels; a smaller picture is taken whole."""
+        return self.size if self.whole else 0
+
+    def record(self) -> Dict[str, Any]:
+        """All that is done to a picture, in numbers and in words, for JSON."""
+        return {"size": self.size, "mean": self.mean, "std": self.std, "least_crop": self.least_crop, **RULES}
 
 
 def preprocess(data: bytes, preprocessing: Preprocessing) -> np.ndarray:
-    """Image file -> f32 [3, size, size]: upright RGB, center crop resized to size x size (bicubic), normalized.
+    """Image file -> f32 [3, size, size]: upright RGB, `center_crop`, normalized.
 
     Raises ImageError, whose message has no file name, if the file is not a readable image within the limits.
     """
-    return normalize(center_crop(decode(data, preprocessing.size), preprocessing.size), preprocessing)
+    return normalize(center_crop(decode(data, preprocessing.size), preprocessing), preprocessing)
 
 
 def preprocess_image(image: Image.Image, preprocessing: Preprocessing) -> Tuple[np.ndarray, Tuple[int, int]]:
@@ -107,7 +128,7 @@ def preprocess_image(image: Image.Image, preprocessing: Preprocessing) -> Tuple[
         upright = _rgb(upright)
     except Exception as error:
         raise _image_error(error) from None
-    return normalize(center_crop(upright, preprocessing.size), preprocessing), upright.size
+    return normalize(center_crop(upright, preprocessing), preprocessing), upright.size
 
 
 def image_of_array(array: np.ndarray) -> Image.Image:
@@ -117,9 +138,10 @@ def image_of_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array)
 
 
-def center_crop(image: Image.Image, size: int) -> Image.Image:
-    """RGB image -> center crop, CROP of the shorter side, resized to size x size pixels (bicubic)."""
-    side = CROP * min(image.size)
+def center_crop(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    """RGB image -> square in the middle, CROP of the shorter side or `least_crop`, resized to size x size pixels (bicubic)."""
+    shorter, size = min(image.size), preprocessing.size
+    side = max(CROP * shorter, min(shorter, preprocessing.least_crop))
     left, top = (image.width - side) / 2, (image.height - side) / 2
     return image.resize((size, size), Image.Resampling[INTERPOLATION.upper()], box=(left, top, left + side, top + side))
 

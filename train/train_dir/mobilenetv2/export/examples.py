@@ -10,7 +10,7 @@ from ..data import sample
 from ..data.cache import PhotoCache
 from ..data.class_choice import recorded_choice
 from ..data.dataset import IN_TURN, Photo, PhotoSet, scan_folder
-from ..data.image import center_crop, decode
+from ..data.image import Preprocessing, center_crop, decode
 from ..data.kind import DRAWINGS
 from ..data.unpacking import find_archive, unpack
 from ..model.checkpoint import Description
@@ -67,7 +67,7 @@ def read_examples(data_url: str, cache_dir: str, description: Description, calib
 def take_examples(data: PhotoSet, description: Description, calibrate: bool) -> Examples:
     """Of photos that were read and checked. Raises UserError for one that cannot be read any more, and for photos of which none
     can be used."""
-    photos, size = _spread(data.split("val"), TRIED), description.preprocessing.size
+    photos = _spread(data.split("val"), TRIED)
     train = _spread(data.split("train"), CALIBRATED) if calibrate else []
     if not photos or (calibrate and not train):
         raise UserError("--data_url: there is no photo that can be used; 'train.py --check' lists what is wrong")
@@ -77,7 +77,7 @@ def take_examples(data: PhotoSet, description: Description, calibrate: bool) -> 
         log.warning(
             "No photo is of a class that the network knows: only its numbers are compared, not how many are right."
         )
-    crops = _crops([*photos, *train], size)
+    crops = _crops([*photos, *train], description.preprocessing)
     return Examples(crops[: len(photos)], labels, crops[len(photos) :], f"validation {data.kind}")
 
 
@@ -86,11 +86,11 @@ def _spread(photos: Sequence[Photo], most: int) -> List[Photo]:
     return list(photos[:: max(1, -(-len(photos) // most))])
 
 
-def _crops(photos: Sequence[Photo], size: int) -> np.ndarray:
+def _crops(photos: Sequence[Photo], preprocessing: Preprocessing) -> np.ndarray:
     """u8 [N, size, size, 3]"""
 
     def crop(photo: Photo) -> np.ndarray:
-        return np.asarray(center_crop(decode(photo.read(), size), size))
+        return np.asarray(center_crop(decode(photo.read(), preprocessing.size), preprocessing))
 
     found = parallel_map(crop, photos, usable_cpus())
     return np.stack(list(show_progress(found, len(photos), "Reading photos")))
@@ -99,18 +99,20 @@ def _crops(photos: Sequence[Photo], size: int) -> np.ndarray:
 def _draw(description: Description, calibrate: bool) -> Examples:
     if calibrate and description.kind != DRAWINGS:
         raise UserError(NEEDS_TRAINING)
-    size = description.preprocessing.size
+    preprocessing = description.preprocessing
 
     def drawn(split: str) -> Tuple[List[np.ndarray], List[str]]:
         named = [(class_, number) for class_ in sample.CLASSES for number in range(sample.COUNTS[split])]
         pictures = parallel_map(lambda one: sample.draw(one[0], [split == "val", one[1]]), named, usable_cpus())
-        return [np.asarray(center_crop(picture, size)) for picture in pictures], [class_ for class_, _ in named]
+        return [np.asarray(center_crop(picture, preprocessing)) for picture in pictures], [
+            class_ for class_, _ in named
+        ]
 
     val, classes = drawn("val")
     known = {name: number for number, name in enumerate(description.classes)}
     labels = np.array([known.get(name, -1) for name in classes])
     train = drawn("train")[0] if calibrate else []
-    return Examples(np.stack(val), labels, _stack(train, size), "of this program's drawings")
+    return Examples(np.stack(val), labels, _stack(train, preprocessing.size), "of this program's drawings")
 
 
 def _stack(crops: Sequence[np.ndarray], size: int) -> np.ndarray:

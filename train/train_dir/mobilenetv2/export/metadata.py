@@ -34,7 +34,7 @@ def describe(loaded: Loaded, given: str, licence: str) -> Dict[str, Any]:
         "format": PROGRAM,
         "classes": list(description.classes),
         "kind": description.kind,
-        "preprocessing": description.preprocessing_record(),
+        "preprocessing": description.preprocessing.record(),
         "inside": "network" if given == APP else "normalisation, network, temperature, softmax",
         "input": {IMAGE: {**SHAPES, APP: APP_SHAPE}[given].format(size=size)},
         "outputs": outputs,

@@ -12,7 +12,7 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 import numpy as np
 
 from ..data import thumbnails
-from ..data.image import RULES, Preprocessing
+from ..data.image import RULES, RULES_4, Preprocessing
 from ..data.kind import PHOTOS
 from ..data.layout import NEITHER
 from ..data.unused import is_bad_name
@@ -29,8 +29,10 @@ from .state import load_state_dict, state_dict
 from .tensor_files import ckpt_bytes, read_tensors
 
 KEY = "description"
-VERSION = 4
-READABLE = (3, 4)  # version 3 has no rules of the preprocessing, which were the same, and no hyper-parameters
+VERSION = 5
+# By version, the rules of the preprocessing that it states. Up to version 4, `Preprocessing.whole` is False. Version 3 states no
+# rules, which were those of version 4, and no hyper-parameters.
+READABLE: Dict[int, Dict[str, Any]] = {3: {}, 4: RULES_4, 5: RULES}
 MAX_TEXT = 2**22  # characters of a description; with thousands of classes it has fewer
 EMBEDDED = Path(__file__).with_name("pretrained.ckpt")  # the built-in network; docs/training.md says how it was made
 
@@ -61,13 +63,9 @@ class Description:
         """Of the pictures, see data/kind.py; a checkpoint that does not say it is of photos."""
         return str(self.data.get("kind", PHOTOS))
 
-    def preprocessing_record(self) -> Dict[str, Any]:
-        """All that is done to a picture, in numbers and in words, for JSON."""
-        return {**asdict(self.preprocessing), **RULES}
-
     def to_json(self) -> str:
-        """The description as JSON, with PROGRAM, VERSION and, in the preprocessing, RULES."""
-        entries = {"format": PROGRAM, "version": VERSION, **asdict(self), "preprocessing": self.preprocessing_record()}
+        """The description as JSON, with PROGRAM, VERSION and the record of the preprocessing."""
+        entries = {"format": PROGRAM, "version": VERSION, **asdict(self), "preprocessing": self.preprocessing.record()}
         return json.dumps(entries, ensure_ascii=False, indent=1, allow_nan=False)
 
     @classmethod
@@ -83,13 +81,14 @@ class Description:
             version = entries.pop("version")
             if version not in READABLE:
                 raise ValueError(
-                    f"it has format version {version}, this program reads {' and '.join(map(str, READABLE))}; update the program "
-                    "or train again"
+                    f"it has format version {version}, this program reads {min(READABLE)} to {VERSION}; update the program or "
+                    "train again"
                 )
             preprocessing = entries["preprocessing"]
-            if version == VERSION:
-                _take_rules(preprocessing)
+            _take_rules(preprocessing, READABLE[version])
+            if version > 3:
                 entries["hyperparameters"] = dict(entries["hyperparameters"])
+            preprocessing["whole"] = version > 4 and _is_whole(preprocessing)
             preprocessing.update(
                 {name: tuple(preprocessing[name]) for name in ("mean", "std") if name in preprocessing}
             )
@@ -137,15 +136,23 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"its description has the number {constant}")
 
 
-def _take_rules(preprocessing: Dict[str, Any]) -> None:
-    """Remove RULES from what a checkpoint says of its preprocessing. Raises ValueError where it has others."""
-    for name, rule in RULES.items():
+def _take_rules(preprocessing: Dict[str, Any], rules: Dict[str, Any]) -> None:
+    """Remove the rules from what a checkpoint says of its preprocessing. Raises ValueError where it has others."""
+    for name, rule in rules.items():
         stated = preprocessing.pop(name, None)
         if stated != rule:
             raise ValueError(
                 f"its preprocessing says {name} {str(stated)[:60]}, and this program has {str(rule)[:60]}; use the program that "
                 "it came with"
             )
+
+
+def _is_whole(preprocessing: Dict[str, Any]) -> bool:
+    """`Preprocessing.whole`, from `least_crop`, which is removed. Raises ValueError where that is neither 0 nor the size."""
+    least = preprocessing.pop("least_crop")
+    if least not in (0, preprocessing["size"]):
+        raise ValueError(f"its preprocessing says least_crop {str(least)[:60]} and size {preprocessing['size']}")
+    return least != 0
 
 
 class Loaded(NamedTuple):

@@ -31,8 +31,8 @@ class PretrainedWeights:
 
     backbone: f32 by name. head: weight f32 [C, channels] and bias f32 [C] of the classifier, or None. naming: a key of
     _NAMINGS, or OWN. mean, std: of the pixels. size: side of the input in pixels. size, classes: None where the file does not
-    say. neither: the outlier detector on the backbone's features, or None. merged: the new names of classes by the old ones, with
-    which a training of this program made the head.
+    say. whole: as in `Preprocessing`. neither: the outlier detector on the backbone's features, or None. merged: the new names
+    of classes by the old ones, with which a training of this program made the head.
     """
 
     backbone: Dict[str, np.ndarray]
@@ -42,6 +42,7 @@ class PretrainedWeights:
     mean: Tuple[float, float, float] = Preprocessing.mean
     std: Tuple[float, float, float] = Preprocessing.std
     size: Optional[int] = None
+    whole: bool = True
     classes: Optional[Tuple[str, ...]] = None
     neither: Optional[OutlierDetector] = None
     merged: Dict[str, str] = field(default_factory=dict)
@@ -246,6 +247,7 @@ def _from_checkpoint(file: Path, width: Optional[float], last: Optional[int]) ->
         preprocessing.mean,
         preprocessing.std,
         preprocessing.size,
+        preprocessing.whole,
         description.classes,
         neither,
         recorded_choice(description.settings).new_names,
