@@ -70,7 +70,9 @@ def content(classes: Tuple[str, ...] = HOSTILE) -> Report:
                    "milliseconds": 3.94}
             for number, name in enumerate(("teacher", "student"))
         },
-        calibration=Calibration(0.731, reliability(logits, labels), reliability(logits, labels, 0.731)),
+        calibration=Calibration(
+            0.731, reliability(logits, labels), reliability(logits, labels, 0.731), "unseen", 72
+        ),
         neither=Rejections(-0.508, {name: values.astype(np.float32) for name, values in scores.items()}),
         answers=(
             ShownAnswer(f"val/{classes[0]}/<b>1</b>.jpg", classes[0], classes[1], 0.876, picture(1), picture(2)),

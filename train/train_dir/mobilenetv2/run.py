@@ -19,6 +19,7 @@ from .data.image import Preprocessing
 from .evaluation.cross_validation import CrossValidation, Head, Known
 from .evaluation.evaluate import Evaluation
 from .evaluation.prior import PriorCorrection
+from .evaluation.unseen import Unseen
 from .model.mobilenet_v2 import MobileNetV2
 from .runtime.environment import usable_cpus
 from .runtime.progress import Stopwatch
@@ -72,6 +73,10 @@ class Run:
     prior: Optional[PriorCorrection] = None
     # By finetune, distill and quantize: the network is not the one that the features are of.
     changed: bool = False
+    # By finetune and distill: the network has learned the training photos.
+    learned: bool = False
+    # By finetune: None where no photo could be left out.
+    unseen: Optional[Unseen] = None
     # By distill: "teacher" and "student" in figures.
     comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)
     # By quantize: what the checkpoint holds in place of the network's parameters.

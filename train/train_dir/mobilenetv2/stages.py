@@ -38,6 +38,8 @@ from .evaluation.evaluate import evaluate_answers
 from .evaluation.metrics import score_answers
 from .evaluation.mirroring import LEVEL, compare_mirrored, held_out_sample
 from .evaluation.prior import are_uneven, choose_correction
+from .evaluation.regression import softmax_regression
+from .evaluation.unseen import Unseen, hold_out
 from .export.formats import read_formats
 from .inputs import read_inputs
 from .model import pretrained, quantization
@@ -54,12 +56,13 @@ from .training import resume
 from .training.distill import distill_network
 from .training.distill_targets import Teacher
 from .training.extraction import compute_features, mirrored_features
-from .training.finetune import finetune_network
+from .training.finetune import finetune_network, finetune_without
 from .training.head import set_classifier, train_classifier
 from .training.tracking import Tracker, read_trackers
 
 log = logging.getLogger(__name__)
 SETS = ("train", "val", NEITHER)  # in the order of FeatureSets
+PROBE = 0.2  # length of the training that leaves photos out, as a share of the one that it stands for
 
 
 def prepare(settings: Settings, output: Path) -> Run:
@@ -207,6 +210,7 @@ def correct_prior(run: Run) -> None:
         classifier = run.network.classifier
         set_classifier(classifier, classifier.weight.asnumpy(), classifier.bias.asnumpy() - run.prior.offset)
         run.held_out = run.held_out.corrected(run.prior.offset)
+        run.unseen = run.unseen and run.unseen.corrected(run.prior.offset)
 
 
 def finish_check(run: Run) -> None:
@@ -218,13 +222,14 @@ def finish_check(run: Run) -> None:
 
 
 def finetune(run: Run) -> None:
-    """Needs the network. Leaves its last blocks, or all, trained together with its classifier. In mode "scratch" these are
-    random at the start; the history is named "finetune" all the same."""
+    """Needs the network. Leaves its last blocks, or all, trained together with its classifier, and the answers for photos that
+    such a training has not seen. In mode "scratch" these are random at the start; the history is named "finetune" all the
+    same."""
     config = run.config
     log.info("%s", messages.step(config, "finetune", run.data.kind))
     with run.watch("finetune"):
-        states = _states(run)
-        run.history["finetune"] = finetune_network(
+        states, start = _states(run), state_dict(run.network)
+        rows = run.history["finetune"] = finetune_network(
             run.network,
             run.data,
             run.preprocessing,
@@ -237,7 +242,12 @@ def finetune(run: Run) -> None:
             states=states,
             record=run.tracker.record("finetune"),
         )
-    run.changed = True
+        kept = sum(row["epoch"] for row in rows if row["kept"])
+        if kept:
+            run.unseen = _answer_unseen(run, start, min(kept, PROBE * len(rows)))
+        # Where no epoch was better, the network is the one that the features are of.
+        run.learned = bool(kept)
+        run.changed = run.learned or config.mode == "scratch"
 
 
 def distill(run: Run) -> None:
@@ -265,7 +275,7 @@ def distill(run: Run) -> None:
             states=states,
             record=run.tracker.record("distill"),
         )
-    run.changed = True
+    run.learned = run.changed = True
 
 
 def quantize(run: Run) -> None:
@@ -323,7 +333,9 @@ def evaluate(run: Run) -> None:
         after = _right_of_known(run, run.answers["val"])
         words = "Validation %s of the classes that the weights knew: %d of %d right before the training, %d now."
         log.info(words, run.data.kind, *run.before, after[0])
-    run.evaluation = evaluate_answers(run.answers, labels, run.data.classes, run.held_out, run.prior)
+    run.evaluation = evaluate_answers(
+        run.answers, labels, run.data.classes, run.held_out, run.unseen, learned=run.learned, prior=run.prior
+    )
 
 
 FROZEN = (extract_features, train_head, cross_validate)
@@ -443,6 +455,45 @@ def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known]
         rejection_rate=config.rejection_rate,
         seed=config.seed,
     )
+
+
+def _answer_unseen(run: Run, start: Dict[str, np.ndarray], passes: float) -> Optional[Unseen]:
+    """Answers of a second, short fine-tuning for photos that it leaves out; None where it has none to leave out. The network is
+    as before afterwards. start: its parameters before the fine-tuning. passes: over the other photos."""
+    config, data, network, labels = run.config, run.data, run.network, run.data.labels("train")
+    held, learned = hold_out(labels, run.groups, config.seed, config.folds)
+    if not held.any() or min(config.network_plan.batch_size, int((~held).sum())) < distributed.worker_count():
+        return None
+    tuned = state_dict(network)
+    load_state_dict(network, start)
+    if config.mode != "scratch":  # the classifier at the start has seen them, too
+        anchor, penalty = run.known.classifier if run.known else None, run.penalties(run.fold_penalty)
+        pooled, smoothing = run.features.train.pooled, config.classifier_plan.label_smoothing
+        head = softmax_regression(pooled, labels, len(data.classes), penalty, smoothing, ~held, anchor=anchor)
+        names = (network.classifier.weight.name, network.classifier.bias.name)
+        load_state_dict(network, dict(zip(names, map(distributed.broadcast, head))))
+    finetune_without(
+        network,
+        data,
+        held,
+        run.preprocessing,
+        config.network_plan,
+        passes,
+        blocks=config.unfreeze,
+        pretrained=config.mode != "scratch",
+        mirror=run.mirror,
+        seed=config.seed,
+        workers=config.workers,
+    )
+    photos = data.split("train")
+
+    def answers(chosen: np.ndarray) -> np.ndarray:
+        return predict_logits(network, [photos[row] for row in chosen], run.preprocessing, config.workers)
+
+    rows = np.flatnonzero(learned)
+    found = Unseen(answers(np.flatnonzero(held)), labels[held], answers(rows), rows)
+    load_state_dict(network, tuned)
+    return found
 
 
 def _right_of_known(run: Run, logits: np.ndarray, among_known: bool = False) -> Tuple[int, int]:

@@ -1,7 +1,7 @@
 """Temperature scaling and reliability of confidences (Guo et al., On Calibration of Modern Neural Networks, ICML 2017)."""
 
 from dataclasses import dataclass
-from typing import Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple
 
 import numpy as np
 
@@ -41,11 +41,19 @@ class Reliability(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """temperature: divisor of the logits. before, after: reliability with temperature 1 and with this one."""
+    """temperature: divisor of the logits. before, after: reliability with temperature 1 and with this one. source: the answers
+    that it was fitted to, of so many training photos: "folds", by classifiers that were trained without them; "unseen", by a
+    network that was; "learned", by last layers that were, while the rest of the network has learned them."""
 
     temperature: float
     before: Reliability
     after: Reliability
+    source: str
+    photos: int
+
+    def to_json(self) -> Dict[str, Any]:
+        """Where the temperature comes from, for checkpoint and metrics.json."""
+        return {"source": self.source, "photos": self.photos}
 
 
 def reliability(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0, bins: int = BINS) -> Reliability:

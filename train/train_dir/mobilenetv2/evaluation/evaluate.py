@@ -12,16 +12,17 @@ from .intervals import exact_interval
 from .metrics import confusion_matrix, precision_recall, score_answers, weakest_first
 from .ood import Rejections
 from .prior import PriorCorrection
+from .unseen import Unseen
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """metrics: for the checkpoint, of "val", "folds" (the training photos, out-of-fold, as far as these tell anything), "train",
-    "test" where there are test photos, and "prior_correction" where classes differ in size. confusion:
-    confusion matrix i64 [C, C] of the validation set, a row for each true class. test_confusion: of the test
-    set; None without one. held_out_confusion: i64 [C, C] of the training photos,
-    out-of-fold; None if the backbone was trained on them. calibration: on the validation set. rejections: None where
-    nothing is rejected."""
+    """metrics: for the checkpoint, of "val", "train", "folds" (the training photos, out-of-fold; not where that tells nothing,
+    as of a backbone that was trained on them), and "test" where there are test photos; "calibration" says what the temperature
+    was fitted on, "prior_correction" what was done where classes differ in size. confusion: confusion matrix i64 [C, C] of the
+    validation set, a row for each true class. test_confusion: of the test set; None without one. held_out_confusion: i64 [C, C]
+    of the training photos, out-of-fold; None without "folds". calibration: on the validation set. rejections: None where nothing
+    is rejected."""
 
     metrics: Dict[str, Dict[str, Any]]
     confusion: np.ndarray
@@ -37,17 +38,25 @@ def evaluate_answers(
     labels: Dict[str, np.ndarray],
     classes: Sequence[str],
     held_out: CrossValidation,
+    unseen: Optional[Unseen] = None,
+    learned: bool = False,
     prior: Optional[PriorCorrection] = None,
 ) -> Evaluation:
     """answers: logits f32 [N, C] of "train", "val" and, where there are any, "test" by the trained classifier. labels: i32 [N]
-    of each. prior: what is part of all logits, answers and held-out ones alike.
+    of each. unseen: after a training of the network. learned: whether the network was trained on the training photos. prior:
+    what is part of all logits, answers and held-out ones alike.
 
-    The temperature is fitted on the out-of-fold logits, scaled to the magnitude of the classifier's: with five photos per class
-    these are nearly twice as large, with hundreds 1.03 times."""
-    scale = logit_scale(held_out.fitted_logits, answers["train"])
+    The temperature is fitted on the unseen photos; without them, on the out-of-fold logits. Both are scaled to the magnitude of
+    the classifier's logits: with five photos per class these are nearly twice as large as those out of fold, with hundreds 1.03
+    times."""
     asked = held_out.asked
-    out_of_fold, own = held_out.logits[asked], labels["train"][asked]
-    temperature = fit_temperature(out_of_fold * scale, own) if asked.any() else 1.0
+    out_of_fold, fold_labels = held_out.logits[asked], labels["train"][asked]
+    if unseen:
+        source, logits, own = "unseen", unseen.scaled(answers["train"]), unseen.labels
+    else:
+        source, own = "learned" if learned else "folds", fold_labels
+        logits = out_of_fold * logit_scale(held_out.fitted_logits, answers["train"])
+    temperature = fit_temperature(logits, own) if len(own) else 1.0
     before, after = (reliability(answers["val"], labels["val"], value) for value in (1.0, temperature))
     matrix = confusion_matrix(answers["val"], labels["val"])
     precision, recall = (
@@ -57,6 +66,7 @@ def evaluate_answers(
     rejections = (
         Rejections(held_out.detector.threshold, held_out.scores) if held_out.scores and held_out.detector else None
     )
+    calibration = Calibration(temperature, before, after, source, len(own))
     rejected = {name: rejections.count(name)[0] if rejections else 0 for name in answers}
     scores = partial(_scores, classes)
     metrics: Dict[str, Dict[str, Any]] = {
@@ -69,9 +79,10 @@ def evaluate_answers(
             "confusion": matrix.tolist(),
         },
         "train": scores(answers["train"] / np.float32(temperature), labels["train"]),
+        "calibration": calibration.to_json(),
     }
-    if asked.any():
-        metrics["folds"] = {**scores(out_of_fold, own), "refused": rejected["train"]}
+    if held_out.independent and asked.any():  # or else the network has learned these photos all the same
+        metrics["folds"] = {**scores(out_of_fold, fold_labels), "refused": rejected["train"]}
     if prior:
         metrics["prior_correction"] = prior.to_json()
     test_matrix = None
@@ -82,10 +93,8 @@ def evaluate_answers(
             "refused": rejected["test"],
             "confusion": test_matrix.tolist(),
         }
-    held_out_matrix = confusion_matrix(out_of_fold, own) if held_out.independent and asked.any() else None
-    return Evaluation(
-        metrics, matrix, test_matrix, held_out_matrix, Calibration(temperature, before, after), rejections, prior
-    )
+    held_out_matrix = confusion_matrix(out_of_fold, fold_labels) if "folds" in metrics else None
+    return Evaluation(metrics, matrix, test_matrix, held_out_matrix, calibration, rejections, prior)
 
 
 def _scores(classes: Sequence[str], logits: np.ndarray, labels: np.ndarray) -> Dict[str, Any]:

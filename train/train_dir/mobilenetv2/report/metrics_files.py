@@ -38,6 +38,12 @@ PARTS = {
     "distill": "teaching the small network",
     "evidence": "testing the answers",
 }
+# What the temperature was fitted on, see `Calibration`.
+FITTED = {
+    "folds": "The temperature was fitted on %d training photos, each answered by a classifier that was trained without it.",
+    "unseen": "The temperature was fitted on %d training photos that a second, shorter training had not seen.",
+    "learned": "The temperature was fitted on %d training photos that the network has learned, so it may be too sure.",
+}
 
 
 def write_metrics(
@@ -62,6 +68,8 @@ def write_metrics(
         "format": PROGRAM,
         "classes": description.classes,
         **description.metrics,
+        "temperature": description.temperature,
+        "threshold": evaluation.rejections.threshold if evaluation.rejections else None,
         "seconds": seconds,
         "device": ms.get_context("device_target"),
         "peak_memory_mib": memory,
@@ -112,19 +120,17 @@ def _log_results(
             *(name.capitalize(), row["correct"], row["count"]),
             *(f"{row['parameters']:,}", row["bytes"] / 1000, row["milliseconds"]),
         )
-    val, folds, test = (description.metrics.get(split, {}) for split in ("val", "folds", "test"))
-    kind = description.kind
+    val, folds, test = (description.metrics.get(split) for split in ("val", "folds", "test"))
+    assert val is not None
+    kind, validation = description.kind, description.data["validation"]
     words = "Validation %s: %s (95 %% interval)%s."
-    if description.data["validation"] == IN_TURN:
+    if validation == IN_TURN:
         words = "Training %s, each answered by a classifier that has not learned from it: %s (95 %% interval)%s."
-    if description.data["validation"] == LEARNED:
+    if validation == LEARNED:
         log.warning("Nothing was tested: %d of %d %s that were learned are right.", val["correct"], val["count"], kind)
     else:
         log.info(words, kind, describe_count(val["correct"], val["count"]), _averaged(val))
-    elsewhere = description.data["validation"] in (GIVEN, SHARE)
-    if (
-        evaluation.held_out_confusion is not None and elsewhere
-    ):  # not where the network has learned these photos all the same
+    if folds and validation in (GIVEN, SHARE):
         words = "Training %s, each answered by a classifier that was trained without it: %s%s."
         log.info(words, kind, describe_count(folds["correct"], folds["count"]), _averaged(folds))
     if test:
@@ -139,9 +145,10 @@ def _log_results(
     if kind == DRAWINGS:
         count = sum(description.data["train"].values())
         log.info("Trained on %d drawings, not on photos: these figures are about drawings.", count)
-    if description.data["validation"] != LEARNED:
+    if validation != LEARNED:
         words = "How sure the answers are is off by %.1f %% on average, and was by %.1f %% before a correction (temperature "
         log.info(words + "%.3f).", 100 * val["ece"]["after"], 100 * val["ece"]["before"], description.temperature)
+        log.info("%s", for_kind(FITTED[evaluation.calibration.source], kind) % evaluation.calibration.photos)
     if evaluation.rejections:
         words = "These counts take the class that fits best. Pictures that fit none are refused: %d of these %d %s."
         log.info(words, val["refused"], val["count"], kind)

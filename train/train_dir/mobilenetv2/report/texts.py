@@ -358,6 +358,18 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "每个点是一组置信度相近的照片，点越大照片越多；落在对角线上表示 90 % 的置信度十次里对九次。竖线是 95 % 区间。"
         "ECE 是到对角线的平均距离。温度 {temperature}：所有 logits 除以它，不改变任何回答。",
     ),
+    "calibration.folds": (
+        "It was fitted on {count} training photo{s}, each answered by a classifier that was trained without it.",
+        "温度在 {count} 张训练照片上求得，每张都由没有学过它的分类层回答。",
+    ),
+    "calibration.unseen": (
+        "It was fitted on {count} training photo{s} that a second, shorter training had not seen.",
+        "温度在 {count} 张训练照片上求得，另一次较短的训练没有见过它们。",
+    ),
+    "calibration.learned": (
+        "It was fitted on {count} training photo{s} that the network has learned, so it may be too sure.",
+        "温度在 {count} 张训练照片上求得，网络已经学过它们，因此置信度可能偏高。",
+    ),
     "before": ("Before: ECE {ece}", "校准前：ECE {ece}"),
     "after": ("After: ECE {ece}", "校准后：ECE {ece}"),
     "confidence": ("confidence", "置信度"),
