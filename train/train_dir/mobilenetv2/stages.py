@@ -53,8 +53,8 @@ from .runtime.errors import UserError
 from .runtime.own_files import TRACKING
 from .runtime.progress import Stopwatch, shown
 from .training import resume
-from .training.distill import distill_network
-from .training.distill_targets import Teacher
+from .training.distill import distill_network, distill_without
+from .training.distill_targets import Teacher, make_targets
 from .training.extraction import compute_features, mirrored_features
 from .training.finetune import finetune_network, finetune_without
 from .training.head import set_classifier, train_classifier
@@ -228,23 +228,30 @@ def finetune(run: Run) -> None:
     config = run.config
     log.info("%s", messages.step(config, "finetune", run.data.kind))
     with run.watch("finetune"):
-        states, start = _states(run), state_dict(run.network)
-        rows = run.history["finetune"] = finetune_network(
-            run.network,
-            run.data,
-            run.preprocessing,
-            config.network_plan,
-            blocks=config.unfreeze,
-            pretrained=config.mode != "scratch",
-            mirror=run.mirror,
-            seed=config.seed,
-            workers=config.workers,
-            states=states,
-            record=run.tracker.record("finetune"),
-        )
+        states, start, plan = _states(run), state_dict(run.network), config.network_plan
+        how: Dict[str, Any] = {
+            "blocks": config.unfreeze,
+            "pretrained": config.mode != "scratch",
+            "mirror": run.mirror,
+            "seed": config.seed,
+            "workers": config.workers,
+        }
+        record = run.tracker.record("finetune")
+        rows = finetune_network(run.network, run.data, run.preprocessing, plan, states=states, record=record, **how)
+        run.history["finetune"] = rows
         kept = sum(row["epoch"] for row in rows if row["kept"])
+
+        def without(held: np.ndarray) -> bool:
+            if min(plan.batch_size, int((~held).sum())) < distributed.worker_count():
+                return False
+            if config.mode != "scratch":  # the classifier at the start has seen them, too
+                _set_classifier_without(run, held)
+            passes = min(kept, PROBE * len(rows))
+            finetune_without(run.network, run.data, held, run.preprocessing, plan, passes, **how)
+            return True
+
         if kept:
-            run.unseen = _answer_unseen(run, start, min(kept, PROBE * len(rows)))
+            run.unseen = _answer_unseen(run, start, without)
         # Where no epoch was better, the network is the one that the features are of.
         run.learned = bool(kept)
         run.changed = run.learned or config.mode == "scratch"
@@ -261,20 +268,32 @@ def distill(run: Run) -> None:
         states = _states(run)
         run.network = MobileNetV2(config.student, len(run.data.classes))
         run.preprocessing = config.student_preprocessing
+        start, plan, teaching = state_dict(run.network), config.network_plan, config.teaching
+        how: Dict[str, Any] = {"mirror": run.mirror, "seed": config.seed, "workers": config.workers}
+        photos, side = run.data.split("train"), run.preprocessing.size * 5 // 4
+        most = (teaching.teacher_views, teaching.view_bytes)
+        targets = make_targets(teacher, photos, side, *most, config.seed, config.workers, run.cache)
         run.history["distill"] = distill_network(
             run.network,
-            teacher,
+            targets,
             run.data,
             run.preprocessing,
-            config.network_plan,
-            config.teaching,
-            mirror=run.mirror,
-            seed=config.seed,
-            workers=config.workers,
-            cache=run.cache,
+            plan,
+            teaching,
             states=states,
             record=run.tracker.record("distill"),
+            **how,
         )
+
+        def without(held: np.ndarray) -> bool:
+            rows = targets.without(held)
+            if len(rows) < distributed.worker_count():
+                return False
+            passes = PROBE * plan.epochs
+            distill_without(run.network, targets, rows, run.preprocessing, plan, passes, teaching, **how)
+            return True
+
+        run.unseen = _answer_unseen(run, start, without)
     run.learned = run.changed = True
 
 
@@ -457,43 +476,36 @@ def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known]
     )
 
 
-def _answer_unseen(run: Run, start: Dict[str, np.ndarray], passes: float) -> Optional[Unseen]:
-    """Answers of a second, short fine-tuning for photos that it leaves out; None where it has none to leave out. The network is
-    as before afterwards. start: its parameters before the fine-tuning. passes: over the other photos."""
-    config, data, network, labels = run.config, run.data, run.network, run.data.labels("train")
-    held, learned = hold_out(labels, run.groups, config.seed, config.folds)
-    if not held.any() or min(config.network_plan.batch_size, int((~held).sum())) < distributed.worker_count():
-        return None
-    tuned = state_dict(network)
+def _answer_unseen(
+    run: Run, start: Dict[str, np.ndarray], train_without: Callable[[np.ndarray], bool]
+) -> Optional[Unseen]:
+    """Answers for photos that a second, short training has left out; None where it has none to leave out, or nothing else. The
+    network is as before afterwards.
+
+    start: its parameters before the first training. train_without: (bool [N], photos to leave out) -> whether it has trained."""
+    network, photos, labels = run.network, run.data.split("train"), run.data.labels("train")
+    held, learned = hold_out(labels, run.groups, run.config.seed, run.config.folds)
+    trained = state_dict(network)
     load_state_dict(network, start)
-    if config.mode != "scratch":  # the classifier at the start has seen them, too
-        anchor, penalty = run.known.classifier if run.known else None, run.penalties(run.fold_penalty)
-        pooled, smoothing = run.features.train.pooled, config.classifier_plan.label_smoothing
-        head = softmax_regression(pooled, labels, len(data.classes), penalty, smoothing, ~held, anchor=anchor)
-        names = (network.classifier.weight.name, network.classifier.bias.name)
-        load_state_dict(network, dict(zip(names, map(distributed.broadcast, head))))
-    finetune_without(
-        network,
-        data,
-        held,
-        run.preprocessing,
-        config.network_plan,
-        passes,
-        blocks=config.unfreeze,
-        pretrained=config.mode != "scratch",
-        mirror=run.mirror,
-        seed=config.seed,
-        workers=config.workers,
-    )
-    photos = data.split("train")
-
-    def answers(chosen: np.ndarray) -> np.ndarray:
-        return predict_logits(network, [photos[row] for row in chosen], run.preprocessing, config.workers)
-
-    rows = np.flatnonzero(learned)
-    found = Unseen(answers(np.flatnonzero(held)), labels[held], answers(rows), rows)
-    load_state_dict(network, tuned)
+    found = None
+    if held.any() and train_without(held):
+        numbers = [np.flatnonzero(which) for which in (held, learned)]
+        chosen = ([photos[number] for number in rows] for rows in numbers)
+        logits = [predict_logits(network, some, run.preprocessing, run.config.workers) for some in chosen]
+        found = Unseen(logits[0], labels[held], logits[1], numbers[1])
+    load_state_dict(network, trained)
     return found
+
+
+def _set_classifier_without(run: Run, held: np.ndarray) -> None:
+    """Needs the features. Leaves the network's classifier as the cross-validation solves it without some of the photos.
+
+    held: bool [N], these."""
+    anchor, smoothing = run.known.classifier if run.known else None, run.config.classifier_plan.label_smoothing
+    pooled, labels, penalty = run.features.train.pooled, run.data.labels("train"), run.penalties(run.fold_penalty)
+    head = softmax_regression(pooled, labels, len(run.data.classes), penalty, smoothing, ~held, anchor=anchor)
+    names = [parameter.name for parameter in (run.network.classifier.weight, run.network.classifier.bias)]
+    load_state_dict(run.network, dict(zip(names, map(distributed.broadcast, head))))
 
 
 def _right_of_known(run: Run, logits: np.ndarray, among_known: bool = False) -> Tuple[int, int]:

@@ -6,7 +6,7 @@ blurred, sharpened, and in other colours.
 """
 
 from functools import partial
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import mindspore as ms
 import numpy as np
@@ -14,14 +14,13 @@ from mindspore import nn, ops
 from PIL import Image, ImageEnhance, ImageOps
 
 from ..data import augment
-from ..data.cache import PhotoCache
 from ..data.dataset import PhotoSet
 from ..data.image import Preprocessing, normalize
 from ..model.mobilenet_v2 import MobileNetV2
 from ..model.prediction import predict_logits
 from ..runtime import distributed
-from ..runtime.progress import parallel_map
-from .distill_targets import MIRRORED, DistillTargets, Teacher, make_targets, pool_regions
+from ..runtime.progress import parallel_map, show_progress
+from .distill_targets import MIRRORED, DistillTargets, pool_regions
 from .loop import Record, cosine_schedule, param_groups, shuffled_batches, train_epochs
 from .plan import Plan, Teaching
 from .resume import CheckpointManager
@@ -40,7 +39,7 @@ STUDENT_VIEWS = {"window": WINDOW, "shrink": SHRINK, "grey": GREY, "light": LIGH
 
 def distill_network(
     network: MobileNetV2,
-    teacher: Teacher,
+    targets: DistillTargets,
     data: PhotoSet,
     preprocessing: Preprocessing,
     plan: Plan,
@@ -48,31 +47,22 @@ def distill_network(
     mirror: bool,
     seed: int,
     workers: int,
-    cache: PhotoCache,
     states: CheckpointManager,
     record: Record,
 ) -> List[Dict[str, Any]]:
-    """Train `network`, the student, in place. Returns the rows of `train_epochs`.
+    """Train `network`, the student, in place, on `make_targets` of the training photos. Returns the rows of `train_epochs`.
 
     The last epoch is kept: the validation photos select nothing. mirror: whether views may be mirrored. states: for an
-    interrupted training to resume from. record: as in `train_epochs`. Raises UserError for a photo that cannot be read, and
-    where the loss diverges.
+    interrupted training to resume from. record: as in `train_epochs`. Raises UserError where the loss diverges.
     """
-    photos, side = data.split("train"), preprocessing.size * 5 // 4
-    targets = make_targets(teacher, photos, side, teaching.teacher_views, teaching.view_bytes, seed, workers, cache)
-    projection = nn.Dense(network.classifier.in_channels, targets.features.shape[2], weight_init="XavierUniform")
     steps = -(-len(targets.pictures) // plan.batch_size)
     schedule = cosine_schedule(plan.lr, plan.epochs * steps, plan.warmup)
-    trained = [*network.trainable_params(), *projection.trainable_params()]
-    optimizer = nn.AdamWeightDecay(param_groups(trained, plan.weight_decay), schedule)
-    step = _make_step(network, projection, optimizer, teaching.soft_weight)
-    saved = [*network.get_parameters(), *projection.get_parameters(), *optimizer.get_parameters()]
+    step, saved = _make_step(network, targets, plan, teaching, schedule)
 
     def batches(epoch: int, first: int) -> Iterator[Tuple[np.ndarray, ...]]:
         early = epoch < teaching.early_epochs * plan.epochs
-        size = round(preprocessing.size * teaching.early_size / 32) * 32 if early else preprocessing.size
-        order = distributed.shard_batches(shuffled_batches(len(targets.pictures), plan.batch_size, seed, epoch)[first:])
-        return parallel_map(partial(_batch, targets, preprocessing, size, mirror, seed, epoch), order, workers)
+        order = shuffled_batches(len(targets.pictures), plan.batch_size, seed, epoch)[first:]
+        return _batches(targets, preprocessing, teaching if early else None, mirror, seed, epoch, order, workers)
 
     def validate() -> np.ndarray:
         return predict_logits(network, data.split("val"), preprocessing, workers)
@@ -92,6 +82,59 @@ def distill_network(
         keep_best=False,
         distribute=True,
     )
+
+
+def distill_without(
+    network: MobileNetV2,
+    targets: DistillTargets,
+    rows: np.ndarray,
+    preprocessing: Preprocessing,
+    plan: Plan,
+    passes: float,
+    teaching: Teaching,
+    mirror: bool,
+    seed: int,
+    workers: int,
+) -> None:
+    """Train as `distill_network` does, in place, but only on some of the views, for so many passes over them. rows: i64 [n], the
+    views. A training that is stopped here begins anew, with the same result."""
+    batch = min(plan.batch_size, len(rows))
+    a_pass = -(-len(rows) // batch)
+    steps = max(1, round(passes * a_pass))
+    step, _ = _make_step(network, targets, plan, teaching, cosine_schedule(plan.lr, steps, plan.warmup))
+    early = round(teaching.early_epochs * steps)
+
+    def batches() -> Iterator[Tuple[np.ndarray, ...]]:
+        for epoch in range(-(-steps // a_pass)):
+            order = rows[shuffled_batches(len(rows), batch, seed, epoch)][: steps - epoch * a_pass]
+            sharp = max(0, min(early - epoch * a_pass, len(order)))
+            for part, smaller in ((order[:sharp], teaching), (order[sharp:], None)):
+                yield from _batches(targets, preprocessing, smaller, mirror, seed, epoch, part, workers)
+
+    network.set_train(True)
+    with distributed.stopped_together():
+        for arrays in show_progress(batches(), steps, "Training without a part of the photos"):
+            step(*map(ms.Tensor, arrays))
+            distributed.stop_if_asked()
+    network.set_train(False)
+
+
+def _batches(
+    targets: DistillTargets,
+    preprocessing: Preprocessing,
+    smaller: Optional[Teaching],
+    mirror: bool,
+    seed: int,
+    epoch: int,
+    order: np.ndarray,
+    workers: int,
+) -> Iterator[Tuple[np.ndarray, ...]]:
+    """This worker's share of the batches of an epoch, as in `_batch`. smaller: by how much the pictures are. order: i64 [steps,
+    batch]."""
+    size = preprocessing.size
+    size = round(size * smaller.early_size / 32) * 32 if smaller else size
+    made = partial(_batch, targets, preprocessing, size, mirror, seed, epoch)
+    return parallel_map(made, distributed.shard_batches(order), workers)
 
 
 def _batch(
@@ -126,13 +169,19 @@ def _relight(view: Image.Image, random: np.random.Generator) -> Image.Image:
     return view.point(np.clip(np.arange(256) * gains, 0, 255).astype(np.uint8).ravel().tolist())
 
 
-def _make_step(network: MobileNetV2, projection: nn.Dense, optimizer: nn.Optimizer, soft_weight: float) -> Step:
-    """A training step: (pictures, features, confidences) of a batch, as in `_batch` -> loss."""
+def _make_step(
+    network: MobileNetV2, targets: DistillTargets, plan: Plan, teaching: Teaching, schedule: Sequence[float]
+) -> Tuple[Step, List[ms.Parameter]]:
+    """A training step: (pictures, features, confidences) of a batch, as in `_batch` -> loss; and the parameters that a state of
+    the training contains."""
+    projection = nn.Dense(network.classifier.in_channels, targets.features.shape[2], weight_init="XavierUniform")
+    trained = [*network.trainable_params(), *projection.trainable_params()]
+    optimizer = nn.AdamWeightDecay(param_groups(trained, plan.weight_decay), list(schedule))
 
     def loss_of_maps(maps: ms.Tensor, features: ms.Tensor, confidences: ms.Tensor) -> ms.Tensor:
         student = ops.stack(pool_regions(maps), 1)
         cross_entropy = -(confidences * ops.log_softmax(network.classifier(student[:, 0]), 1)).sum(1).mean()
-        return ops.square(projection(student) - features).mean() + soft_weight * cross_entropy
+        return ops.square(projection(student) - features).mean() + teaching.soft_weight * cross_entropy
 
     def by_operators() -> Step:
         def loss(pictures: ms.Tensor, features: ms.Tensor, confidences: ms.Tensor) -> ms.Tensor:
@@ -141,4 +190,5 @@ def _make_step(network: MobileNetV2, projection: nn.Dense, optimizer: nn.Optimiz
         gradients = ms.value_and_grad(loss, None, optimizer.parameters)
         return distributed.training_step(gradients, optimizer, network, optimizer.parameters, distribute=True)
 
-    return network_step(network, loss_of_maps, optimizer, len(network.features), by_operators)
+    step = network_step(network, loss_of_maps, optimizer, len(network.features), by_operators)
+    return step, [*network.get_parameters(), *projection.get_parameters(), *optimizer.get_parameters()]

@@ -6,7 +6,7 @@ enough (Beyer et al. 2022, arXiv 2106.05237). The features are computed once and
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Iterator, NamedTuple, Sequence, Tuple
+from typing import Any, Iterator, List, NamedTuple, Sequence, Tuple
 
 import mindspore as ms
 import numpy as np
@@ -44,12 +44,18 @@ class DistillTargets(NamedTuple):
     """Views of the photos, and the teacher's answers to them.
 
     pictures: u8 [N, side, side, 3]. features: f16 [N, 5, channels], of the regions of `pool_regions`, standardised to mean 0
-    and standard deviation 1. confidences: f32 [N, classes].
+    and standard deviation 1. confidences: f32 [N, classes]. members: i64 [N, 4], the photos that a view is made of, some several
+    times.
     """
 
     pictures: np.ndarray
     features: np.ndarray
     confidences: np.ndarray
+    members: np.ndarray
+
+    def without(self, held: np.ndarray) -> np.ndarray:
+        """i64 [n]: the views that show none of these photos. held: bool [P], of all photos."""
+        return np.flatnonzero(~held[self.members].any(1))
 
 
 def make_targets(
@@ -73,6 +79,7 @@ def make_targets(
     count = min(most, max(1, most_bytes // (3 * side**2 * len(photos)))) * len(photos)
     channels = teacher.network.classifier.in_channels
     pictures, features = np.empty((count, side, side, 3), np.uint8), np.empty((count, 5, channels), np.float16)
+    members = np.empty((count, 4), np.int64)
     context = {
         "kind": "lesson",
         "code": code_digest("data", "engine", "model", "training"),
@@ -86,7 +93,8 @@ def make_targets(
     }
 
     def view(number: int) -> Tuple[int, Any, Any]:
-        image = _view(images, number % len(images), size, np.random.default_rng([seed, number]))
+        image, shown = _view(images, number % len(images), size, np.random.default_rng([seed, number]))
+        members[number] = np.resize(shown, 4)
         cached = cache.get({**context, "number": number})
         small = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
         whole = cached is not None and len(cached) == features[0].nbytes
@@ -109,7 +117,7 @@ def make_targets(
     confidences = np.exp(log_softmax(classify(teacher.network.classifier, features[:, 0].astype(np.float32))))
     features -= features.mean((0, 1), np.float32).astype(np.float16)
     features /= features.std(dtype=np.float32).astype(np.float16)
-    return DistillTargets(pictures, features, confidences)
+    return DistillTargets(pictures, features, confidences, members)
 
 
 def pool_regions(feature_map: Any) -> Tuple[Any, ...]:
@@ -136,20 +144,23 @@ def _reduced(image: Image.Image, shorter: int) -> Image.Image:
     )
 
 
-def _view(images: Sequence[Image.Image], index: int, size: int, random: np.random.Generator) -> Image.Image:
-    """RGB picture of size x size: a random crop of the image with this index, or a mosaic of crops of it and others."""
+def _view(
+    images: Sequence[Image.Image], index: int, size: int, random: np.random.Generator
+) -> Tuple[Image.Image, List[int]]:
+    """RGB picture of size x size: a random crop of the image with this index, or a mosaic of crops of it and others; and of which
+    images."""
     if random.random() >= MOSAIC:
-        return _random_crop(images[index], (size, size), random)
+        return _random_crop(images[index], (size, size), random), [index]
     x, y = (random.integers(size * 3 // 10, size * 7 // 10, 2)).tolist()
     columns, rows = [((0, x, size), (0, size)), ((0, size), (0, y, size)), ((0, x, size), (0, y, size))][
         random.integers(3)
     ]
-    mosaic = Image.new("RGB", (size, size))
+    mosaic, shown = Image.new("RGB", (size, size)), []
     for left, right in zip(columns, columns[1:]):
         for top, bottom in zip(rows, rows[1:]):
-            image = images[index if left == top == 0 else random.integers(len(images))]
-            mosaic.paste(_random_crop(image, (right - left, bottom - top), random), (left, top))
-    return mosaic
+            shown.append(index if left == top == 0 else int(random.integers(len(images))))
+            mosaic.paste(_random_crop(images[shown[-1]], (right - left, bottom - top), random), (left, top))
+    return mosaic, shown
 
 
 def _random_crop(image: Image.Image, size: Tuple[int, int], random: np.random.Generator) -> Image.Image:
