@@ -366,7 +366,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
 
 class RealFeatures(NamedTuple):
     """Features of the real photos, f32 [N, views, channels], of val view 0; the middles, f32 [N, channels], of "train", "val" and
-    "outliers"; and what the run's classifier says."""
+    "outliers"; and what the run's classifier says, which was trained with this weight decay."""
 
     train: np.ndarray
     labels: np.ndarray
@@ -374,6 +374,7 @@ class RealFeatures(NamedTuple):
     val_labels: np.ndarray
     center: Dict[str, np.ndarray]
     logits: np.ndarray
+    weight_decay: float
     classifier: np.ndarray  # f32 [1000, channels], of the weights
 
 
@@ -403,6 +404,7 @@ def real(photos: Path, cache: Path) -> RealFeatures:
         data.labels("val"),
         {"train": train.center, "val": val.center, "outliers": strange.center},
         classify(trained.classifier, val.pooled[:, 0]),
+        description.hyperparameters["head"]["weight_decay"],
         np.load(WEIGHTS)["classifier.1.weight"],
     )
 

@@ -53,18 +53,21 @@ SAID = {
         f"Step 2 of 2: the small network, 1 epoch (--epochs 1). {PASS}",
     ],
 }
-SHARED_BY_ALL = {"label_smoothing": 0.1, "warmup": 0.1, "patience": 10}
+SHARED_BY_ALL = {"warmup": 0.1, "patience": 10}
 HEAD = {
     **SHARED_BY_ALL,
     "epochs": 60,
     "batch_size": 64,
     "lr": 0.001,
     "weight_decay": 0.06,  # the built-in network knows dogs and croissants
+    "label_smoothing": 0.0,
     "views": 10,
     "total_views": 1000,
+    "more_views": 3000,
+    **augment.SPOILED,
 }
 PROCESSORS = {"processors": usable_cpus()}
-NETWORK = {**SHARED_BY_ALL, "epochs": 1, "batch_size": 4}
+NETWORK = {**SHARED_BY_ALL, "label_smoothing": 0.1, "epochs": 1, "batch_size": 4}
 # What the checkpoint of each of RUNS says of its trainings; None: the mode has none of these.
 HYPERPARAMETERS = {
     "head": {"head": {**HEAD, "epochs": 3}, "finetune": None, "distill": None, "views": augment.VIEWS},
@@ -162,7 +165,7 @@ def test_a_whole_run(mode, drawn_photos, logging_as_before, tmp_path):
         assert {name: recorded.get(name) for name in expected} == expected
         assert recorded["mode"] == mode and set(trainings) <= set(expected)
         penalty = 0.06 if mode == "head" else 0.02  # of features that the network which was started from knows
-        assert recorded["cross_validation"] == {"folds": 5, "fold_penalty": penalty, "label_smoothing": 0.1}
+        assert recorded["cross_validation"] == {"folds": 5, "fold_penalty": penalty, "label_smoothing": 0.0}
         assert recorded["refused"] == 0.02
         assert set(metrics(output)["history"]) == set(trainings)
         assert_own_logits(output, drawn_photos)

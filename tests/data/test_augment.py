@@ -48,3 +48,25 @@ def test_the_mirrored_view_is_view_zero_mirrored():
     plain, mirrored = augmented_views(data, PLAIN, 0, [0, MIRRORED], False)
     np.testing.assert_array_equal(mirrored, plain[..., ::-1])
     assert not np.array_equal(mirrored, plain)
+
+
+def test_views_for_the_classifier_are_spoiled_in_four_ways():
+    """Noise and blocks where there was one colour, less detail where there was much; every fourth view is an ordinary one."""
+    flat = encode(Image.new("RGB", (80, 80), (90, 120, 150)), "PNG")
+    rough = [np.abs(np.diff(view, axis=-1)).mean() for view in augmented_views(flat, PLAIN, 0, range(1, 9), True, True)]
+    assert [value > 0.02 for value in rough].count(True) == 2  # noisy; views 4 and 8 are not spoiled
+    data = encode(Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)), "PNG")
+    spoiled, ordinary = (augmented_views(data, PLAIN, 0, range(9), True, which) for which in (True, False))
+    same = [number for number in range(9) if np.array_equal(spoiled[number], ordinary[number])]
+    assert same == [0, 4, 8]
+    np.testing.assert_array_equal(augmented_views(data, PLAIN, 0, [5], True, True)[0], spoiled[5])
+
+
+def test_a_large_picture_is_spoiled_as_a_small_one():
+    """Noise of the pixels of a large picture would be gone once it is shrunk."""
+    small, large = (
+        augmented_views(encode(Image.new("RGB", (side, side), "grey"), "PNG"), PLAIN, 0, range(1, 80), True, True)
+        for side in (64, 640)
+    )
+    roughness = [np.abs(np.diff(views, axis=-1)).mean() for views in (small, large)]
+    assert roughness[1] > 0.6 * roughness[0] > 0.03, roughness

@@ -5,7 +5,7 @@ import numpy as np
 from mobilenetv2.config import DEFAULTS
 from mobilenetv2.evaluation import cross_validation, ood, regression
 
-PENALTY, SMOOTHING = DEFAULTS["head"]["fold_penalty"], DEFAULTS["head"]["label_smoothing"]
+PENALTY, SMOOTHING = DEFAULTS["head"]["weight_decay"], DEFAULTS["head"]["label_smoothing"]
 
 
 def assign_folds(labels, groups, seed):
@@ -16,8 +16,8 @@ def out_of_fold(features, labels, fold, classes):
     return cross_validation.out_of_fold(features, labels, fold, classes, PENALTY, SMOOTHING)
 
 
-def softmax_regression(features, labels, classes):
-    return regression.softmax_regression(features, labels, classes, PENALTY, SMOOTHING)
+def softmax_regression(features, labels, classes, penalty=PENALTY):
+    return regression.softmax_regression(features, labels, classes, penalty, SMOOTHING)
 
 
 def fit_detector(features, labels, fold, projection, outliers=None, rejection_rate=0.02):

@@ -7,7 +7,7 @@ from points import PENALTY, SMOOTHING, assign_folds, clouds, out_of_fold, softma
 
 from mobilenetv2.data.features import Features, FeatureSets
 from mobilenetv2.evaluation import ood
-from mobilenetv2.evaluation.cross_validation import Known, cross_validate_features
+from mobilenetv2.evaluation.cross_validation import Known, choose_penalty, cross_validate_features
 
 
 def test_folds_keep_copies_together_and_classes_even():
@@ -65,3 +65,38 @@ def test_a_classifier_that_knows_the_classes_decides_what_is_refused():
         "val",
         "outliers",
     }
+
+
+def choose(features, labels, candidates=(1.0, 0.3, 0.1, 0.03, 0.01, 1e-3), groups=None):
+    groups = np.arange(len(labels)) if groups is None else groups
+    fold = assign_folds(labels, groups, 0)
+    return choose_penalty(features[:, 0], labels, fold, candidates, 0.5, lambda penalty: np.full(2, penalty), 0.0)
+
+
+def test_noise_is_penalised_more_than_what_tells_the_classes_apart():
+    """The strongest penalty where features say nothing of the labels; a weak one where they say everything."""
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.int32([0, 1]), 60)
+    noise = random.normal(0, 1, (120, 1, 40)).astype(np.float32)
+    nothing, everything = choose(noise, labels), choose(noise + 8 * labels[:, None, None], labels)
+    assert nothing.penalty == 1.0 and everything.penalty <= 1e-2
+    assert everything.right == everything.held_out == 120 and 40 < nothing.right < 80
+    # A weaker one is not tried once the loss rises.
+    assert list(nothing.losses) == [1.0, 0.3] and nothing.losses[0.3] > nothing.losses[1.0]
+
+
+def test_the_strongest_penalty_within_a_standard_error_is_taken():
+    """Not the one with the lowest loss, and never one that is much worse."""
+    inputs, labels = clouds(np.random.default_rng(3), 60, spread=1.2)
+    choice = choose(inputs, labels, (1.0, 0.5, 0.3, 0.1))
+    lowest = min(choice.losses, key=choice.losses.get)
+    assert choice.penalty > lowest and choice.losses[choice.penalty] < 1.3 * choice.losses[lowest], choice
+
+
+def test_photos_that_cannot_be_held_out_choose_nothing():
+    """One photo of a class, or one group of copies, is in one fold: the others do not know the class."""
+    inputs, labels = clouds(np.random.default_rng(4), 3)
+    assert choose(inputs[[0, 3]], labels[[0, 3]]) == (0.5, {}, 0, 0)
+    assert choose(inputs, labels, groups=labels) == (0.5, {}, 0, 0)
+    # With a class of one photo, the photos of the other class speak.
+    assert choose(inputs[:4], labels[:4]).held_out == 3

@@ -15,7 +15,7 @@ from mobilenetv2.training.head import train_classifier
 
 @needs_shared
 def test_regression_finds_the_classifier_of_the_head(real):
-    weight, bias = softmax_regression(real.train, real.labels, 2)
+    weight, bias = softmax_regression(real.train, real.labels, 2, real.weight_decay)
     ours = np.diff(real.val @ weight.T + bias)[:, 0]
     theirs = np.diff(real.logits)[:, 0]
     assert np.corrcoef(ours, theirs)[0, 1] > 0.995

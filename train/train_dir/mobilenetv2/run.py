@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from .config import Config
-from .data.augment import VIEWS
+from .data.augment import SPOILED, VIEWS
 from .data.cache import PhotoCache
 from .data.dataset import LEARNED, PhotoSet
 from .data.decoded import DecodedPhotos
@@ -55,6 +55,10 @@ class Run:
     mirror: bool
     formats: List[str] = field(default_factory=list)
     views: int = 0
+    # The penalty of classes that are new: of the classifier, by extract_features; of the cross-validation, which has another one
+    # where the network has changed.
+    weight_decay: float = field(init=False)
+    new_penalty: float = field(init=False)
     known: Optional[Known] = None
     # By train_head, where weights know some of the classes: their validation photos, right before it and all of them.
     before: Tuple[int, int] = (0, 0)
@@ -89,9 +93,9 @@ class Run:
 
     @property
     def classifier_plan(self) -> Plan:
-        """That of the config, which pulls a classifier that knows its classes more than a new one."""
-        plan = self.config.classifier_plan
-        return replace(plan, weight_decay=self.config.pull) if self._known_rows.all() else plan
+        """That of the config, with the weight decay that was chosen, or the pull of a classifier that knows its classes."""
+        chosen = self.config.pull if self._known_rows.all() else self.weight_decay
+        return replace(self.config.classifier_plan, weight_decay=chosen)
 
     @property
     def folds(self) -> int:
@@ -108,7 +112,7 @@ class Run:
     @property
     def fold_penalty(self) -> float:
         """Of the cross-validation; of a network that a stage has changed, on features of which the weights know nothing."""
-        return self.config.pull if self._known_rows.all() and not self.changed else self.config.fold_penalty
+        return self.config.pull if self._known_rows.all() and not self.changed else self.new_penalty
 
     def penalties(self, other: float) -> np.ndarray:
         """f64 [C]: of each class, `other` where it is new, and that of the config where the weights know it."""
@@ -148,7 +152,12 @@ class Run:
         if "head" in trained:
             # total_views: None where the number of views was typed.
             total = None if config.total_views == sys.maxsize else config.total_views
-            found["head"] = {**asdict(self.classifier_plan), **self._pull, "views": self.views, "total_views": total}
+            views = {
+                "views": self.views,
+                "total_views": total,
+                "more_views": None if total is None else config.more_views,
+            }
+            found["head"] = {**asdict(self.classifier_plan), **self._pull, **views, **SPOILED}
         if "finetune" in trained:
             found["finetune"] = {
                 **asdict(config.network_plan),

@@ -27,9 +27,12 @@ from .engine import feature_maps
 from .evaluation.benchmark import benchmark_network
 from .evaluation.calibration import fit_temperature
 from .evaluation.cross_validation import (
+    Choice,
     CrossValidation,
     Head,
     Known,
+    assign_folds,
+    choose_penalty,
     cross_validate_features,
     logit_scale,
     reject_nothing,
@@ -138,6 +141,9 @@ def extract_features(run: Run) -> None:
         if run.mirror and run.most_photos > 1 and _judge_mirroring(run, plain.train.pooled[:, 0]):
             plain = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
         train = plain.train
+        choice = _choose_penalty(run, distributed.broadcast(train.pooled[:, 0]), run.known)
+        run.weight_decay = choice.penalty
+        run.views = run.config.views_of_each(len(train.pooled), choice.right, choice.held_out)
         if run.views > 1:
             train = compute(run.data.split("train"), count=run.views, seed=run.config.seed, mirror=run.mirror)
         run.features = plain._replace(train=train)
@@ -391,7 +397,7 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
     plain, mirrored = distributed.broadcast(plain), distributed.broadcast(mirrored)
     smoothing = config.classifier_plan.label_smoothing
     with shown("Testing mirrored photos"):
-        test = compare_mirrored(plain, mirrored, labels, fold, rows, config.fold_penalty, smoothing)
+        test = compare_mirrored(plain, mirrored, labels, fold, rows, config.classifier_plan.weight_decay, smoothing)
     off = test.harmful and config.mirror == "auto"
     mirrored_all_the_same = "A clear loss, but --mirror yes mirrors pictures all the same"
     clear = "A clear loss, so pictures are not mirrored" if off else mirrored_all_the_same
@@ -417,6 +423,35 @@ def _judge_mirroring(run: Run, plain: np.ndarray) -> bool:
     if new:
         write_findings(run, new)
     return off
+
+
+def _choose_penalty(run: Run, features: np.ndarray, known: Optional[Known]) -> Choice:
+    """Leaves `new_penalty`. features: f32 [N, channels] of the training photos. known: what the weights know, if the features are
+    of their backbone; nothing is chosen where they know all classes."""
+    config, labels = run.config, run.data.labels("train")
+    plan = config.classifier_plan
+    fold = assign_folds(labels, run.groups, config.seed, run.folds)
+    all_known = known is not None and (known.rows is None or bool(known.rows.all()))
+    choice = choose_penalty(
+        features,
+        labels,
+        fold,
+        (config.pull,) if all_known else config.penalties,
+        plan.weight_decay,
+        run.penalties,
+        plan.label_smoothing,
+        known.classifier if known else None,
+    )
+    run.new_penalty = choice.penalty
+    if len(choice.losses) > 1:
+        tried = ", ".join(f"{penalty:g}: {loss:.3f}" for penalty, loss in choice.losses.items())
+        log.info(
+            "Weight decay of the classifier: %g, by the loss of held-out training %s (%s).",
+            choice.penalty,
+            run.data.kind,
+            tried,
+        )
+    return choice
 
 
 def _origin(run: Run, start: Dict[str, Any]) -> Dict[str, Any]:
@@ -461,6 +496,8 @@ def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known]
     """given_classifier: that came with the weights, and known: what they know, if the features are of their backbone; else
     None."""
     config = run.config
+    if run.changed:
+        _choose_penalty(run, run.features.train.pooled[:, 0], known)
     return cross_validate_features(
         run.features,
         run.data.labels("train"),
@@ -484,7 +521,7 @@ def _answer_unseen(
 
     start: its parameters before the first training. train_without: (bool [N], photos to leave out) -> whether it has trained."""
     network, photos, labels = run.network, run.data.split("train"), run.data.labels("train")
-    held, learned = hold_out(labels, run.groups, run.config.seed, run.config.folds)
+    held, learned = hold_out(labels, run.groups, run.config.seed, run.folds)
     trained = state_dict(network)
     load_state_dict(network, start)
     found = None

@@ -2,17 +2,19 @@
 without the validation set."""
 
 from dataclasses import dataclass, replace
-from typing import Dict, Optional, Tuple, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from ..data.features import FeatureSets
 from ..runtime.progress import progress_bar
 from . import ood
+from .metrics import log_softmax
 from .ood import OutlierDetector
 from .regression import softmax_regression
 
 Head = Tuple[np.ndarray, np.ndarray]  # weight f32 [K, channels], bias f32 [K]
+HELD_OUT = 2000  # photos by which a penalty is chosen, at least, where there are so many; all of them take longer
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,71 @@ def assign_folds(labels: np.ndarray, groups: np.ndarray, seed: int, folds: int) 
             counts[fold][label] += 1
         totals[fold] += len(rows)
     return out
+
+
+class Choice(NamedTuple):
+    """penalty: the chosen one. losses: mean of each penalty that was tried, in nats, on so many held-out photos. right: how many
+    of these are answered right with the chosen one."""
+
+    penalty: float
+    losses: Dict[float, float]
+    right: int
+    held_out: int
+
+
+def choose_penalty(
+    features: np.ndarray,
+    labels: np.ndarray,
+    fold: np.ndarray,
+    candidates: Sequence[float],
+    otherwise: float,
+    of_classes: Callable[[float], np.ndarray],
+    label_smoothing: float,
+    anchor: Optional[Head] = None,
+) -> Choice:
+    """The strongest penalty whose loss on held-out photos is within one standard error of the lowest (Breiman et al.,
+    Classification and Regression Trees, 1984). features f32 [N, channels], labels i32 [N], fold i64 [N].
+
+    candidates: from strong to weak; a weaker one is not tried once the loss rises. As many folds are held out as have HELD_OUT
+    photos together. A photo whose class has none in the other folds says nothing; where all are such, the penalty is
+    `otherwise`. of_classes: candidate -> penalty of each class, f64 [C]. label_smoothing, anchor: of `softmax_regression`."""
+    classes = int(labels.max()) + 1
+    held: List[np.ndarray] = []
+    for number in np.unique(fold):
+        if sum(rows.sum() for rows in held) < HELD_OUT:
+            rows = fold == number
+            known = np.isin(labels, labels[~rows])
+            held += [rows & known] if (rows & known).any() else []
+    starts: Dict[int, Head] = {}
+    tried: Dict[float, Tuple[np.ndarray, int]] = {}  # losses of the photos, and right answers
+    lowest = np.inf
+    for candidate in candidates if held else ():
+        logits = []
+        for number, rows in enumerate(held):
+            included = fold != fold[rows][0]
+            starts[number] = softmax_regression(
+                features[:, None],
+                labels,
+                classes,
+                of_classes(candidate),
+                label_smoothing,
+                included,
+                starts.get(number),
+                anchor,
+            )
+            logits.append(features[rows] @ starts[number][0].T + starts[number][1])
+        answers, own = np.concatenate(logits), np.concatenate([labels[rows] for rows in held])
+        losses = -log_softmax(answers)[np.arange(len(own)), own]
+        tried[candidate] = losses, int((answers.argmax(1) == own).sum())
+        if losses.mean() > lowest:
+            break
+        lowest = losses.mean()
+        limit = lowest + losses.std() / len(own) ** 0.5
+    if not tried:
+        return Choice(otherwise, {}, 0, 0)
+    penalty = next(candidate for candidate, (losses, _) in tried.items() if losses.mean() <= limit)
+    means = {candidate: float(losses.mean()) for candidate, (losses, _) in tried.items()}
+    return Choice(penalty, means, tried[penalty][1], len(own))
 
 
 def out_of_fold(

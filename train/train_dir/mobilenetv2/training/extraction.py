@@ -116,7 +116,7 @@ def _pictures(
         photo, numbers = photos[item[0]], item[1]
         kept = decoded.take(photo.sha256) if numbers == [0] else None
         return (
-            augment.augmented_views(photo.read(), decoded.preprocessing, seed, numbers, mirror)
+            augment.augmented_views(photo.read(), decoded.preprocessing, seed, numbers, mirror, spoiled=True)
             if kept is None
             else kept[None]
         )
