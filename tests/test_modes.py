@@ -167,5 +167,12 @@ def test_a_whole_run(mode, drawn_photos, logging_as_before, tmp_path):
         penalty = 0.06 if mode == "head" else 0.02  # of features that the network which was started from knows
         assert recorded["cross_validation"] == {"folds": 5, "fold_penalty": penalty, "label_smoothing": 0.0}
         assert recorded["refused"] == 0.02
+        learned = any(
+            row["kept"] for name in ("finetune", "distill") for row in metrics(output)["history"].get(name, [])
+        )
+        fitted = metrics(output)["calibration"]
+        assert fitted == ({"source": "unseen", "photos": 3} if learned else {"source": "folds", "photos": 12})
+        assert recorded.get("calibration") == ({"held_out": 0.2, "length": 0.2} if learned else None)
+        assert learned or mode != "distill"
         assert set(metrics(output)["history"]) == set(trainings)
         assert_own_logits(output, drawn_photos)

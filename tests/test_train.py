@@ -131,7 +131,8 @@ def test_checkpoint_explains_itself(frozen, few, drawn):
         and "folds" not in result
     )
     assert result["train"]["count"] == 24 and result["calibration"] == {"source": "folds", "photos": 24}
-    assert result["temperature"] == description.temperature and result["threshold"] == detector.threshold
+    assert result["temperature"] == description.temperature and result["threshold"] is None
+    assert not detector.active  # as the threshold says
     assert description.data["train"] == {"croissants": 12, "dog": 12} and len(description.data["fingerprint"]) == 64
     assert description.origin["weights"] == "this program" and description.origin["head"] is True
     assert description.settings["views"] == 10 and description.settings["unfreeze"] == 0

@@ -42,8 +42,7 @@ def test_signs_that_differ_by_left_and_right(variant, tmp_path, cache):
         results[mirror] = metrics(out[mirror])
         assert sum(kind == "mirror" for kind, _ in found) == (mirror != "no")
     assert [results[mirror]["settings"]["mirror"] for mirror in ("auto", "no", "yes")] == ["no", "no", "yes"]
-    assert results["auto"]["folds"]["correct"] >= 72 and results["auto"]["val"]["correct"] >= 28
-    assert results["yes"]["folds"]["correct"] <= 56 and results["yes"]["val"]["correct"] <= 24
+    assert results["auto"]["val"]["correct"] >= 28 and results["yes"]["val"]["correct"] <= 24
     # What auto comes to is what may be typed.
     assert (out["auto"] / "mobilenetv2.ckpt").read_bytes() == (out["no"] / "mobilenetv2.ckpt").read_bytes()
 

@@ -40,6 +40,11 @@ RUNS: Dict[str, List[str]] = {
     "teacher, compact": [*STUDENT, "--compact"],
 }
 SILENT = ("built-in", "compact", "teacher, compact")  # which never answer "neither"
+# What follows in the report on the photos that the temperature was fitted on.
+FITTED = {
+    "folds": ", each answered by a classifier that was trained without it.",
+    "unseen": " that a second, shorter training had not seen.",
+}
 UNTRAINED = ("stopped", "check", "check with a teacher")
 
 
@@ -105,6 +110,11 @@ def plain(source: str) -> str:
     """The text of HTML, all spaces alike."""
     text = re.sub(r"</?(bdi|wbr)>", "", source)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+
+
+def learned_anew(told: Told) -> bool:
+    """Whether more than the classifier was trained, and an epoch of that was kept."""
+    return any(row["stage"] in ("finetune", "distill") and row["kept"] == "yes" for row in told.history)
 
 
 def part(page: str, section: str) -> str:
@@ -389,7 +399,13 @@ def test_tiles_curves_tables_and_photos_are_those_of_the_files(told):
     ece = told.facts["val"]["ece"]
     text = plain(part(told.page, "calibration"))
     assert f"Before: ECE {ece['before']:.3f}" in text and f"After: ECE {ece['after']:.3f}" in text
-    assert f"Temperature {told.description['temperature']:.2f}" in text
+    assert f"Temperature {told.facts['temperature']:.2f}" in text
+    assert told.facts["temperature"] == told.description["temperature"]
+    fitted = told.facts["calibration"]
+    assert f"It was fitted on {fitted['photos']} training photos{FITTED[fitted['source']]}" in text
+    assert fitted["source"] == ("unseen" if learned_anew(told) else "folds")
+    assert ("folds" in told.facts) == (told.name in ("weights", "allow", "drop"))  # where the report shows it
+    assert told.facts["threshold"] == (None if math.isinf(told.threshold) else told.threshold)
     if told.name in SILENT:
         assert 'id="neither"' not in told.page
     else:

@@ -19,7 +19,7 @@ from .data.image import Preprocessing
 from .evaluation.cross_validation import CrossValidation, Head, Known
 from .evaluation.evaluate import Evaluation
 from .evaluation.prior import PriorCorrection
-from .evaluation.unseen import Unseen
+from .evaluation.unseen import LENGTH, Unseen
 from .model.mobilenet_v2 import MobileNetV2
 from .runtime.environment import usable_cpus
 from .runtime.progress import Stopwatch
@@ -182,5 +182,7 @@ class Run:
         }
         if self.prior:
             found["prior_correction"] = {"strength": self.prior.strength}
+        if self.unseen:
+            found["calibration"] = {"held_out": 1 / self.folds, "length": LENGTH}
         found["refused"] = config.rejection_rate
         return found

@@ -42,7 +42,7 @@ from .evaluation.metrics import score_answers
 from .evaluation.mirroring import LEVEL, compare_mirrored, held_out_sample
 from .evaluation.prior import are_uneven, choose_correction
 from .evaluation.regression import softmax_regression
-from .evaluation.unseen import Unseen, hold_out
+from .evaluation.unseen import LENGTH, Unseen, hold_out
 from .export.formats import read_formats
 from .inputs import read_inputs
 from .model import pretrained, quantization
@@ -65,7 +65,6 @@ from .training.tracking import Tracker, read_trackers
 
 log = logging.getLogger(__name__)
 SETS = ("train", "val", NEITHER)  # in the order of FeatureSets
-PROBE = 0.2  # length of the training that leaves photos out, as a share of the one that it stands for
 
 
 def prepare(settings: Settings, output: Path) -> Run:
@@ -252,7 +251,7 @@ def finetune(run: Run) -> None:
                 return False
             if config.mode != "scratch":  # the classifier at the start has seen them, too
                 _set_classifier_without(run, held)
-            passes = min(kept, PROBE * len(rows))
+            passes = min(kept, LENGTH * len(rows))
             finetune_without(run.network, run.data, held, run.preprocessing, plan, passes, **how)
             return True
 
@@ -295,7 +294,7 @@ def distill(run: Run) -> None:
             rows = targets.without(held)
             if len(rows) < distributed.worker_count():
                 return False
-            passes = PROBE * plan.epochs
+            passes = LENGTH * plan.epochs
             distill_without(run.network, targets, rows, run.preprocessing, plan, passes, teaching, **how)
             return True
 

@@ -1,13 +1,15 @@
 """Answers for photos that the training of a network has not seen: what its temperature is fitted on.
 
 A network is surer of photos that it has learned than of others, and a last layer that is trained without them does not change
-that. So a second, short training from the same start leaves a fold out and is asked about it (training/finetune.py)."""
+that. So a second, short training from the same start leaves a fold out and is asked about it. docs/trust.md has the figures."""
 
 from typing import NamedTuple, Tuple
 
 import numpy as np
 
 from .cross_validation import assign_folds, logit_scale
+
+LENGTH = 0.2  # of the training that leaves photos out, as a share of the first one: what it may cost
 
 
 class Unseen(NamedTuple):

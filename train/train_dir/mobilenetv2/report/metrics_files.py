@@ -62,14 +62,14 @@ def write_metrics(
     answers: logits f32 [N, C] of the validation photos. history: rows of `train_epochs` by stage. comparison: results of
     `benchmark_network` for "teacher" and "student", or empty. seconds: by part of the run. memory: the peak in MiB.
     """
-    photos = data.split("val")
+    photos, rejections = data.split("val"), evaluation.rejections
     steps = [row["step_ms"] for row in history.get("finetune", [])]
     metrics = {
         "format": PROGRAM,
         "classes": description.classes,
         **description.metrics,
         "temperature": description.temperature,
-        "threshold": evaluation.rejections.threshold if evaluation.rejections else None,
+        "threshold": float(np.float32(rejections.threshold)) if rejections else None,  # as the checkpoint stores it
         "seconds": seconds,
         "device": ms.get_context("device_target"),
         "peak_memory_mib": memory,
@@ -82,9 +82,7 @@ def write_metrics(
         "history": history,
     }
     write_optional("metrics.json", _write_json, folder / "metrics.json", metrics)
-    write_optional(
-        "validation.csv", _write_table, folder / "validation.csv", description, photos, answers, evaluation.rejections
-    )
+    write_optional("validation.csv", _write_table, folder / "validation.csv", description, photos, answers, rejections)
     write_optional("history.csv", _write_history, folder / "history.csv", history)
     _log_results(description, photos, answers, comparison, evaluation)
     parts = [
