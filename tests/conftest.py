@@ -133,6 +133,7 @@ SLOW = (
     "test_modes.py::test_a_whole_run[distill]",
     "test_modes.py::test_a_whole_run[scratch]",
     "test_modes.py::test_both_engines_train_alike",
+    "test_modes.py::test_stopped_in_the_second_training",
     "test_soak.py",
     "test_train",  # and test_train_...: whole runs
     "training/test_finetune.py",

@@ -7,6 +7,7 @@ import pytest
 from conftest import assert_own_logits, metrics, photo_counts
 
 import train
+from mobilenetv2 import stages
 from mobilenetv2.data import augment, sample
 from mobilenetv2.model import checkpoint
 from mobilenetv2.model.architecture import NUM_BLOCKS
@@ -147,6 +148,28 @@ def test_both_engines_train_alike(mode, drawn_photos, logging_as_before, tmp_pat
             rtol=tolerance,
             err_msg=training,
         )
+
+
+def test_stopped_in_the_second_training_the_same_command_leaves_the_same_bytes(
+    drawn_photos, logging_as_before, tmp_path, monkeypatch
+):
+    """The first training is not done again."""
+    common = [f"--data_url={drawn_photos}", f"--cache_dir={drawn_photos.parent / 'cache'}", *RUNS["distill"][0]]
+    common += ["--image_size=32", "--batch_size=4"]
+    whole, stopped = ([*common, f"--output_path={tmp_path / name}"] for name in ("whole", "stopped"))
+    assert train.main(whole) == 0
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "distill_without", stop)
+        assert train.main(stopped) == 130 and not (tmp_path / "stopped" / "mobilenetv2.ckpt").exists()
+    assert train.main(stopped) == 0
+    files = [(tmp_path / name / "mobilenetv2.ckpt").read_bytes() for name in ("whole", "stopped")]
+    assert files[0] == files[1]
+    log = (tmp_path / "stopped" / "train.log").read_text(encoding="utf-8")
+    assert "Going on in epoch 2 after step 0." in log and log.count("Epoch: [  1 /   1]") == 1
 
 
 @pytest.mark.parametrize("mode", RUNS)
