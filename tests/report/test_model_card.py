@@ -84,6 +84,12 @@ def test_the_language_comes_first_and_the_other_after_it(description, tmp_path, 
     assert text.count("| croissants | 7 | 7 |") == 2
 
 
+def test_of_a_thousand_classes_it_has_the_first(description, tmp_path):
+    rows = [line for line in card(tmp_path, description, tuple(map(str, range(1000)))).splitlines() if line[:1] == "|"]
+    assert len(rows) == 2 * (2 + 120 + 1) and {row.count("|") for row in rows} == {5}
+    assert rows[122] == "| and 880 more, see metrics.json |  |  |  |"
+
+
 def test_names_have_no_effect(description, tmp_path):
     text = card(tmp_path, description, HOSTILE)
     data = front(text)

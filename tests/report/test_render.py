@@ -391,7 +391,7 @@ SIZES = """
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("count", [7, 12, 100])
+@pytest.mark.parametrize("count", [7, 12, 1000])
 def test_many_classes(chromium, tmp_path, count, language):
     """Nothing reaches out sideways, no name is broken within a word, all charts have one type size, six pages of paper do."""
     file = tmp_path / "report.html"
@@ -435,6 +435,22 @@ def test_many_classes_are_a_sorted_list():
         in said.said()
     )
     assert "100 classes (" in said.said() and "97 more)" in said.said()
+
+
+def test_of_a_thousand_classes_the_weakest_are_shown():
+    source = render_page(content_of_many(1000), "en")
+    assert len(source) < 400_000
+    assert len(re.findall("<li><bdi>", source)) == 120 and "and 880 more, see metrics.json" in source
+    assert "Of 880 more classes, none weaker than these" in source
+
+
+def test_many_findings_leave_room_for_the_rare_ones():
+    findings = [Remark("conflict", ("a", "b"), "one", ())] + [
+        Remark("tiny", (str(n),), "of few pixels", ()) for n in range(1400)
+    ]
+    said = Page(render_page(replace(content(), findings=tuple(findings)), "en")).said()
+    assert "two classes claim it 1 tiny 1400" in said and said.count("of few pixels") == 49
+    assert "tiny and 1351 more in check.json" in said and "two classes claim it and" not in said
 
 
 def test_on_paper(chromium, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 from .calibration import Calibration, fit_temperature, reliability
 from .cross_validation import CrossValidation, logit_scale
 from .intervals import exact_interval
-from .metrics import confusion_matrix, precision_recall, score_answers, weakest_first
+from .metrics import confusion_matrix, precision_recall, record_matrix, score_answers, weakest_first
 from .ood import Rejections
 from .prior import PriorCorrection
 from .unseen import Unseen
@@ -76,7 +76,7 @@ def evaluate_answers(
             "ece": {"before": before.ece, "after": after.ece},
             "precision": precision,
             "recall": recall,
-            "confusion": matrix.tolist(),
+            **record_matrix(matrix),
         },
         "train": scores(answers["train"] / np.float32(temperature), labels["train"]),
         "calibration": calibration.to_json(),
@@ -91,7 +91,7 @@ def evaluate_answers(
         metrics["test"] = {
             **scores(answers["test"] / np.float32(temperature), labels["test"]),
             "refused": rejected["test"],
-            "confusion": test_matrix.tolist(),
+            **record_matrix(test_matrix),
         }
     held_out_matrix = confusion_matrix(out_of_fold, fold_labels) if "folds" in metrics else None
     return Evaluation(metrics, matrix, test_matrix, held_out_matrix, calibration, rejections, prior)

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 ROWS = 256  # photos, or pairs of photos, that are processed at a time, to bound memory
+DENSE = 200  # classes, up to which a confusion matrix is recorded as a matrix
 SMALLEST_LENGTH = 1e-6  # of a row that is scaled to length 1
 
 
@@ -55,6 +56,25 @@ def confusion_matrix(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """logits f32 [N, C], labels i32 [N] -> i64 [C, C]: rows are true classes, columns answers."""
     classes = logits.shape[1]
     return np.bincount(labels * classes + logits.argmax(1), minlength=classes**2).reshape(classes, classes)
+
+
+def record_matrix(matrix: np.ndarray) -> Dict[str, Any]:
+    """Confusion matrix i64 [C, C] -> for JSON: "confusion", its rows; of more than DENSE classes "confusions", a list of the labels
+    of class and answer, and the count, of each pair that occurs."""
+    if len(matrix) <= DENSE:
+        return {"confusion": matrix.tolist()}
+    pairs = np.nonzero(matrix)
+    return {"confusions": np.stack([*pairs, matrix[pairs]], 1).tolist()}
+
+
+def read_matrix(record: Dict[str, Any], classes: int) -> np.ndarray:
+    """The inverse of `record_matrix`. Raises KeyError, ValueError, TypeError or IndexError for anything else."""
+    if "confusion" in record:
+        return np.array(record["confusion"], np.int64).reshape(classes, classes)
+    matrix = np.zeros((classes, classes), np.int64)
+    true, answer, count = np.array(record["confusions"], np.int64).reshape(-1, 3).T
+    matrix[true, answer] = count
+    return matrix
 
 
 def precision_recall(matrix: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

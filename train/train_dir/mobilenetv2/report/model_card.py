@@ -11,7 +11,7 @@ import numpy as np
 from ..data.dataset import GIVEN, IN_TURN, LEARNED
 from ..data.layout import SPLITS
 from ..evaluation.intervals import interval_percent
-from ..evaluation.metrics import mean_recall
+from ..evaluation.metrics import mean_recall, read_matrix
 from ..model.architecture import NUM_BLOCKS
 from ..model.checkpoint import Description
 from ..runtime.errors import UserError
@@ -20,7 +20,7 @@ from ..runtime.own_files import CHECKPOINT, MARKS, MODEL_CARD, PROGRAM, is_own_f
 from ..runtime.text import printable
 from .content import Report
 from .texts import LANGUAGES, agreeing, load_texts
-from .verdict import LISTED, Sentence, describe_start, judge, name_classes, speak, totals
+from .verdict import CLASSES, LISTED, Sentence, describe_start, judge, name_classes, speak, totals
 
 UNKNOWN = "other"  # the licence, until somebody fills it in
 LARGEST = 2**22  # bytes of an earlier card
@@ -118,7 +118,7 @@ def _known_to(description: Description) -> Report:
     changed = "scratch" if origin["weights"] == "random numbers" else "finetune" if settings.get("unfreeze") else "head"
     return Report(
         description.classes,
-        np.array(description.metrics["val"]["confusion"], np.int64).reshape(2 * [len(description.classes)]),
+        read_matrix(description.metrics["val"], len(description.classes)),
         counts={split: description.data[split] for split in SPLITS if description.data.get(split)},
         kind=description.kind,
         mode="distill" if "teacher" in origin else changed,
@@ -220,18 +220,21 @@ def _body(
 
 
 def _table(content: Report, texts: Dict[str, str]) -> List[str]:
-    """A row per class: photos of each split, right answers of the validation photos with their interval."""
+    """A row for each of the first CLASSES classes: photos of each split, right answers of the validation photos with their
+    interval; and a row that says how many more there are."""
     columns = [
         texts["class"],
         *(texts[split] for split in content.counts),
         texts[RIGHT.get(content.validation, "card.right")],
     ]
     rows = [columns, ["---"] * len(columns)]
-    for label, name in enumerate(content.classes):
+    for label, name in enumerate(content.classes[:CLASSES]):
         right, count = int(content.val_confusion[label, label]), int(np.sum(content.val_confusion[label]))
         low, high = interval_percent(right, count)
         counts = [str(split.get(name, 0)) for split in content.counts.values()]
         share = _fill(texts, "of", correct=right, count=count)
         shown = share if content.validation == LEARNED else f"{share} ({low}–{high} %)"
         rows.append([_name(name), *counts, shown if count else texts["absent"]])
+    if len(content.classes) > CLASSES:
+        rows.append([_fill(texts, "counts.more", count=len(content.classes) - CLASSES), *[""] * (len(columns) - 1)])
     return [f"| {' | '.join(row)} |" for row in rows]

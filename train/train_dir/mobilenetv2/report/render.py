@@ -26,6 +26,7 @@ from .charts import curves, dials, histograms
 from .content import Remark, Report
 from .texts import LANGUAGES, agreeing, load_texts
 from .verdict import (
+    CLASSES,
     Sentence,
     Share,
     average_percent,
@@ -45,7 +46,7 @@ LARGE, SMALL = 192, 112  # longer side of the pictures of photos and of findings
 QUALITY = 72  # of their JPEGs
 CROWDED = 6  # from this number of classes on, the matrices have narrow columns, and one table has the classes
 MATRIX = 12  # with more classes there is no matrix, but a list of the most frequent confusions
-CONFUSIONS, CLASSES = 15, 120  # rows of that list, and of the table of classes that goes with it, at most
+CONFUSIONS = 15  # rows of that list, at most
 PRINTED, PRINTED_CLASSES = 6, 60  # findings and classes on paper, where more would take many pages
 
 # What a stage of the training, or a part of the time, is called in a mode in which it is another thing.
@@ -101,6 +102,7 @@ def render_page(content: Report, language: str) -> str:
         remarks=_first_remarks(content.findings or ()),
         printed=PRINTED,
         listed=MATRIX,
+        counted=CLASSES,
         issues=ISSUES,
         number=LANGUAGES.index(language),
         kinds=Counter(remark.kind for remark in content.findings or ()),
@@ -163,13 +165,14 @@ def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
 
 
 def _confusion(matrix: np.ndarray, refused: Optional[np.ndarray]) -> Dict[str, Any]:
-    """Rows of the confusion matrix, each cell with its share of the row in percent, and recall and precision per class. refused:
+    """Rows of the confusion matrix if it is shown, each cell with its share of the row in percent; recall and precision. refused:
     i64 [C], photos of each class that are refused; None without an outlier detector."""
     rows, predicted = matrix.sum(1), matrix.sum(0)
+    shown = matrix if len(matrix) <= MATRIX else matrix[:0]
     return {
         "cells": [
             [(int(cell), round(100 * float(cell) / max(1, int(total)))) for cell in row]
-            for row, total in zip(matrix, rows)
+            for row, total in zip(shown, rows)
         ],
         "recall": [count_with_interval(matrix[label, label], rows[label]) for label in range(len(matrix))],
         "precision": [count_with_interval(matrix[label, label], predicted[label]) for label in range(len(matrix))],
@@ -194,7 +197,8 @@ def _many(classes: Sequence[str], shown: Dict[str, np.ndarray]) -> Dict[str, Any
     shown: confusion matrices by split; the first sorts the classes."""
     first = next(iter(shown.values()))
     order = weakest_first(first)
-    order += [label for label in range(len(classes)) if label not in set(order)]
+    tested = set(order)
+    order += [label for label in range(len(classes)) if label not in tested]
     pairs = {split: mixed_up(matrix) for split, matrix in [*shown.items()][:2]}
     return {
         "pairs": {split: found[:CONFUSIONS] for split, found in pairs.items()},

@@ -332,6 +332,7 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "The other {count} wrong answer{s}, of rarer confusions, are in metrics.json.",
         "其余 {count} 个错误回答（较少见的混淆）见 metrics.json。",
     ),
+    "counts.more": ("and {count} more, see metrics.json", "另有 {count} 个，见 metrics.json"),
     "classes.more": (
         "Of {count} more class{es}, none weaker than these, see metrics.json.",
         "另有 {count} 个类别，都不比这些弱，见 metrics.json。",

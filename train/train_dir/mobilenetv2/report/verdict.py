@@ -18,6 +18,7 @@ WIDE = 0.2  # an interval wider than this asks for more validation photos
 FEW = 10  # a class with fewer validation photos is named
 NAMED = 3  # of these classes, at most
 LISTED = 10  # classes that are named in a heading, at most
+CLASSES = 120  # rows of a table of classes, at most
 
 
 class Name(str):
