@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterable, Sequence, TextIO, Union
 
 from mobilenetv2.classifier import Answer
 from mobilenetv2.data.image_errors import ImageError
+from mobilenetv2.runtime.own_files import BEST_COLUMNS, WIDE
 from mobilenetv2.runtime.text import printable_json, spreadsheet_cell
 
 
@@ -41,19 +42,28 @@ def _line(one: Dict[str, Any]) -> str:
 
 
 def write_csv(records: Iterable[Dict[str, Any]], classes: Sequence[str], stream: TextIO) -> None:
-    """Write one record per row, with its "file", a column for each class's confidence, and "error".
+    """Write one record per row, with its "file", a column for each class's confidence (of more than WIDE classes, for the best
+    ones), and "error".
 
     What a record lacks is empty. All text is changed so that it shows every character, and no spreadsheet takes it for a formula
     (`spreadsheet_cell`); JSON lines say it unchanged.
     """
-    columns = ["file", "label", *(f"confidence {name}" for name in classes)]
-    columns += ["neither", "width", "height", "milliseconds", "error"]
+    wide = len(classes) > WIDE
+    shares = [f"confidence {name}" for name in classes]
+    if wide:
+        shares = [column for pair in BEST_COLUMNS for column in pair]
+    columns = ["file", "label", *shares, "neither", "width", "height", "milliseconds", "error"]
     csv.writer(stream).writerow(map(spreadsheet_cell, columns))
     table = csv.DictWriter(stream, columns, restval="")
     for one in records:
         one = dict(one)
-        for name, value in one.pop("confidences", {}).items():
-            one[f"confidence {name}"] = f"{value:.6f}"
+        confidences = one.pop("confidences", {})
+        if wide:
+            best = sorted(confidences, key=lambda name: -confidences[name])
+            for (place, share), name in zip(BEST_COLUMNS, best):
+                one[place], one[share] = spreadsheet_cell(name), f"{confidences[name]:.6f}"
+        else:
+            one.update({f"confidence {name}": f"{value:.6f}" for name, value in confidences.items()})
         if one.get("neither") is not None:
             one["neither"] = f"{one['neither']:.4f}"
         for name in ("file", "label", "error"):

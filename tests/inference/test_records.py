@@ -37,6 +37,20 @@ def test_an_answer_and_an_error_as_lines_and_as_rows():
     assert second["label"] == second["confidence dog"] == "" and "empty" in second["error"]
 
 
+def test_of_many_classes_a_row_has_the_best_ones():
+    confidences = {"=a": 0.25, **{f"{number:03d}": 0.001 for number in range(199)}, "b": 0.5}
+    rows = io.StringIO()
+    write_csv(
+        [{"file": "a.jpg", **record(replace(ANSWER, label="b", confidences=confidences))}], list(confidences), rows
+    )
+    (row,) = csv.DictReader(io.StringIO(rows.getvalue()))
+    assert list(row.items())[:8] == [
+        *(("file", "a.jpg"), ("label", "b"), ("best 1", "b"), ("confidence 1", "0.500000"), ("best 2", "'=a")),
+        *(("confidence 2", "0.250000"), ("best 3", "000"), ("confidence 3", "0.001000")),
+    ]
+    assert len(row) == 2 + 2 * 5 + 5
+
+
 def test_an_array_has_the_same_records_as_lines():
     records = [{"file": "狗\u202e.jpg", **record(ANSWER)}, {"file": "b.jpg", **record(ImageError("empty"))}]
     array, lines, none = io.StringIO(), io.StringIO(), io.StringIO()

@@ -59,8 +59,8 @@ def confusion_matrix(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def record_matrix(matrix: np.ndarray) -> Dict[str, Any]:
-    """Confusion matrix i64 [C, C] -> for JSON: "confusion", its rows; of more than DENSE classes "confusions", a list of the labels
-    of class and answer, and the count, of each pair that occurs."""
+    """Confusion matrix i64 [C, C] -> for JSON: "confusion", its rows; of more than DENSE classes "confusions", a list of class,
+    answer (as labels) and count of each pair that occurs."""
     if len(matrix) <= DENSE:
         return {"confusion": matrix.tolist()}
     pairs = np.nonzero(matrix)

@@ -20,14 +20,13 @@ from ..evaluation.metrics import log_softmax
 from ..evaluation.ood import Rejections
 from ..model.checkpoint import Description
 from ..runtime.files import atomic
-from ..runtime.own_files import HISTORY_COLUMNS, PROGRAM, TABLE_COLUMNS
+from ..runtime.own_files import BEST_COLUMNS, HISTORY_COLUMNS, PROGRAM, TABLE_COLUMNS, WIDE
 from ..runtime.text import printable, spreadsheet_cell
 from .texts import load_texts
 from .verdict import about_prior, compare_kinds
 
 log = logging.getLogger(__name__)
 SHOWN = 10  # wrong answers that the log names
-WIDE, BEST = 200, 5  # with more classes, validation.csv has only the best few of them
 # A row of a matrix in JSON. It has a line of its own: that of a thousand classes would have a million lines.
 ROW = re.compile(r"\[\n *\d+(?:,\n *\d+)*\n *\]")
 PARTS = {
@@ -194,8 +193,8 @@ def _write_table(
     rejections: Optional[Rejections],
 ) -> None:
     """validation.csv: a row per photo with its class, the class that is answered, outlier score, whether it is refused because of
-    that, logits and confidences; of more than WIDE classes, the confidence in its own class and the BEST ones. Score and refusal
-    are empty without an outlier detector.
+    that, logits and confidences; of more than WIDE classes, the confidence in its own and in the best ones. Score and refusal are
+    empty without an outlier detector.
 
     The byte order mark at its start tells spreadsheets that it is in UTF-8."""
     classes = description.classes
@@ -205,10 +204,7 @@ def _write_table(
         wide = len(classes) > WIDE
         columns = [f"{what} {name}" for what in ("logit", "confidence") for name in classes]
         if wide:
-            columns = [
-                "confidence",
-                *(f"{what} {place}" for place in range(1, BEST + 1) for what in ("best", "confidence")),
-            ]
+            columns = ["confidence", *(column for pair in BEST_COLUMNS for column in pair)]
         table.writerow([*TABLE_COLUMNS, "refused", *map(spreadsheet_cell, columns)])
         written = [("", "")] * len(photos)
         if rejections:
@@ -217,7 +213,7 @@ def _write_table(
         for photo, refusal, logits, shares in zip(photos, written, answers, confidences):
             numbers = [*logits, *shares]
             if wide:
-                best = np.argsort(-shares, kind="stable")[:BEST]
+                best = np.argsort(-shares, kind="stable")[: len(BEST_COLUMNS)]
                 pairs = [(spreadsheet_cell(classes[label]), shares[label]) for label in best]
                 numbers = [shares[photo.label], *(cell for pair in pairs for cell in pair)]
             names = (photo.name, classes[photo.label], classes[logits.argmax()])
