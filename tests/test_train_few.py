@@ -66,7 +66,7 @@ def test_few_photos_are_validated_in_turn_and_all_learned(drawings, tmp_path, ca
     assert (result["folds"]["correct"], result["folds"]["count"]) == (right, asked)
     assert f"each answered by a classifier that has not learned from it: {right} of {asked} right" in said
     head = head_of(folder)
-    assert f"each of {asked} training photos was answered by a classifier that had learned" in head
+    assert f"each of {asked} training photos was answered by a classifier that had not learned from it" in head
     assert f"{right} of {asked} right, each left out in turn" in " ".join(head.split())
     assert f"leave one out, {right} of {asked} (exact" in (folder / "README.md").read_text(encoding="utf-8")
     description = checkpoint.load(str(folder))[1]

@@ -143,8 +143,8 @@ def test_what_few_photos_prove_is_said():
     content = Report(("a", "b"), np.array([[2, 0], [1, 1]]), validation="in turn")
     told = said(content)
     assert told["verdict.val.turns"] == (
-        "There are too few photos to set some aside. So each of 4 training photos was answered by a classifier that had learned "
-        "from all others, or most, but not from it (leave one out): 3 are answered right. So few photos prove no more, with 95 % "
+        "There are too few photos to set some aside. So each of 4 training photos was answered by a classifier that had not "
+        "learned from it (leave one out, of each class at a time): 3 are answered right. So few photos prove no more, with 95 % "
         "certainty, than this share of right answers for photos of the same kind: 19 % to 100 %."
     )
     assert told["verdict.chosen.turns"] == (

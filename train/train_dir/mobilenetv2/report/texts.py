@@ -113,10 +113,10 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     ),
     "verdict.val.turns": (
         "There are too few photos to set some aside. So each of {count} training photos was answered by a classifier that had "
-        "learned from all others, or most, but not from it (leave one out): {correct} are answered right. So few photos prove no "
+        "not learned from it (leave one out, of each class at a time): {correct} are answered right. So few photos prove no "
         "more, with 95 % certainty, than this share of right answers for photos of the same kind: {range}.",
-        "照片太少，无法留出一部分。因此 {count} 张训练照片中的每一张，都由学过其他全部或大部分照片、但没有学过它的分类器来回答"
-        "（留一法）：答对 {correct} 张。这么少的照片只有 95 % 的把握证明，同类照片的正确率{range}。",
+        "照片太少，无法留出一部分。因此 {count} 张训练照片中的每一张，都由没有学过它的分类器来回答（留一法，每次每类一张）："
+        "答对 {correct} 张。这么少的照片有 95 % 的把握证明的，仅仅是同类照片的正确率{range}。",
     ),
     "verdict.val.learned": (
         "Nothing was tested: no class has a photo to spare. {correct} of {count} answers are right, but to the very photos that "
