@@ -20,6 +20,7 @@ from .export.formats import FORMATS
 from .model import checkpoint
 from .report import metrics_files
 from .report.build import write_check_report, write_model_card, write_report
+from .report.label_table import write_label_issues
 from .report.model_card import read_licence
 from .run import Run
 from .runtime import distributed, result_files
@@ -37,13 +38,15 @@ CHECKS = ("check", "check_files")  # modes that train nothing
 def write_findings(run: Run, new: Sequence[Finding], wait: bool = False) -> None:
     """Write all findings so far, in files and the new ones in the log. Raises UserError if one of these stops the run, which
     says where all of them are; wait: as in `act_on_findings`."""
-    file, report = findings_files(run)
+    file, report, labels = findings_files(run)
     if distributed.is_main():
-        with suppress(OSError):
-            report.unlink()  # of an earlier check
+        for earlier in (report, labels):
+            with suppress(OSError):
+                earlier.unlink()
         metrics_files.write_findings(file, run.data, run.findings)
+        _write_label_issues(run, labels)
         if run.findings or run.config.mode in CHECKS:
-            known = (run.data, run.findings, run.origin, run.recorded(), run.config.language)
+            known = (run.data, run.findings, run.label_issues, run.origin, run.recorded(), run.config.language)
             metrics_files.write_optional(report.name, write_check_report, report, *known)
     try:
         act_on_findings(new, wait, bad_files=run.config.bad_files, leaks=run.config.leaks)
@@ -51,11 +54,17 @@ def write_findings(run: Run, new: Sequence[Finding], wait: bool = False) -> None
         raise UserError(f"{error}\nAll findings are in {report} and {file}.") from None
 
 
-def findings_files(run: Run) -> Tuple[Path, Path]:
-    """Where the findings are written before a training, and by a check: check.json and report.html. Where the output folder has
-    a checkpoint, these are of the run that made it, and stay; others take their place."""
+def _write_label_issues(run: Run, file: Path) -> None:
+    """Write label_issues.csv, or the file that takes its place, if labels were judged."""
+    if run.label_issues is not None:
+        metrics_files.write_optional(file.name, write_label_issues, file, run.label_issues)
+
+
+def findings_files(run: Run) -> Tuple[Path, Path, Path]:
+    """Where the findings are written before a training, and by a check: check.json, report.html and label_issues.csv. Where the
+    output folder has a checkpoint, these are of the run that made it, and stay; others take their place."""
     names = LATER_FINDINGS if os.path.exists(run.output / CHECKPOINT) else FINDINGS
-    return run.output / names[0], run.output / names[1]
+    return run.output / names[0], run.output / names[1], run.output / names[2]
 
 
 def save(run: Run) -> None:
@@ -103,9 +112,11 @@ def _write_files(run: Run, folder: Path) -> None:
     results = (answers, evaluation, run.history, run.comparison, seconds, memory)
     metrics_files.write_metrics(folder, description, run.data, *results)
     metrics_files.write_findings(folder / "check.json", run.data, run.findings)
-    content = (description, run.data, run.findings, evaluation, answers, run.history, run.comparison, seconds, memory)
-    report, language = folder / "report.html", run.config.language
-    metrics_files.write_optional("report.html", write_report, report, run.network, *content, language)
+    _write_label_issues(run, folder / "label_issues.csv")
+    found, report, language = (run.findings, run.label_issues), folder / "report.html", run.config.language
+    rest = (evaluation, answers, run.history, run.comparison, seconds, memory)
+    content = (description, run.data, *found, *rest, language)
+    metrics_files.write_optional("report.html", write_report, report, run.network, *content)
     card = folder / MODEL_CARD
     facts = (description, run.data, run.findings, evaluation, answers)
     metrics_files.write_optional(

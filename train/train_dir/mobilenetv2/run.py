@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
+from .checks.mislabelled import LabelIssue
 from .config import Config
 from .data.augment import SPOILED, VIEWS
 from .data.cache import PhotoCache
@@ -73,6 +74,8 @@ class Run:
     history: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
     # By cross_validate.
     held_out: CrossValidation = field(init=False)
+    # Likewise: photos that look like another class; None where the network may have learned the labels.
+    label_issues: Optional[List[LabelIssue]] = None
     # By choose_prior; None where there is nothing to correct.
     prior: Optional[PriorCorrection] = None
     # By finetune, distill and quantize: the network is not the one that the features are of.

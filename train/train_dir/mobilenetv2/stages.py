@@ -16,7 +16,7 @@ from .checks.data_check import Checked, check_photos
 from .checks.duplicates import is_mirrored
 from .checks.issues import mark_handled
 from .checks.mirrored_classes import describe_answers
-from .checks.mislabelled import find_mislabelled, other_class_share
+from .checks.mislabelled import describe_issues, find_label_issues
 from .config import Config, Settings, resolve
 from .data.cache import PhotoCache
 from .data.dataset import IN_TURN, LEARNED, PhotoSet
@@ -25,7 +25,6 @@ from .data.findings import Finding
 from .data.layout import NEITHER
 from .engine import feature_maps
 from .evaluation.benchmark import benchmark_network
-from .evaluation.calibration import fit_temperature
 from .evaluation.cross_validation import (
     Choice,
     CrossValidation,
@@ -170,19 +169,14 @@ def train_head(run: Run) -> None:
 
 
 def cross_validate(run: Run) -> None:
-    """Needs the features. Leaves out-of-fold logits, the outlier detector, and findings about doubtful labels. Where these logits
-    are the validation, it leaves the classifier that goes with them: no epoch could be chosen."""
+    """Needs the features. Leaves out-of-fold logits, the outlier detector, and doubtful labels, also as findings. Where these
+    logits are the validation, it leaves the classifier that goes with them: no epoch could be chosen."""
     with run.watch("evidence"):
         run.held_out = _held_out(run, run.given_classifier, run.known, run.independent)
-        suspects: List[Finding] = []
-        asked = run.held_out.asked  # others are answered wrong by necessity
-        if run.independent and asked.any():
-            labels = run.data.labels("train")
-            others = other_class_share(run.features.train.pooled[:, 0], labels, run.groups)[asked]
-            logits = run.held_out.logits[asked]
-            logits = logits / np.float32(fit_temperature(logits, labels[asked]))
-            photos = [photo for photo, one in zip(run.data.split("train"), asked) if one]
-            suspects = find_mislabelled(photos, run.data.classes, logits, others)
+        if run.independent and run.held_out.asked.any():
+            photos, plain = run.data.split("train"), run.features.train.pooled[:, 0]
+            run.label_issues = find_label_issues(photos, run.data.classes, run.held_out.logits, plain, run.groups)
+        suspects = describe_issues(run.label_issues or ())
         run.findings += suspects
         write_findings(run, suspects)
         if run.data.validation == IN_TURN:

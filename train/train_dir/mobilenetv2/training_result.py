@@ -60,7 +60,7 @@ class TrainingResult:
 def result_of(run: Run) -> TrainingResult:
     """The result of a run that has ended."""
     output, checked = run.output.absolute(), run.config.mode in CHECKS
-    found, report = findings_files(run) if checked else (output / name for name in FINDINGS)
+    found, report, _ = findings_files(run) if checked else (output / name for name in FINDINGS)
     metrics = {} if checked else _json(output / "metrics.json")
     val = metrics.get("val", {})
     return TrainingResult(

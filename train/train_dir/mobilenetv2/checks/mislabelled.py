@@ -1,62 +1,124 @@
-"""Photos whose label is probably wrong, by out-of-fold confidence and nearest neighbors."""
+"""Photos whose label is probably wrong, by out-of-fold confidence and the most similar photos of each class."""
 
-from typing import List, Sequence
+from typing import List, NamedTuple, Sequence
 
 import numpy as np
 
 from ..data.dataset import Photo
 from ..data.findings import Finding
-from ..evaluation.metrics import log_softmax, row_blocks, unit_rows
+from ..evaluation.label_noise import count_likely, fit_label_noise
+from ..evaluation.metrics import row_blocks, unit_rows
 from ..runtime.i18n import Bilingual
 
-NEIGHBORS = 10  # nearest neighbors of a photo, whose labels are compared with its own
-OTHERS = 0.9  # the least share of them with another label for which the label is suspected
-BELIEF = 0.25  # confidence for its own label below which a photo is suspected
+NEIGHBORS = 5  # most similar photos of a class that are averaged, at most a quarter of the class
+REFERENCES = 10_000  # photos among which these are searched for, at most
 
 
-def find_mislabelled(
-    photos: Sequence[Photo], classes: Sequence[str], logits: np.ndarray, others: np.ndarray
-) -> List[Finding]:
-    """A finding for each of `suspects`. Arguments as there, for these photos."""
+class LabelIssue(NamedTuple):
+    """A photo that looks like another class. self_confidence, confidence: that its label, and the class that it looks like, is
+    right. wrong: probability that the label is wrong, which takes into account how many are. All are 0-1 and out of fold. likely:
+    whether it is on the list of those that are probably wrong."""
+
+    photo: Photo
+    label: str
+    looks_like: str
+    self_confidence: float
+    confidence: float
+    wrong: float
+    likely: bool
+
+
+def find_label_issues(
+    photos: Sequence[Photo], classes: Sequence[str], logits: np.ndarray, features: np.ndarray, groups: np.ndarray
+) -> List[LabelIssue]:
+    """The photos that look like another class than their label, the most suspicious first: the likely ones before the others.
+
+    logits: f32 [N, C], out-of-fold. features: f32 [N, channels]. groups: i64 [N] (`copy_search.copy_groups`). A photo is not
+    judged if its class has no other."""
     labels = np.array([photo.label for photo in photos], np.int32)
+    usable = _count_groups(labels, groups, logits.shape[1])[labels] > 1
+    trusted = np.ones(len(labels), bool)
+    # Wrong labels in one direction are similar to each other, so the second time only photos that look like their class are
+    # compared with (Wilson, Asymptotic Properties of Nearest Neighbor Rules Using Edited Data, 1972).
+    for _ in range(2):
+        similarity = class_similarity(features, labels, groups, trusted, logits.shape[1])
+        noise = fit_label_noise((logits, similarity), labels, usable)
+        trusted = noise.confidences.argmax(1) == labels
+    numbers = np.arange(len(labels))
+    own, others = noise.confidences[numbers, labels], noise.confidences.copy()
+    others[numbers, labels] = -1
+    order, best = np.lexsort((own, -noise.wrong)), others.argmax(1)
+    likely = np.zeros(len(labels), bool)
+    likely[order[: count_likely(noise.wrong)]] = True
     return [
-        Finding(
-            "label",
-            photos[index].name,
-            Bilingual(f"looks like {answer}: is its label wrong?", f"看起来像 {answer}：标签是否有误？"),
+        LabelIssue(
+            photos[index],
+            classes[labels[index]],
+            classes[best[index]],
+            float(own[index]),
+            float(others[index, best[index]]),
+            float(noise.wrong[index]),
+            bool(likely[index]),
         )
-        for index in suspects(logits, others, labels)
-        for answer in [classes[logits[index].argmax()]]
+        for index in order
+        if likely[index] or (usable[index] and not trusted[index])
     ]
 
 
-def suspects(logits: np.ndarray, others: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """i64: indices of photos whose label is probably wrong, the least confident first.
+def describe_issues(issues: Sequence[LabelIssue]) -> List[Finding]:
+    """A finding for each likely one."""
+    return [
+        Finding(
+            "label",
+            issue.photo.name,
+            Bilingual(
+                f"looks like {issue.looks_like}: is its label wrong?", f"看起来像 {issue.looks_like}：标签是否有误？"
+            ),
+        )
+        for issue in issues
+        if issue.likely
+    ]
 
-    logits: f32 [N, C], calibrated and out-of-fold. others: f64 [N] from `other_class_share`. labels: i32 [N]. Both criteria
-    have to hold: either alone also finds photos that are only difficult.
-    """
-    confidence = np.exp(log_softmax(logits))[np.arange(len(labels)), labels]
-    suspected = np.flatnonzero((confidence < BELIEF) & (others >= OTHERS))
-    return suspected[np.argsort(confidence[suspected], kind="stable")]
+
+def class_similarity(
+    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, trusted: np.ndarray, classes: int
+) -> np.ndarray:
+    """f32 [N, C]: the mean similarity of each photo to those of each class that are most similar to it; -1 for a class without
+    photos.
+
+    features: f32 [N, channels]. labels: i32 [N]. groups: i64 [N] (`copy_search.copy_groups`). trusted: bool [N], photos that are
+    compared with; of a class in which these are only copies of one, all are. The similarity is the cosine of the centered
+    features. A photo is not compared with its copies. From REFERENCES photos on, those compared with are drawn, as many of each
+    class as possible, and the time is proportional to N."""
+    enough = _count_groups(labels[trusted], groups[trusted], classes) > 1
+    chosen = _draw(labels, np.flatnonzero(trusted | ~enough[labels]))
+    chosen = chosen[np.argsort(labels[chosen], kind="stable")]
+    center = features.mean(0)
+    references = unit_rows(features[chosen] - center)
+    counts = np.bincount(labels[chosen], minlength=classes)
+    ends = np.cumsum(counts)
+    found = np.full((len(features), classes), -1, np.float32)
+    for part in row_blocks(len(features)):
+        similarity = unit_rows(features[part] - center) @ references.T
+        similarity[groups[part, None] == groups[None, chosen]] = -1
+        for label in np.flatnonzero(counts):
+            of_class = similarity[:, ends[label] - counts[label] : ends[label]]
+            most = max(1, min(NEIGHBORS, int(counts[label]) // 4))
+            found[part, label] = np.partition(of_class, -most, axis=1)[:, -most:].mean(1)
+    return found
 
 
-def other_class_share(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """f64 [N], 0-1: the share of the most frequent other class among the nearest neighbors of each photo.
+def _count_groups(labels: np.ndarray, groups: np.ndarray, classes: int) -> np.ndarray:
+    """i64 [C]: how many photos each class has, copies counted once."""
+    return np.bincount(np.unique(np.stack([labels, groups]), axis=1)[0], minlength=classes)
 
-    features: f32 [N, channels]. labels: i32 [N]. groups: i64 [N] (`copy_search.copy_groups`). The metric is the cosine of the
-    centered features. Copies of a photo are not its neighbors."""
-    center, count = features.mean(0), min(NEIGHBORS, max(1, len(features) // 4))
-    parts = row_blocks(len(features))
-    lengths = np.concatenate([np.linalg.norm(features[part] - center, axis=1) for part in parts])
-    nearest = np.empty((len(features), count), np.int32)  # labels of the nearest neighbors
-    for part in parts:
-        rows = unit_rows(features[part] - center)
-        distance = -rows @ features.T
-        distance += (rows @ center)[:, None]
-        distance /= np.maximum(lengths, 1e-6)
-        distance[groups[part, None] == groups[None]] = 2
-        nearest[part] = labels[np.argpartition(distance, count - 1, axis=1)[:, :count]]
-    votes = np.stack([(nearest == label).mean(1) for label in range(int(labels.max()) + 1)], 1)
-    votes[np.arange(len(labels)), labels] = 0
-    return votes.max(1)
+
+def _draw(labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Of these rows, in random order REFERENCES at most: one of each class, then a second one, and so on."""
+    if len(rows) <= REFERENCES:
+        return rows
+    rows = np.random.default_rng(0).permutation(rows)
+    rows = rows[np.argsort(labels[rows], kind="stable")]
+    counts = np.bincount(labels[rows])
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)  # of a row within its class
+    return rows[np.argsort(place, kind="stable")[:REFERENCES]]

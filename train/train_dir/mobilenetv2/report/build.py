@@ -5,13 +5,14 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Set, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import mindspore as ms
 import numpy as np
 from PIL import Image
 
 from ..checks.issues import first_of_each, sort_findings
+from ..checks.mislabelled import LabelIssue
 from ..data.dataset import IN_TURN, LEARNED, Photo, PhotoSet
 from ..data.findings import Finding
 from ..data.image import decode, preprocess
@@ -28,21 +29,22 @@ from ..model.prediction import run_batches
 from ..model.pretrained import BUILT_IN, OWN
 from ..runtime.environment import package_versions, peak_memory_mib
 from ..runtime.i18n import in_language
-from .content import Remark, Report, ShownAnswer
+from .content import LabelIssues, Remark, Report, ShownAnswer, ShownIssue
 from .model_card import write_card
-from .render import FINDINGS, PHOTOS, SMALL, write_page
+from .render import FINDINGS, LABELS, LARGE, PHOTOS, SMALL, write_page
 
 
 def write_check_report(
     file: Path,
     data: PhotoSet,
     findings: Sequence[Finding],
+    issues: Optional[Sequence[LabelIssue]],
     origin: Dict[str, Any],
     recorded: Dict[str, Any],
     language: str,
 ) -> None:
-    """Write the report of a run that only checks its data set, or has not trained yet. origin: as in `Description`. recorded:
-    settings. language: "en" or "zh".
+    """Write the report of a run that only checks its data set, or has not trained yet. issues: labels that may be wrong; None
+    where they were not judged. origin: as in `Description`. recorded: settings. language: "en" or "zh".
 
     Raises UserError where the file cannot be written, or a photo not be read any more.
     """
@@ -50,6 +52,7 @@ def write_check_report(
         data.classes,
         np.zeros((len(data.classes), len(data.classes)), np.int64),
         findings=make_remarks(data, findings, language),
+        label_issues=_shown_issues(issues),
         trained=False,
         origin=origin,
         memory=peak_memory_mib(),
@@ -64,6 +67,7 @@ def write_report(
     description: Description,
     data: PhotoSet,
     findings: Sequence[Finding],
+    issues: Optional[Sequence[LabelIssue]],
     evaluation: Evaluation,
     answers: np.ndarray,
     history: Dict[str, List[Dict[str, Any]]],
@@ -74,8 +78,8 @@ def write_report(
 ) -> None:
     """Write the report of a training run. answers: logits f32 [N, C] of the validation photos. language: "en" or "zh".
 
-    history, comparison, seconds, memory: as in `write_metrics`. Raises UserError where the file cannot be written, or a photo
-    not be read any more.
+    issues: as in `write_check_report`. history, comparison, seconds, memory: as in `write_metrics`. Raises UserError where the
+    file cannot be written, or a photo not be read any more.
     """
     refused = _refused(data, evaluation, "val")
     scaled = answers / np.float32(description.temperature)
@@ -85,6 +89,7 @@ def write_report(
         comparison=comparison,
         answers=_select_answers(network, description, data.split("val"), scaled, refused),
         findings=make_remarks(data, findings, language),
+        label_issues=_shown_issues(issues),
         seconds=seconds,
         memory=memory,
         **_provenance(data, description.settings),
@@ -165,23 +170,36 @@ def _leaked(data: PhotoSet, findings: Sequence[Finding]) -> Dict[str, int]:
 
 
 def make_remarks(data: PhotoSet, findings: Sequence[Finding], language: str) -> Tuple[Remark, ...]:
-    """The findings, the most harmful first. Those that the report shows have pictures of their photos."""
+    """The findings, the most harmful first. Those that the report shows have pictures of their photos, except doubtful labels,
+    which have a section of their own."""
     photos = {photo.name: photo for photo in data.photos}
     room = first_of_each(Counter(finding.kind for finding in findings), FINDINGS)
     made = []
     for finding in sort_findings(findings):
         names = tuple(name for name in (finding.name, finding.other) if name)
         room[finding.kind] -= 1
-        known = room[finding.kind] >= 0 and all(name in photos for name in names)  # not what was left out
+        shown = room[finding.kind] >= 0 and finding.kind != "label"
+        known = shown and all(name in photos for name in names)  # not what was left out
         pictured = [photos[name] for name in names] if known else []
         text = in_language(finding.text, language)
         made.append(Remark(finding.kind, names, text, tuple(_thumbnail(photo) for photo in pictured)))
     return tuple(made)
 
 
-def _thumbnail(photo: Photo) -> Image.Image:
-    picture = decode(photo.read(), SMALL)
-    picture.thumbnail((SMALL, SMALL))
+def _shown_issues(issues: Optional[Sequence[LabelIssue]]) -> Optional[LabelIssues]:
+    if issues is None:
+        return None
+    likely = [issue for issue in issues if issue.likely]
+    shown = [
+        ShownIssue(one.photo.name, one.label, one.looks_like, one.wrong, _thumbnail(one.photo, LARGE))
+        for one in likely[:LABELS]
+    ]
+    return LabelIssues(tuple(shown), len(likely), len(issues) - len(likely))
+
+
+def _thumbnail(photo: Photo, side: int = SMALL) -> Image.Image:
+    picture = decode(photo.read(), side)
+    picture.thumbnail((side, side))
     return picture
 
 

@@ -43,6 +43,28 @@ class Remark:
 
 
 @dataclass(frozen=True)
+class ShownIssue:
+    """A training photo whose label may be wrong. name: of the file. label, looks_like: class names. wrong: probability that
+    the label is wrong, 0-1. picture: the photo, in any size."""
+
+    name: str
+    label: str
+    looks_like: str
+    wrong: float
+    picture: Optional[Image.Image] = None
+
+
+@dataclass(frozen=True)
+class LabelIssues:
+    """shown: the first of the photos whose label may be wrong. likely: how many there are. others: how many other photos
+    look like another class."""
+
+    shown: Tuple[ShownIssue, ...]
+    likely: int
+    others: int
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that the page shows. What is None or empty is left out.
 
@@ -50,7 +72,8 @@ class Report:
     test_confusion: of the test photos. held_out_confusion: the same of the training photos, out of fold.
     history: rows of `train_epochs` by stage. comparison:
     results of `benchmark_network` for "teacher" and "student". neither: outlier scores. answers: wrong ones first, then the
-    least confident. findings: the most harmful first; None: nothing was checked, empty: nothing was found. settings, versions,
+    least confident. findings: the most harmful first; None: nothing was checked, empty: nothing was found. label_issues: None
+    where labels were not judged. settings, versions,
     seconds: by name. memory: the peak in MiB. counts: photos by class, by split. fingerprint, layout: of the data folder.
     command: as typed. mode: of `config.mode`. trained: False where only the photos were looked at. origin: where the weights
     came from, as in `Description`. seen_before: whether the weights at the start may have learned these photos. leaked: how many
@@ -69,6 +92,7 @@ class Report:
     neither: Optional[Rejections] = None
     answers: Tuple[ShownAnswer, ...] = ()
     findings: Optional[Tuple[Remark, ...]] = None
+    label_issues: Optional[LabelIssues] = None
     settings: Dict[str, Any] = field(default_factory=dict)
     versions: Dict[str, str] = field(default_factory=dict)
     device: str = ""

@@ -42,6 +42,7 @@ from .verdict import (
 
 PHOTOS = 12  # wrong and least confident answers that are shown, at most
 FINDINGS = 50  # likewise
+LABELS = 24  # likewise, of photos whose label may be wrong
 LARGE, SMALL = 192, 112  # longer side of the pictures of photos and of findings, in pixels
 QUALITY = 72  # of their JPEGs
 CROWDED = 6  # from this number of classes on, the matrices have narrow columns, and one table has the classes

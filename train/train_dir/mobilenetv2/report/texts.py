@@ -408,6 +408,24 @@ PAIRS: Dict[str, Tuple[str, str]] = {
     "is.said": ("{true}, said to be {answer}", "{true}，回答为{answer}"),
     "is.right": ("{true}", "{true}"),
     "overlay": ("what speaks for the answer", "支持回答的位置"),
+    # Labels
+    "labels": ("Labels that may be wrong", "可能有误的标签"),
+    "labels.note": (
+        "Training photos that look like another class, to a classifier that has not learned from them and by the photos most "
+        "similar to them. The percentage is the probability that the label is wrong. So many are listed that the balance of "
+        "wrong labels found and false alarms is best.",
+        "这些训练照片看起来像另一个类别：依据是没有学过它们的分类器，以及与它们最相似的照片。百分比是标签有误的概率。列出的数量使找出的错误与误报之间达到最好的平衡。",
+    ),
+    "labels.none": ("No label looks wrong.", "没有哪个标签看起来有误。"),
+    "labels.says": ("labelled {label}, looks like {looks_like}", "标签是{label}，看起来像{looks_like}"),
+    "labels.more": (
+        "{count} more {are} in label_issues.csv.",
+        "另有 {count} 个，见 label_issues.csv。",
+    ),
+    "labels.others": (
+        "label_issues.csv also lists {count} difficult photo{s}, for which another class fits better than the label.",
+        "label_issues.csv 还列出 {count} 张难以辨认的照片：另一个类别比标签更合适。",
+    ),
     # Findings
     "findings": ("What is worth a look in the data set", "数据集中值得查看的地方"),
     "findings.none": ("The check found nothing suspicious.", "检查没有发现可疑之处。"),

@@ -17,6 +17,7 @@ TABLE_COLUMNS = ("photo", "class", "answer", "neither score")  # of validation.c
 WIDE = 200  # with more classes, a table of answers has only the best ones of them
 BEST_COLUMNS = tuple((f"best {place}", f"confidence {place}") for place in range(1, 6))
 HISTORY_COLUMNS = ("stage", "epoch", "training loss", "validation loss")  # of history.csv, the first ones
+LABEL_COLUMNS = ("rank", "photo", "label", "looks_like")  # of label_issues.csv, the first ones
 SAMPLE = "sample"  # the folder of drawings
 TRACKING, TRACKERS = "tracking", ("aim", "tensorboard", "swanlab", "mlflow")  # a folder, with folders of these names
 # Exported files, by format; RECORD_SUFFIX: of the description beside one that can hold none.
@@ -29,9 +30,9 @@ EXPORTED = {
 }
 RECORD_SUFFIX = ".json"
 EXPORTED_FILES = (*EXPORTED.values(), *(EXPORTED[name] + RECORD_SUFFIX for name in ("mindir", "tflite", "ms")))
-FINDINGS = ("check.json", "report.html")
+FINDINGS = ("check.json", "report.html", "label_issues.csv")
 # The same of a check or a run that is not complete, where the folder has the files of an earlier one, which stay together.
-LATER_FINDINGS = ("last-check.json", "last-check.html")
+LATER_FINDINGS = ("last-check.json", "last-check.html", "last-check.csv")
 CACHED, CACHED_FOLDER = re.compile("[0-9a-f]{62}"), re.compile("[0-9a-f]{2}")  # names in the cache of features
 # What these files contain, and a user's file of the same name does not.
 MARKS = {
@@ -42,6 +43,7 @@ MARKS = {
     "check.json": f'"format": "{PROGRAM}"'.encode(),
     "validation.csv": ",".join(TABLE_COLUMNS).encode(),
     "history.csv": ",".join(HISTORY_COLUMNS).encode(),
+    "label_issues.csv": ",".join(LABEL_COLUMNS).encode(),
     MODEL_CARD: f"<!-- {PROGRAM} ".encode(),
     "mobilenetv2.thumbnails.jpg": PROGRAM.encode(),
 }

@@ -24,6 +24,7 @@ OTHERS = (
     "metrics.json",
     "validation.csv",
     "history.csv",
+    "label_issues.csv",
     "check.json",
     "report.html",
     MODEL_CARD,
