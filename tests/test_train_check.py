@@ -1,5 +1,6 @@
 """The data-set check, run as a user runs it, on data sets with planted defects and on clean ones."""
 
+import csv
 import json
 import re
 import shutil
@@ -179,6 +180,39 @@ def test_a_folder_without_val_never_stops_on_its_own_split(drawings, tmp_path, c
 
 def test_of_a_clean_set_nothing_is_said(drawn):
     assert findings(drawn) == []
+
+
+@needs_shared
+def test_wrong_labels_of_real_photos(tmp_path, cache):
+    """One photo in twenty lies in another class. A training and a later check list the same."""
+    classes = sorted(folder.name for folder in (SHARED / "sets" / "monkeys" / "train").iterdir())
+    wrong = {}
+    for number, class_ in enumerate(classes):
+        for split, count in (("train", 15), ("val", 1)):
+            (tmp_path / "data" / split / class_).mkdir(parents=True, exist_ok=True)
+            for index, file in enumerate(sorted((SHARED / "sets" / "monkeys" / split / class_).iterdir())[:count]):
+                other = classes[(number + 4) % len(classes)]
+                moved = split == "train" and index == 7 and number < 8
+                name = f"{class_}_{index}.jpg"
+                (tmp_path / "data" / split / (other if moved else class_)).mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, tmp_path / "data" / split / (other if moved else class_) / name)
+                if moved:
+                    wrong[f"train/{other}/{name}"] = (other, class_)
+    common = ["--data_url=data", f"--pretrain_url={SHARED / 'weights'}", "--leaks=drop", f"--cache_dir={cache}"]
+    tables = []
+    for more, output in (["--epochs=1"], "label_issues.csv"), (["--check"], "last-check.csv"):
+        run = Run([*common, "--output_path=out", *more], tmp_path)
+        assert run.code == 0, run.out + run.err
+        with open(tmp_path / "out" / output, encoding="utf-8-sig", newline="") as stream:
+            tables.append(stream.read())
+    assert tables[0] == tables[1]
+    rows = list(csv.DictReader(tables[0].splitlines()))
+    likely = {row["photo"]: (row["label"], row["looks_like"]) for row in rows if row["likely"] == "yes"}
+    assert likely.items() <= wrong.items() and len(likely) >= 7
+    found = findings(tmp_path / "out")
+    assert {finding["name"] for finding in found if finding["kind"] == "label"} == set(likely)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count('<div class="pair"><img src="data:image/jpeg;base64,') == len(likely)
 
 
 @needs_shared

@@ -14,8 +14,8 @@ from PIL import Image
 
 from mobilenetv2.evaluation.calibration import Calibration, reliability
 from mobilenetv2.evaluation.ood import Rejections
-from mobilenetv2.report.content import Remark, Report, ShownAnswer
-from mobilenetv2.report.render import FINDINGS, render_page, write_page
+from mobilenetv2.report.content import LabelIssues, Remark, Report, ShownAnswer, ShownIssue
+from mobilenetv2.report.render import FINDINGS, LABELS, render_page, write_page
 from mobilenetv2.report.texts import LANGUAGES
 from mobilenetv2.runtime.errors import UserError
 
@@ -82,6 +82,12 @@ def content(classes: Tuple[str, ...] = HOSTILE) -> Report:
             Remark(kinds[index % 4], (f"train/<i>{index}</i>.jpg", f"val/{index}\u0000.jpg"), f"a <u>copy</u> {index}",
                    (picture(index), picture(index + 1)))
             for index in range(FINDINGS + 7)
+        ),
+        label_issues=LabelIssues(
+            (ShownIssue("train/<i>3</i>.jpg", classes[0], classes[1], 0.934, picture(4, 300)),
+             ShownIssue("train/4.jpg", classes[1], classes[0], 0.4, picture(5))),
+            likely=5,
+            others=9,
         ),
         settings={"epochs": 2, "lr": 0.0001, "workers": None, "data_url": "<photos>"},
         versions={"python": "3.11.9", "mindspore": "2.7.0"},
@@ -158,6 +164,10 @@ def test_numbers_are_there():
         "0 of 40 refused, 0.0 % (exact 95 % interval 0 % to 9 %)",
         "wrong 87.6 %",
         "right 51.2 %",
+        f"1 93 % labelled {HOSTILE[0]}, looks like {HOSTILE[1]} train/<i>3</i>.jpg",
+        "2 40 %",
+        "3 more are in label_issues.csv.",
+        "label_issues.csv also lists 9 difficult photos",
         "two classes claim it and 2 more in check.json",
         "in two splits and 2 more in check.json",
         "copy and 2 more in check.json",
@@ -177,6 +187,8 @@ def test_numbers_are_there():
         "36 / 38 验证照片答对",
         "57 处发现值得查看",
         f"把{HOSTILE[0]}说成{HOSTILE[1]}（2 张验证照片）",
+        f"标签是{HOSTILE[0]}，看起来像{HOSTILE[1]}",
+        "另有 3 个，见 label_issues.csv。",
         "另有 2 处，见 check.json",
     ):
         assert number in chinese, number
@@ -186,9 +198,15 @@ def test_both_languages_have_the_same_structure():
     english, chinese = (Page(render_page(content(), language)) for language in LANGUAGES)
     assert render_page(content(), "en").startswith("<!DOCTYPE html>\n") and english.tags == chinese.tags
     assert english.sections() == [
-        "verdict", "curves", "comparison", "confusion", "calibration", "neither", "photos", "findings", "run",
+        "verdict", "curves", "comparison", "confusion", "calibration", "neither", "photos", "labels", "findings", "run",
     ]  # fmt: skip
     assert ("html", "lang", "en") in english.attributes and ("html", "lang", "zh-CN") in chinese.attributes
+
+
+def test_labels_that_all_look_right_or_were_not_judged():
+    right = Page(render_page(replace(content(), label_issues=LabelIssues((), 0, 0)), "en"))
+    assert "No label looks wrong." in right.said() and "label_issues.csv" not in right.said()
+    assert "labels" not in Page(render_page(replace(content(), label_issues=None), "en")).sections()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -265,13 +283,14 @@ def test_file_is_small_and_always_the_same(tmp_path):
         content(tuple(f"class {number}" for number in range(20))),
         answers=tuple(ShownAnswer(f"{index}.jpg", "class 0", "class 1", 0.5, noise, noise) for index in range(40)),
         findings=tuple(Remark("copy", ("a", "b"), "text", (noise, noise, noise)) for _ in range(200)),
+        label_issues=LabelIssues((ShownIssue("a.jpg", "class 0", "class 1", 0.5, noise),) * LABELS, 200, 9),
     )
     for name in "ab":
         write_page(tmp_path / name / "report.html", worst, "zh")
     first, second = ((tmp_path / name / "report.html").read_bytes() for name in "ab")
     assert first == second
     assert len(first) < 2 * 2**20
-    assert first.count(b"data:image/jpeg") == 12 * 2 + 50 * 2
+    assert first.count(b"data:image/jpeg") == 12 * 2 + 50 * 2 + 24
 
 
 def test_names_that_are_not_utf8_and_folders_that_are_not_there(tmp_path):

@@ -20,7 +20,7 @@ from .export.formats import FORMATS
 from .model import checkpoint
 from .report import metrics_files
 from .report.build import write_check_report, write_model_card, write_report
-from .report.label_table import write_label_issues
+from .report.label_file import write_label_issues
 from .report.model_card import read_licence
 from .run import Run
 from .runtime import distributed, result_files

@@ -1,4 +1,4 @@
-"""How many labels are wrong, and which: a model of label noise, fitted to what held-out evidence says of each photo.
+"""How many labels are wrong, and which: a model of label noise, fitted to held-out scores of the classes.
 
 Northcutt, Jiang and Chuang (Confident Learning, JAIR 2021) count in out-of-fold probabilities how often labels are confused. A
 few hundred photos of classes that are hard to tell apart are too few for that; here the rate is fitted by its likelihood."""
@@ -23,17 +23,17 @@ class LabelNoise(NamedTuple):
     wrong: np.ndarray
 
 
-def fit_label_noise(evidence: Sequence[np.ndarray], labels: np.ndarray, usable: np.ndarray) -> LabelNoise:
+def fit_label_noise(scores: Sequence[np.ndarray], labels: np.ndarray, usable: np.ndarray) -> LabelNoise:
     """The most likely rate of wrong labels, and what follows for each photo.
 
-    evidence: f32 [N, C] each, higher for more likely classes, of photos that had no part in it. labels: i32 [N]. usable: bool
+    scores: f32 [N, C] each, higher for more likely classes, of photos that had no part in them. labels: i32 [N]. usable: bool
     [N], photos whose label can be judged; of the others, `wrong` is 0.
 
     The true class has the probabilities p = softmax(a * one + b * other ...). With the probability `rate` the label was drawn
     from the other classes, each as likely as it is frequent, so that small classes are not suspected more than large ones. The
     factors are fitted together with the rate (maximum likelihood): were they fitted alone, wrong labels would make all
     confidences low."""
-    classes, prior = evidence[0].shape[1], np.bincount(labels, minlength=evidence[0].shape[1]) / len(labels)
+    classes, prior = scores[0].shape[1], np.bincount(labels, minlength=scores[0].shape[1]) / len(labels)
     chance = (prior[:, None] / np.maximum(1 - prior, 1e-9)).astype(np.float32)  # [label, true class], of a wrong label
     np.fill_diagonal(chance, 0)
     rows = np.flatnonzero(usable)
@@ -41,8 +41,8 @@ def fit_label_noise(evidence: Sequence[np.ndarray], labels: np.ndarray, usable: 
     if not len(rows):
         return LabelNoise(0.0, confidences, wrong)
     fitted = rows[:: -(-len(rows) // FITTED)]
-    scales = [1 / max(float(_centered(one[fitted]).std(1).mean()), 1e-6) for one in evidence]
-    centered = [_centered(one[fitted]) * np.float32(scale) for one, scale in zip(evidence, scales)]
+    scales = [1 / max(float(_centered(one[fitted]).std(1).mean()), 1e-6) for one in scores]
+    centered = [_centered(one[fitted]) * np.float32(scale) for one, scale in zip(scores, scales)]
     own, numbers = labels[fitted], np.arange(len(fitted))
 
     def loss(values: np.ndarray) -> Tuple[float, np.ndarray]:
@@ -58,11 +58,11 @@ def fit_label_noise(evidence: Sequence[np.ndarray], labels: np.ndarray, usable: 
         gradient = np.array([*slopes, float(((right - noise) / total).sum())])
         return -float(np.log(total).mean()), gradient / len(own)
 
-    bounds = [(0, None)] * len(evidence) + [(0, HIGHEST)]
-    *factors, rate = minimize(loss, [1.0] * len(evidence) + [0.05], jac=True, method="L-BFGS-B", bounds=bounds).x
+    bounds = [(0, None)] * len(scores) + [(0, HIGHEST)]
+    *factors, rate = minimize(loss, [1.0] * len(scores) + [0.05], jac=True, method="L-BFGS-B", bounds=bounds).x
     for part in row_blocks(len(labels)):
         likely = _softmax(
-            [_centered(one[part]) for one in evidence], [factor * scale for factor, scale in zip(factors, scales)]
+            [_centered(one[part]) for one in scores], [factor * scale for factor, scale in zip(factors, scales)]
         )
         noise, right = rate * (chance[labels[part]] * likely).sum(1), likely[np.arange(len(likely)), labels[part]]
         confidences[part] = likely
@@ -84,7 +84,7 @@ def _centered(rows: np.ndarray) -> np.ndarray:
     return rows - rows.mean(1, keepdims=True)
 
 
-def _softmax(evidence: Sequence[np.ndarray], factors: Sequence[float]) -> np.ndarray:
+def _softmax(scores: Sequence[np.ndarray], factors: Sequence[float]) -> np.ndarray:
     """The probabilities f32 [N, C] of the weighted sum."""
-    weighted = sum(one * np.float32(factor) for one, factor in zip(evidence, factors))
+    weighted = sum(one * np.float32(factor) for one, factor in zip(scores, factors))
     return np.exp(log_softmax(np.asarray(weighted)))

@@ -51,7 +51,7 @@ CONFUSIONS = 15  # rows of that list, at most
 PRINTED, PRINTED_CLASSES = 6, 60  # findings and classes on paper, where more would take many pages
 
 # What a stage of the training, or a part of the time, is called in a mode in which it is another thing.
-LABELS = {IN_TURN: "tile.val.turns", LEARNED: "tile.val.learned"}  # of the tile for the validation
+TILES = {IN_TURN: "tile.val.turns", LEARNED: "tile.val.learned"}  # of the tile for the validation
 RENAMED = {"scratch": {"finetune": "scratch"}, "distill": {"head": "teacher"}}
 
 
@@ -153,7 +153,7 @@ def _tiles(content: Report, texts: Dict[str, str]) -> List[Dict[str, Any]]:
     tiles: List[Dict[str, Any]] = [
         {
             "number": _say(texts, "of", correct=correct, count=count),
-            "label": texts[LABELS.get(content.validation, "tile.val") if name == "val" else f"tile.{name}"],
+            "label": texts[TILES.get(content.validation, "tile.val") if name == "val" else f"tile.{name}"],
             "range": reach(name, correct, count),
         }
         for name, (correct, count) in counts.items()
