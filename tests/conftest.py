@@ -37,7 +37,7 @@ from mobilenetv2.data import dataset, sample
 from mobilenetv2.data.cache import PhotoCache
 from mobilenetv2.data.picture_files import FORMATS
 from mobilenetv2.model import checkpoint, pretrained
-from mobilenetv2.model.mobilenet_v2 import MobileNetV2
+from mobilenetv2.model.mobilenet_v2 import MobileNetV2, expected_features
 from mobilenetv2.model.prediction import classify, pool_features
 from mobilenetv2.model.state import load_state_dict
 from mobilenetv2.runtime import device, logs
@@ -377,6 +377,7 @@ class RealFeatures(NamedTuple):
     logits: np.ndarray
     weight_decay: float
     classifier: np.ndarray  # f32 [1000, channels], of the weights
+    background: np.ndarray  # f32 [channels], `expected_features` of the weights
 
 
 @pytest.fixture(scope="session")
@@ -407,6 +408,7 @@ def real(photos: Path, cache: Path) -> RealFeatures:
         classify(trained.classifier, val.pooled[:, 0]),
         description.hyperparameters["head"]["weight_decay"],
         np.load(WEIGHTS)["classifier.1.weight"],
+        expected_features(network),
     )
 
 

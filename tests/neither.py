@@ -17,13 +17,14 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "train" / "train_dir"))
 
 from mobilenetv2.classifier import Classifier
-from mobilenetv2.config import DEFAULTS, Settings
+from mobilenetv2.config import Settings
 from mobilenetv2.data import dataset
 from mobilenetv2.data.features import Features
 from mobilenetv2.data.image import preprocess
 from mobilenetv2.data.layout import NEITHER
-from mobilenetv2.evaluation import cross_validation, ood
+from mobilenetv2.evaluation import ood
 from mobilenetv2.model import checkpoint
+from mobilenetv2.model.mobilenet_v2 import expected_features
 from mobilenetv2.model.prediction import classify, feature_pooler, run_batches
 
 
@@ -81,9 +82,9 @@ def measure_fitted(file: Path, photos: Path, strangers: Path) -> Figures:
 
     train, val = (features([photo.file for photo in data.split(split)]) for split in ("train", "val"))
     strange, labels = features(sorted(strangers.iterdir())), data.labels("train")
-    fold = cross_validation.assign_folds(labels, np.arange(len(labels)), 0, DEFAULTS["head"]["folds"])
-    directions = ood.outlier_directions(train.center)
-    detector, _ = ood.fit_detector(train.center, labels, fold, directions, train.center[:0], Settings().refused)
+    directions, background = ood.outlier_directions(train.center), expected_features(network)
+    known, groups = train.center[:0], np.arange(len(labels))
+    detector, _ = ood.fit_detector(train.center, labels, groups, directions, background, known, Settings().refused)
     right = classify(network.classifier, val.pooled[:, 0]).argmax(1) == data.labels("val")
     refused = detector.rejects(val.center)
     return Figures(

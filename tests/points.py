@@ -20,9 +20,11 @@ def softmax_regression(features, labels, classes, penalty=PENALTY):
     return regression.softmax_regression(features, labels, classes, penalty, SMOOTHING)
 
 
-def fit_detector(features, labels, fold, projection, outliers=None, rejection_rate=0.02):
-    outliers = features[:0] if outliers is None else outliers
-    return ood.fit_detector(features, labels, fold, projection, outliers, rejection_rate)
+def fit_detector(features, labels, projection, outliers=None, rejection_rate=0.02, background=None):
+    """No two photos are copies; the background is zero if it is not said."""
+    groups, outliers = np.arange(len(labels)), features[:0] if outliers is None else outliers
+    background = np.zeros(features.shape[1], np.float32) if background is None else background
+    return ood.fit_detector(features, labels, groups, projection, background, outliers, rejection_rate)
 
 
 def clouds(random, count, spread=0.5, channels=40):

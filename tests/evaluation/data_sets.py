@@ -5,23 +5,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mobilenetv2.config import DEFAULTS, Settings
+from mobilenetv2.config import Settings
 from mobilenetv2.data import dataset
 from mobilenetv2.data.image import Preprocessing, preprocess
 from mobilenetv2.evaluation import ood
-from mobilenetv2.evaluation.cross_validation import assign_folds
 from mobilenetv2.model import pretrained
-from mobilenetv2.model.mobilenet_v2 import MobileNetV2
+from mobilenetv2.model.mobilenet_v2 import MobileNetV2, expected_features
 from mobilenetv2.model.prediction import feature_pooler, run_batches
 
 
 class Data(NamedTuple):
-    """Features f32 [N, channels], of the center, and labels i32 [N]."""
+    """Features f32 [N, channels], of the center, and labels i32 [N]. background: f32 [channels], `expected_features` of the
+    network."""
 
     train: np.ndarray
     labels: np.ndarray
     val: np.ndarray
     val_labels: np.ndarray
+    background: np.ndarray
 
 
 def read(photos: Path, start: pretrained.PretrainedWeights) -> Data:
@@ -36,10 +37,12 @@ def read(photos: Path, start: pretrained.PretrainedWeights) -> Data:
         pictures = ((photo.name, preprocess(photo.file.read_bytes(), preprocessing)) for photo in found.split(split))
         return np.stack([rows[1] for _, rows in run_batches(pool, pictures)])
 
-    return Data(features("train"), found.labels("train"), features("val"), found.labels("val"))
+    background = expected_features(network)
+    return Data(features("train"), found.labels("train"), features("val"), found.labels("val"), background)
 
 
-def detector(train: np.ndarray, labels: np.ndarray, classifier: np.ndarray) -> ood.OutlierDetector:
-    fold = assign_folds(labels, np.arange(len(labels)), 0, DEFAULTS["head"]["folds"])
-    directions = ood.outlier_directions(train, classifier)
-    return ood.fit_detector(train, labels, fold, directions, train[:0], Settings().refused)[0]
+def detector(
+    train: np.ndarray, labels: np.ndarray, classifier: np.ndarray, background: np.ndarray
+) -> ood.OutlierDetector:
+    directions, groups = ood.outlier_directions(train, classifier), np.arange(len(labels))
+    return ood.fit_detector(train, labels, groups, directions, background, train[:0], Settings().refused)[0]

@@ -45,7 +45,9 @@ def cross_validate(known, outliers=0):
     strange = random.normal(0, 1, (outliers, 1, 40)).astype(np.float32)
     features = FeatureSets(*(Features(rows, rows[:, 0]) for rows in (inputs, inputs[:10], strange)))
     numbers = {"folds": 5, "penalty": PENALTY, "label_smoothing": SMOOTHING, "rejection_rate": 0.1, "seed": 0}
-    return cross_validate_features(features, labels, np.arange(60), None, known, False, **numbers)
+    return cross_validate_features(
+        features, labels, np.arange(60), None, np.zeros(40, np.float32), known, False, **numbers
+    )
 
 
 def test_a_classifier_that_knows_the_classes_decides_what_is_refused():

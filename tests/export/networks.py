@@ -11,7 +11,7 @@ from mobilenetv2.evaluation.ood import fit_detector, outlier_directions
 from mobilenetv2.export.examples import Examples
 from mobilenetv2.model import checkpoint
 from mobilenetv2.model.architecture import Architecture
-from mobilenetv2.model.mobilenet_v2 import MobileNetV2
+from mobilenetv2.model.mobilenet_v2 import MobileNetV2, expected_features
 from mobilenetv2.model.state import load_state_dict
 
 # Architecture, side, number of classes, mean and std.
@@ -43,10 +43,9 @@ def make(kind: str, outliers: int = 3) -> checkpoint.Loaded:
     # One class has a single photo, the others share the rest.
     labels = np.array([classes - 1, *(number % (classes - 1) for number in range(59))], np.int32)
     features = random.normal(size=(60 + outliers, network.classifier.in_channels)).astype(np.float32)
-    projection, fold = outlier_directions(features[:60]), np.arange(60) % 3
-    detector, _ = fit_detector(
-        features[:60], labels, fold, projection, features[60:] if outliers else features[:0], 0.02
-    )
+    known, background = features[60:] if outliers else features[:0], expected_features(network)
+    directions = outlier_directions(features[:60])
+    detector, _ = fit_detector(features[:60], labels, np.arange(60), directions, background, known, 0.02)
     return checkpoint.Loaded(network, description, detector)
 
 

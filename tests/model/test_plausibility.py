@@ -118,7 +118,7 @@ def test_a_detector_that_overflows_is_refused(built_in, tmp_path):
         np.int32([0, 1]),
         np.zeros(2, np.float32),
         np.zeros((0, 2), np.float16),
-        neighbors=1,
+        neighbors=np.int32([1, 1]),
     )
     detector = OutlierDetector(projected, None, threshold=0.0)
     checkpoint.save(tmp_path / "own.ckpt", network, description, detector)

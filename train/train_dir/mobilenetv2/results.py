@@ -87,7 +87,7 @@ def _write_files(run: Run, folder: Path) -> None:
     written; another file that cannot is a warning."""
     file, evaluation, detector = folder / CHECKPOINT, run.evaluation, run.held_out.detector
     photos, side = run.data.split("train"), run.config.thumbnails if detector else 0
-    references = [photos[index] for index in reference_indices(len(photos), run.config.seed)]
+    references = [photos[index] for index in reference_indices(run.data.labels("train"), run.config.seed)]
     sheet = thumbnails.replace_sheet(file.with_suffix(thumbnails.SUFFIX), references, side, run.config.workers)
     description = checkpoint.Description(
         classes=run.data.classes,

@@ -45,7 +45,7 @@ from .evaluation.unseen import LENGTH, Unseen, hold_out
 from .export.formats import read_formats
 from .inputs import read_inputs
 from .model import pretrained, quantization
-from .model.mobilenet_v2 import MobileNetV2
+from .model.mobilenet_v2 import MobileNetV2, expected_features
 from .model.prediction import classify, pool_features, predict_logits
 from .model.state import fingerprint, load_state_dict, state_dict
 from .results import findings_files, save, write_findings
@@ -496,6 +496,7 @@ def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known]
         run.data.labels("train"),
         run.groups,
         given_classifier,
+        expected_features(run.network),
         known,
         independent,
         folds=run.folds,

@@ -61,6 +61,7 @@ def cross_validate_features(
     labels: np.ndarray,
     groups: np.ndarray,
     head: Optional[Head],
+    background: np.ndarray,
     known: Optional[Known],
     independent: bool,
     folds: int,
@@ -71,8 +72,8 @@ def cross_validate_features(
 ) -> CrossValidation:
     """Fit classifier and detector. labels i32 [N], groups i64 [N] (`copy_search.copy_groups`): of the training photos.
 
-    head: the classifier of the pretrained weights, if the features are of their backbone. known: what these weights know of
-    these classes, if they do. folds: their number. penalty,
+    head: the classifier of the pretrained weights, if the features are of their backbone. background: as in
+    `ood.fit_detector`. known: what these weights know of these classes, if they do. folds: their number. penalty,
     label_smoothing: of `softmax_regression`. rejection_rate: share (0-1) of the training photos that the detector may reject,
     out-of-fold. independent: as in `CrossValidation`.
 
@@ -85,10 +86,12 @@ def cross_validate_features(
     fitted = features.train.pooled[:, 0] @ classifier[0].T + classifier[1]
     centers, outliers = features.train.center, features.outliers.center
     if known and known.detector and not len(outliers):
-        detector, scores = ood.extend_detector(known.detector, centers, labels, fold, rejection_rate, seed)
+        detector, scores = ood.extend_detector(known.detector, centers, labels, groups, rejection_rate, seed)
     else:
         directions = ood.outlier_directions(centers, head[0] if head else None)
-        detector, scores = ood.fit_detector(centers, labels, fold, directions, outliers, rejection_rate, seed)
+        detector, scores = ood.fit_detector(
+            centers, labels, groups, directions, background, outliers, rejection_rate, seed
+        )
     held_out = {
         "train": scores,
         "val": detector.score(features.val.center),

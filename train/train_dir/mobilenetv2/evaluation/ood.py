@@ -2,7 +2,8 @@
 
 The score is the sum of two k-nearest-neighbor distances (`neighbors.Neighborhood`). One compares the features as they are: what
 is on no training photo is far from all of them. The other compares what the pretrained weights' own classifier sees in them,
-around the mean of the training photos: there, what resembles the classes and is something else stands out. docs/trust.md has the
+around a point half-way from the training photos to pictures of anything: there, what resembles the classes and is something else
+stands out. docs/trust.md has the
 figures of both, and of what else was tried."""
 
 from dataclasses import dataclass, replace
@@ -10,9 +11,10 @@ from typing import Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .neighbors import REFERENCES, Neighborhood, fit_neighborhood
+from .neighbors import Neighborhood, draw_references, fit_neighborhood
 
 DIRECTIONS = 384  # dimensions of the projection, at most; with 128, a quarter fewer outliers are rejected
+MOST_NEIGHBORS = 8  # in files of format version 3
 NEVER = 1e6  # a threshold above every score: nothing is rejected
 PREFIX = "neither."  # of the tensor names in a checkpoint
 # Tensor names in a checkpoint -> attributes of the projected neighborhood, and of the plain one.
@@ -24,6 +26,7 @@ PROJECTED = {
     "usual": "class_baseline",
     "strangers": "outliers",
 }
+NUMBERS = ("numbers", "neighbors")  # the largest of the second, threshold, and scales; the second by class
 PLAIN = {"plain.references": "references", "plain.usual": "class_baseline", "plain.strangers": "outliers"}
 
 
@@ -80,11 +83,12 @@ class OutlierDetector:
     def tensors(self) -> Dict[str, np.ndarray]:
         """The tensors for a checkpoint, by name: at most 6 MB; 4 MB for 636 photos."""
         arrays = {name: getattr(self.projected, attribute) for name, attribute in PROJECTED.items()}
-        numbers = [self.projected.neighbors, self.threshold]
+        numbers = [self.projected.neighbors.max(), self.threshold]
         if self.plain:
             arrays.update({name: getattr(self.plain, attribute) for name, attribute in PLAIN.items()})
             numbers += [self.projected.scale, self.plain.scale]
-        arrays["labels"] = self.labels.astype(np.float32)  # checkpoints hold no integers
+        # Checkpoints hold no integers.
+        arrays.update(labels=self.labels.astype(np.float32), neighbors=self.projected.neighbors.astype(np.float32))
         # MindSpore stores no empty tensors.
         arrays["numbers"] = np.array(numbers, np.float32)
         return {PREFIX + name: value for name, value in arrays.items() if value.size}
@@ -94,7 +98,7 @@ class OutlierDetector:
         """The inverse of `tensors`, for features f32 [N, channels] and this number of classes.
 
         Raises ValueError if tensors are missing, of a wrong shape, or not finite."""
-        given = {name: tensors[PREFIX + name] for name in (*PROJECTED, *PLAIN, "numbers") if PREFIX + name in tensors}
+        given = {name: tensors[PREFIX + name] for name in (*PROJECTED, *PLAIN, *NUMBERS) if PREFIX + name in tensors}
         both = "plain.references" in given
         needed = [*PROJECTED, "numbers", *(PLAIN if both else ())]
         missing = [name for name in needed if name not in given and not name.endswith("strangers")]
@@ -103,8 +107,10 @@ class OutlierDetector:
         if not all(np.isfinite(array).all() for array in given.values()):
             raise ValueError("the tensors for the answer 'neither' are not finite numbers")
         numbers, labels = given["numbers"], given["labels"]
+        # Files of before format version 4 have one number for all classes.
+        neighbors = given.get("neighbors", np.full(classes, numbers.flat[0] if numbers.size else 0))
         fits = numbers.shape == (4 if both else 2,) and labels.ndim == 1 and np.isin(labels, np.arange(classes)).all()
-        if not fits or not 1 <= numbers[0] <= len(labels) or not all(scale > 0 for scale in numbers[2:]):
+        if not fits or not 1 <= neighbors.min() <= neighbors.max() <= MOST_NEIGHBORS or not (numbers[2:] > 0).all():
             raise ValueError("the tensors for the answer 'neither' do not fit together")
 
         def neighborhood(names: Dict[str, str], scale: float) -> Neighborhood:
@@ -116,7 +122,7 @@ class OutlierDetector:
                 labels=labels.astype(np.int32),
                 class_baseline=found["class_baseline"],
                 outliers=found.get("outliers", np.zeros((0, *found["references"].shape[1:]), np.float16)),
-                neighbors=int(numbers[0]),
+                neighbors=neighbors.astype(np.int32),
                 scale=scale,
             )
 
@@ -148,21 +154,22 @@ class Rejections:
 def fit_detector(
     features: np.ndarray,
     labels: np.ndarray,
-    fold: np.ndarray,
+    groups: np.ndarray,
     projection: np.ndarray,
+    background: np.ndarray,
     outliers: np.ndarray,
     rejection_rate: float,
     seed: int = 0,
 ) -> Tuple[OutlierDetector, np.ndarray]:
-    """Fit a detector; returns it and the out-of-fold scores f32 [N] of the training photos.
+    """Fit a detector; returns it and the scores f32 [N] of the training photos, each by a detector without it and its copies.
 
-    features: f32 [N, channels] of the training photos (`Features.center`). labels: i32 [N]. fold: i64 [N]
-    (`cross_validation.assign_folds`). projection: f32 [channels, D] (`outlier_directions`). outliers: f32 [S, channels], known
-    outliers. rejection_rate: as in `conformal_threshold`. The threshold depends neither on the validation set nor on the scores
-    of the outliers."""
-    order = _drawn(len(features), seed)
-    projected, scores = fit_neighborhood(features, labels, fold, order, projection, outliers)
-    plain, more = fit_neighborhood(features, labels, fold, order, None, outliers)
+    features: f32 [N, channels] of the training photos (`Features.center`). labels: i32 [N]. groups: i64 [N]
+    (`copy_search.copy_groups`). projection: f32 [channels, D] (`outlier_directions`). background: f32 [channels]
+    (`mobilenet_v2.expected_features`). outliers: f32 [S, channels], known outliers. rejection_rate: as in `conformal_threshold`.
+    The threshold depends neither on the validation set nor on the scores of the outliers."""
+    drawn = draw_references(labels, groups, seed)
+    projected, scores = fit_neighborhood(features, drawn, projection, background, outliers)
+    plain, more = fit_neighborhood(features, drawn, None, background, outliers)
     scores = scores + more
     return OutlierDetector(projected, plain, conformal_threshold(scores, labels, rejection_rate)), scores
 
@@ -192,33 +199,29 @@ def extend_detector(
     start: OutlierDetector,
     features: np.ndarray,
     labels: np.ndarray,
-    fold: np.ndarray,
+    groups: np.ndarray,
     rejection_rate: float,
     seed: int = 0,
 ) -> Tuple[OutlierDetector, np.ndarray]:
-    """`start` with the training photos as further references; returns it and the out-of-fold scores f32 [N] of these photos.
+    """`start` with the training photos as further references; returns it and the scores f32 [N] of these photos, each by a
+    detector without it and its copies.
 
     The threshold only rises, to the `conformal_threshold` of these photos. More references only lower a score, so what `start`
     accepts is accepted. Of its references, at most REFERENCES stay. Arguments as in `fit_detector`; start: its classes are those
     of `labels` (`OutlierDetector.for_classes`)."""
-    new, old = reference_indices(len(features), seed), reference_indices(len(start.labels), seed)
-    projected, scores = start.projected.extended(features, labels, fold, new, old)
+    drawn, old = draw_references(labels, groups, seed), reference_indices(start.labels, seed)
+    projected, scores = start.projected.extended(features, drawn, old)
     plain = None
     if start.plain:
-        plain, more = start.plain.extended(features, labels, fold, new, old)
+        plain, more = start.plain.extended(features, drawn, old)
         scores = scores + more
     threshold = max(start.threshold, conformal_threshold(scores, labels, rejection_rate))
     return OutlierDetector(projected, plain, threshold), scores
 
 
-def reference_indices(count: int, seed: int) -> np.ndarray:
-    """i64 [min(count, REFERENCES)]: sorted indices of the training photos that are stored as references, drawn with `seed`."""
-    return np.sort(_drawn(count, seed)[:REFERENCES])
-
-
-def _drawn(count: int, seed: int) -> np.ndarray:
-    """All indices in the order in which they become references: thumbnails are of the photos that the detector stores."""
-    return np.random.default_rng(seed).permutation(count)
+def reference_indices(labels: np.ndarray, seed: int) -> np.ndarray:
+    """i64, sorted indices of the training photos, of labels i32 [N], that are stored as references."""
+    return np.flatnonzero(draw_references(labels, np.arange(len(labels)), seed).kept)
 
 
 def outlier_directions(features: np.ndarray, classifier: Optional[np.ndarray] = None) -> np.ndarray:

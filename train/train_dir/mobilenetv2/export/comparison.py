@@ -34,12 +34,12 @@ def arrange(one: Neighborhood) -> Comparison:
     rows = [np.flatnonzero(one.labels == label) for label in range(len(one.class_baseline))]
     counts = [len(found) for found in rows]
     most = max(counts)
-    kept = min(one.neighbors, most)
+    kept = min(int(one.neighbors.max()), most)
     places, barred = np.zeros((len(rows), most), np.int64), np.full((len(rows), most), FAR, np.float32)
     weights = np.zeros((len(rows), kept), np.float32)
     for class_, found in enumerate(rows):
         places[class_, : len(found)], barred[class_, : len(found)] = found, 0
-        averaged = min(kept, len(found))
+        averaged = min(one.neighbors[class_], len(found))
         weights[class_, :averaged] = 1 / max(1, averaged)
     pulled = min(OUTLIERS, len(one.outliers))
     return Comparison(

@@ -1,5 +1,6 @@
 """MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381, table 2)."""
 
+import numpy as np
 from mindspore import Tensor, nn
 from mindspore.common.initializer import initializer
 
@@ -110,3 +111,21 @@ def center_pool(feature_map: Tensor) -> Tensor:
     border = center_border(feature_map.shape[2])
     inner = slice(border, feature_map.shape[2] - border)
     return feature_map[:, :, inner, inner].mean((2, 3))
+
+
+def expected_features(network: MobileNetV2) -> np.ndarray:
+    """f32 [channels]: the mean of `global_pool` over the pictures that the network was trained with.
+
+    Its last batch normalisation knows it: before ReLU6, the deviation of a channel was gamma there, and the mean beta. The
+    distribution is taken as normal."""
+    from scipy.special import ndtr  # takes a tenth of a second, and the page does not need it
+
+    norm = network.features[-1][1]
+    deviation, mean = np.maximum(np.abs(norm.gamma.asnumpy()), 1e-6).astype(float), norm.beta.asnumpy().astype(float)
+
+    def above(limit: float) -> np.ndarray:
+        """Mean of what exceeds the limit."""
+        excess = (mean - limit) / deviation
+        return (mean - limit) * ndtr(excess) + deviation * np.exp(-(excess**2) / 2) / np.sqrt(2 * np.pi)
+
+    return (above(0) - above(6)).astype(np.float32)
