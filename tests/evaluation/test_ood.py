@@ -10,7 +10,14 @@ from neither import auroc
 from points import clouds, fit_detector
 
 from mobilenetv2.evaluation.intervals import exact_interval
-from mobilenetv2.evaluation.neighbors import NEIGHBORS, Neighborhood
+from mobilenetv2.evaluation.neighbors import (
+    HIDDEN,
+    NEIGHBORS,
+    Neighborhood,
+    _class_similarity,
+    draw_references,
+    fit_neighborhood,
+)
 from mobilenetv2.evaluation.ood import (
     NEVER,
     OutlierDetector,
@@ -192,7 +199,8 @@ def test_a_folder_of_outliers_sharpens(real):
 
 @needs_shared
 def test_pictures_of_other_data_sets_are_caught(real):
-    """Far ones, to which the second distance alone is blind: photos of dogs and croissants, for a detector of other classes."""
+    """Far ones, to which the second distance alone, around the mean of the photos, is blind: photos of dogs and croissants, for a
+    detector of other classes."""
     weights = read_pretrained(str(WEIGHTS))
     far = np.concatenate([real.center["val"], real.center["outliers"]])
     for name, least in (("flowers", 0.7), ("monkeys", 0.9)):
@@ -201,8 +209,81 @@ def test_pictures_of_other_data_sets_are_caught(real):
         refused = int(model.rejects(data.val).sum())
         assert exact_interval(refused, len(data.val))[0] <= 0.02
         assert model.rejects(far).mean() >= least
-        alone = model.projected.score
+        around = trust.detector(data.train, data.labels, real.classifier, data.train.mean(0))  # the photos alone
+        alone = around.projected.score
         assert (alone(far) > np.quantile(alone(data.val), 0.98)).mean() < model.rejects(far).mean()
+
+
+def refused_by_class(photos, labels, counts, draws, background=None, directions=None):
+    """Share of each class, f64 [draws, classes], that detectors of `counts` photos of it refuse of all others."""
+    shares = np.empty((draws, len(counts)))
+    for draw in range(draws):
+        order = np.random.default_rng(draw).permutation(len(labels))
+        rank = np.empty(len(labels), int)
+        for label in range(len(counts)):
+            own = order[labels[order] == label]
+            rank[own] = np.arange(len(own))
+        seen = rank < np.array(counts)[labels]
+        found = outlier_directions(photos[seen]) if directions is None else directions
+        model = fit_detector(photos[seen], labels[seen], found, background=background)[0]
+        rejected = model.rejects(photos[~seen])
+        shares[draw] = [rejected[labels[~seen] == label].mean() for label in range(len(counts))]
+    return shares
+
+
+@pytest.mark.parametrize("counts", [(2,) * 10, (5,) * 10, (100, 20, 4), (300, 6)])
+def test_few_photos_and_uneven_classes_are_refused_as_asked(counts):
+    """On the mean of many draws and of the classes, and no small class is singled out."""
+    random, classes = np.random.default_rng(1), len(counts)
+    labels = np.repeat(np.arange(classes, dtype=np.int32), np.array(counts) + 60)
+    middle = random.normal(0, 0.35, (classes, 40))[labels]
+    photos = (middle + random.normal(0, 0.5, middle.shape) + 1).astype(np.float32)
+    shares = refused_by_class(photos, labels, counts, draws=30).mean(0)
+    assert 0.004 <= shares.mean() <= 0.03 and shares.max() <= 0.06
+
+
+@needs_shared
+@pytest.mark.parametrize("counts", [(15, 15), (5, 5), (2, 2), (300, 6)])
+def test_few_and_uneven_real_photos_are_refused_as_asked(real, counts):
+    photos, labels = real.center["train"], real.labels
+    directions = outlier_directions(photos, real.classifier)
+    shares = refused_by_class(photos, labels, counts, 20, real.background, directions)
+    assert shares.mean() <= 0.03
+
+
+def test_references_cover_every_class_and_one_stands_in():
+    labels = np.repeat(np.arange(400, dtype=np.int32), 5)
+    drawn = draw_references(labels, np.arange(2000), 0)
+    assert (np.bincount(labels[drawn.kept]) == 2).all() and (np.bincount(labels[drawn.reserve]) == 1).all()
+    assert not (drawn.kept & drawn.reserve).any()
+    assert (drawn.neighbors == 1).all()
+
+
+def test_the_mean_of_the_most_similar_of_each_class():
+    """As a loop over the classes finds it; one class has no references, one is hidden, and one has fewer than are averaged."""
+    random = np.random.default_rng(3)
+    labels, neighbors = random.permutation(np.repeat([0, 1, 2, 4, 5], (9, 1, 30, 2, 12))), np.int32([2, 1, 5, 3, 4, 3])
+    similarity = random.uniform(-1, 1, (7, len(labels))).astype(np.float32)
+    similarity[:, labels == 1] = HIDDEN
+    similarity[2, np.flatnonzero(labels == 2)[:28]] = HIDDEN
+    for row, found in zip(similarity, _class_similarity(similarity, labels, neighbors)):
+        for label, count in enumerate(neighbors):
+            seen = np.sort(row[(labels == label) & (row > HIDDEN)])[-count:]
+            assert found[label] == pytest.approx(seen.mean() if len(seen) else -1, abs=1e-6)
+
+
+def test_each_photo_is_compared_with_all_others_but_its_copies():
+    inputs, labels = clouds(np.random.default_rng(4), 30)
+    groups = np.arange(60) // 2
+    drawn, none = draw_references(labels, groups, 0), inputs[:0, 0]
+    model, scores = fit_neighborhood(inputs[:, 0], drawn, None, inputs[0, 0], none)
+    distances, nearest = model.compare(inputs[:, 0], drawn)
+    for photo in (0, 7, 59):
+        others = groups != groups[photo]
+        left = replace(model, references=model.references[others], labels=labels[others])
+        distance, near = left.compare(inputs[photo : photo + 1, 0])
+        assert distances[photo] == pytest.approx(distance[0], abs=1e-6) and nearest[photo] == near[0]
+    assert scores.mean() == pytest.approx(0, abs=0.1) and scores.std() == pytest.approx(1, abs=0.01)
 
 
 def test_the_threshold_holds_its_promise_for_any_distribution():

@@ -7,7 +7,7 @@ from conftest import randomised
 
 from mobilenetv2.model import mobilenet_v2
 from mobilenetv2.model.architecture import NUM_BLOCKS, Architecture, round_channels
-from mobilenetv2.model.mobilenet_v2 import MobileNetV2
+from mobilenetv2.model.mobilenet_v2 import MobileNetV2, expected_features
 
 pytestmark = pytest.mark.usefixtures("on_cpu")
 
@@ -44,3 +44,15 @@ def test_padding_styles_differ():
             model.features(ms.Tensor(np.random.default_rng(1).normal(size=(1, 3, 64, 64)).astype(np.float32))).asnumpy()
         )
     assert np.abs(outputs[0] - outputs[1]).max() > 0.1
+
+
+def test_the_features_that_a_network_expects():
+    """Of channels that are normal before ReLU6, as a million draws have them."""
+    network, random = MobileNetV2(Architecture(), classes=2), np.random.default_rng(0)
+    norm = network.features[-1][1]
+    gamma, beta = random.uniform(-3, 3, 1280).astype(np.float32), random.normal(0, 4, 1280).astype(np.float32)
+    gamma[0] = 0
+    norm.gamma.set_data(ms.Tensor(gamma))
+    norm.beta.set_data(ms.Tensor(beta))
+    drawn = np.clip(beta[:5] + gamma[:5] * random.normal(size=(1_000_000, 5)), 0, 6).mean(0)
+    assert np.abs(expected_features(network)[:5] - drawn).max() < 0.01
