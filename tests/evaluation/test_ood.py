@@ -209,7 +209,7 @@ def test_pictures_of_other_data_sets_are_caught(real):
         refused = int(model.rejects(data.val).sum())
         assert exact_interval(refused, len(data.val))[0] <= 0.02
         assert model.rejects(far).mean() >= least
-        around = trust.detector(data.train, data.labels, real.classifier, data.train.mean(0))  # the photos alone
+        around = detector(data.train, data.labels, real.classifier, data.train.mean(0))  # the photos alone
         alone = around.projected.score
         assert (alone(far) > np.quantile(alone(data.val), 0.98)).mean() < model.rejects(far).mean()
 
