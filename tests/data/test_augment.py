@@ -53,8 +53,12 @@ def test_the_mirrored_view_is_view_zero_mirrored():
 def test_views_for_the_classifier_are_spoiled_in_four_ways():
     """Noise and blocks where there was one colour, less detail where there was much; every fourth view is an ordinary one."""
     flat = encode(Image.new("RGB", (80, 80), (90, 120, 150)), "PNG")
-    rough = [np.abs(np.diff(view, axis=-1)).mean() for view in augmented_views(flat, PLAIN, 0, range(1, 9), True, True)]
-    assert [value > 0.02 for value in rough].count(True) == 2  # noisy; views 4 and 8 are not spoiled
+    rough = [
+        np.abs(np.diff(view, axis=-1)).mean() for view in augmented_views(flat, PLAIN, 0, range(1, 17), True, True)
+    ]
+    assert [value > 1e-4 for value in rough].count(
+        True
+    ) == 3  # the noisy ones of twelve; each fourth view is not spoiled
     data = encode(Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)), "PNG")
     spoiled, ordinary = (augmented_views(data, PLAIN, 0, range(9), True, which) for which in (True, False))
     same = [number for number in range(9) if np.array_equal(spoiled[number], ordinary[number])]
@@ -69,4 +73,4 @@ def test_a_large_picture_is_spoiled_as_a_small_one():
         for side in (64, 640)
     )
     roughness = [np.abs(np.diff(views, axis=-1)).mean() for views in (small, large)]
-    assert roughness[1] > 0.6 * roughness[0] > 0.03, roughness
+    assert roughness[1] > 0.5 * roughness[0] > 0.005, roughness
