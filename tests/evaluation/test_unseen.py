@@ -9,6 +9,11 @@ from mobilenetv2.evaluation.evaluate import evaluate_answers
 from mobilenetv2.evaluation.unseen import Unseen, hold_out
 
 
+def cross_validation(logits, fitted, independent):
+    classifier = np.zeros((logits.shape[1], 1), np.float32), np.zeros(logits.shape[1], np.float32)
+    return CrossValidation(logits, fitted, classifier, np.ones(len(logits), bool), None, {}, independent)
+
+
 @pytest.mark.parametrize("each, share", [(60, 0.2), (7, 0.2), (2, 0.2)])
 def test_a_fifth_is_left_out_copies_stay_together_and_every_class_is_learned(each, share):
     labels = np.repeat(np.arange(5), each).astype(np.int32)
@@ -43,7 +48,7 @@ def test_the_temperature_is_that_of_the_unseen_photos_in_the_networks_magnitude(
     unseen = Unseen(0.5 * logits(0.75, 6)[held], labels[held], 0.5 * by_heart[rows], rows)
     np.testing.assert_allclose(unseen.scaled(by_heart), 2 * unseen.logits, rtol=1e-5)
     answers = {"train": by_heart, "val": val}
-    given = (answers, dict.fromkeys(answers, labels), "abcd", CrossValidation(folds, by_heart, None, {}, False))
+    given = (answers, dict.fromkeys(answers, labels), "abcd", cross_validation(folds, by_heart, independent=False))
     found, before = evaluate_answers(*given, unseen, learned=True), evaluate_answers(*given, learned=True)
     assert found.calibration.temperature == fit_temperature(2 * unseen.logits, unseen.labels)
     assert found.metrics["calibration"] == {"source": "unseen", "photos": 100}
@@ -56,7 +61,6 @@ def test_where_the_network_has_not_learned_the_photos_the_folds_are_told():
     labels = np.arange(40, dtype=np.int32) % 2
     logits = 4 * np.eye(2, dtype=np.float32)[labels]
     answers = {"train": logits, "val": logits}
-    found = evaluate_answers(
-        answers, dict.fromkeys(answers, labels), "ab", CrossValidation(logits, logits, None, {}, True)
-    )
+    held_out = cross_validation(logits, logits, independent=True)
+    found = evaluate_answers(answers, dict.fromkeys(answers, labels), "ab", held_out)
     assert found.metrics["folds"]["correct"] == 40 and found.metrics["calibration"] == {"source": "folds", "photos": 40}

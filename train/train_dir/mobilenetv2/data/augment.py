@@ -74,7 +74,7 @@ def _spoiled_view(
     elif way == 1:
         file = io.BytesIO()
         image.save(file, "JPEG", quality=round(np.exp(random.uniform(*np.log(QUALITY)))))
-        image = Image.open(file).convert("RGB")
+        image = decode(file.getvalue(), size)
     elif way == 2:
         small = _shrunk(image, size * np.exp(random.uniform(*np.log(SHRINK))))
         image = small.resize(image.size, Image.Resampling.BICUBIC)
