@@ -63,7 +63,6 @@ def test_few_photos_are_validated_in_turn_and_all_learned(drawings, tmp_path, ca
     assert result["data"]["validation"] == "in turn" and result["data"]["train"] == {"bread": 4, "pet": 2}
     right = sum(row["class"] == row["answer"] for row in rows)
     assert len(rows) == asked == result["val"]["count"] and right == result["val"]["correct"]
-    assert (result["folds"]["correct"], result["folds"]["count"]) == (right, asked)
     assert f"each answered by a classifier that has not learned from it: {right} of {asked} right" in said
     head = head_of(folder)
     assert f"each of {asked} training photos was answered by a classifier that had not learned from it" in head
