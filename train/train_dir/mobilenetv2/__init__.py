@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .training_result import Mistake as Mistake
     from .training_result import TrainingResult as TrainingResult
 
-__version__ = "4.0.0"  # the first number is that of the checkpoint's format
+__version__ = "5.0.0"  # the first number is that of the checkpoint's format
 # What the package offers to programs, and the module that has it; that is imported when it is first asked for.
 _PLACES = {
     "Answer": "classifier",

@@ -107,7 +107,7 @@ class OutlierDetector:
         if not all(np.isfinite(array).all() for array in given.values()):
             raise ValueError("the tensors for the answer 'neither' are not finite numbers")
         numbers, labels = given["numbers"], given["labels"]
-        # Files of before format version 4 have one number for all classes.
+        # Files up to format version 4 have one number for all classes.
         neighbors = given.get("neighbors", np.full(classes, numbers.flat[0] if numbers.size else 0))
         fits = numbers.shape == (4 if both else 2,) and labels.ndim == 1 and np.isin(labels, np.arange(classes)).all()
         if not fits or not 1 <= neighbors.min() <= neighbors.max() <= MOST_NEIGHBORS or not (numbers[2:] > 0).all():
