@@ -19,7 +19,7 @@ def pictures(count):
 def candidates(found, monkeypatch, exact, mirrored):
     """Pairs, their windows, and whether these are mirrored."""
     monkeypatch.setattr(copy_search, "EXACT", exact)
-    some = copy_search._candidates(found, mirrored)
+    some = copy_search._candidates(len(found), lambda rows: np.stack([found[row] for row in rows]), mirrored)
     return set(zip(some.queries.tolist(), some.others.tolist(), map(tuple, some.boxes.tolist()), some.flipped.tolist()))
 
 

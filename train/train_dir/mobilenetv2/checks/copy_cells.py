@@ -16,7 +16,7 @@ from ..runtime.progress import parallel_map, progress_bar
 
 CELLS = 4  # number of cells / square root of the number of photos
 PROBES = 16  # cells that a photo looks into, and as many for its mirror image
-CHUNK = 8192  # photos whose windows are in memory at a time, 55 MB
+CHUNK = 4096  # photos whose windows are in memory at a time, 27 MB
 ROWS = 1024  # photos that are compared with the windows of a cell at a time
 
 

@@ -6,7 +6,7 @@ aligned and compared in detail and colour (copy_comparison.py).
 """
 
 from itertools import product
-from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -51,18 +51,25 @@ def crop_boxes() -> np.ndarray:
     return np.array(found)
 
 
-def find_near_duplicates(thumbnails: Sequence[np.ndarray], mirrored: bool = True) -> List[Pair]:
+def find_near_duplicates(
+    thumbnails: Sequence[np.ndarray], mirrored: bool = True, among: Optional[Sequence[int]] = None
+) -> List[Pair]:
     """thumbnails u8 [SIDE, SIDE, 3] each -> pairs of copies, sorted, each once. Images of one brightness have no copies.
 
-    mirrored: whether mirror images count as copies."""
-    usable = [index for index, thumbnail in enumerate(thumbnails) if luminance(thumbnail).std() >= FLAT]
+    mirrored: whether mirror images count as copies. among: the indices of those that are searched; None for all."""
+    among = range(len(thumbnails)) if among is None else among
+    usable = [index for index in among if luminance(thumbnails[index]).std() >= FLAT]
     if len(usable) < 2:
         return []
-    pictures = [thumbnails[index] for index in usable]
-    candidates = _candidates(pictures, mirrored)
+
+    def stack(rows: Iterable[int]) -> np.ndarray:
+        """u8 [n, SIDE, SIDE, 3]. Not all at once: those of 100,000 photos take 1.2 GB."""
+        return np.stack([thumbnails[usable[row]] for row in rows])
+
+    candidates = _candidates(len(usable), stack, mirrored)
 
     def confirmed(rows: slice) -> List[Pair]:
-        part, whole = (np.stack([pictures[index] for index in indices[rows]]) for indices in candidates[:2])
+        part, whole = (stack(indices[rows]) for indices in candidates[:2])
         flipped = candidates.flipped[rows]
         whole[flipped] = whole[flipped, :, ::-1]
         pairs = []
@@ -93,11 +100,7 @@ def find_pairs(photos: Sequence[Photo], thumbnails: Sequence[np.ndarray], mirror
         kept = first.setdefault(photo.sha256, index)
         pairs += [Pair(kept, index, True, False, 1.0)] if kept != index else []
     unique = list(first.values())
-    pairs += [
-        pair._replace(first=unique[pair.first], second=unique[pair.second])
-        for pair in find_near_duplicates([thumbnails[index] for index in unique], mirrored)
-    ]
-    return sorted(pairs)
+    return sorted(pairs + find_near_duplicates(thumbnails, mirrored, unique))
 
 
 def copy_groups(count: int, pairs: Sequence[Pair]) -> np.ndarray:
@@ -125,20 +128,25 @@ class _Candidates(NamedTuple):
     flipped: np.ndarray
 
 
-def _candidates(pictures: Sequence[np.ndarray], mirrored: bool) -> _Candidates:
-    """Thumbnails u8 [SIDE, SIDE, 3] each -> the CANDIDATES most similar others of each, if they are more similar than ALIKE."""
-    boxes, ranges = crop_boxes(), row_blocks(len(pictures))
-    plain = np.concatenate([_even_odd(_coarse_cells(_stack(pictures[part]), boxes[0])) for part in ranges], 1)
-    values, vectors = np.linalg.eigh(plain.transpose(0, 2, 1) @ plain / len(pictures))
+def _candidates(count: int, stack: Callable[[Iterable[int]], np.ndarray], mirrored: bool) -> _Candidates:
+    """The CANDIDATES most similar others of each of `count` photos, if they are more similar than ALIKE. stack: gives thumbnails,
+    u8 [n, SIDE, SIDE, 3], by the indices of the photos."""
+    boxes, ranges = crop_boxes(), row_blocks(count)
+
+    def grey(part: slice) -> np.ndarray:
+        return luminance(stack(range(*part.indices(count))))
+
+    plain = np.concatenate([_even_odd(_coarse_cells(grey(part), boxes[0])) for part in ranges], 1)
+    values, vectors = np.linalg.eigh(plain.transpose(0, 2, 1) @ plain / count)
     whiten = (vectors / np.sqrt(values + RIDGE * values.max())[:, None]).astype(np.float32)
     queries = _unit(plain @ whiten)  # f32 [2, N, D]
 
     def windows(part: slice) -> np.ndarray:
         """Of some photos, f32 [2, K, n, D]."""
-        grey = _stack(pictures[part])
-        return np.stack([_unit(_even_odd(_coarse_cells(grey, box)) @ whiten) for box in boxes], 1)
+        seen = grey(part)
+        return np.stack([_unit(_even_odd(_coarse_cells(seen, box)) @ whiten) for box in boxes], 1)
 
-    if len(pictures) > EXACT:
+    if count > EXACT:
         nearest = search_cells(queries, windows, mirrored, CANDIDATES, ALIKE)
     else:
         nearest = _search_all(queries, windows, mirrored)
@@ -206,11 +214,6 @@ def _best_similarity(queries: np.ndarray, seen: np.ndarray, mirrored: bool) -> n
         even += np.abs(odd, out=odd) if mirrored else odd
         even.max(0, out=best[rows, columns])
     return best
-
-
-def _stack(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """u8 [SIDE, SIDE, 3] each -> f32 [N, SIDE, SIDE], grey values."""
-    return luminance(np.stack(pictures))
 
 
 def _coarse_cells(grey: np.ndarray, box: np.ndarray) -> np.ndarray:

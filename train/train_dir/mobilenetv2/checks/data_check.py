@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections import Counter
 from dataclasses import replace
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
@@ -16,8 +16,9 @@ from ..data.findings import Finding
 from ..data.image import Preprocessing
 from ..data.image_errors import ImageError
 from ..data.image_file import read_image_file
-from ..data.image_stats import SIDE, ImageStats, cached_stats
+from ..data.image_stats import ImageStats, SIDE, cached_stats
 from ..data.split import choose_validation, split_photos, validate_learned
+from ..data.thumbnail_store import ThumbnailStore
 from ..runtime import distributed
 from ..runtime.errors import UserError
 from ..runtime.i18n import Bilingual
@@ -30,6 +31,7 @@ from .mirrored_classes import describe_copies, find_mirrored_classes
 from .too_few import find_untested
 
 log = logging.getLogger(__name__)
+NO_THUMBNAIL = np.empty((0, 0, 3), np.uint8)  # in place of those that are in a ThumbnailStore
 LOGGED, LISTED = 3, 50  # findings of each kind that the log shows, and problems that the error shows
 
 
@@ -68,11 +70,16 @@ def check_photos(
     # The last part is all photos. With several workers, the one before is this worker's, and only fills the cache.
     for part in distributed.shards(data.photos):
         reading = parallel_map(lambda photo: _read(photo, decoded, cache), part, workers)
-        results = _gathered(show_progress(reading, len(part), "Reading photos"), len(part))
-    readable = [(photo, stats) for photo, stats, _ in results if stats]
-    photos, all_stats = [photo for photo, _ in readable], [stats for _, stats in readable]
-    findings = [*data.findings, *(finding for *_, finding in results if finding)]
-    pairs, mirrored, mirror_findings = _find_copies(data.classes, photos, all_stats, mirror)
+        photos, all_stats, findings = [], [], list(data.findings)  # type: List[Photo], List[ImageStats], List[Finding]
+        thumbnails = ThumbnailStore(len(part), cache)
+        for photo, stats, finding in show_progress(reading, len(part), "Reading photos"):
+            findings += [finding] if finding else []
+            if stats:
+                photos.append(photo)
+                thumbnails.append(stats.thumbnail)
+                all_stats.append(stats._replace(thumbnail=NO_THUMBNAIL))
+    pairs, mirrored, mirror_findings = _find_copies(data.classes, photos, thumbnails, mirror)
+    del thumbnails
     findings += mirror_findings
     groups = copy_groups(len(photos), pairs)
     kept = without_leaks(photos, groups) if drop_leaks else list(range(len(photos)))
@@ -95,23 +102,10 @@ def check_photos(
     return Checked(replace(used, findings=(*findings, *find_untested(used))), trained, decoded, mirrored)
 
 
-def _gathered(results: Iterable[Read], count: int) -> List[Read]:
-    """The `count` results. Their thumbnails become parts of one array, which is returned to the system as a whole."""
-    thumbnails = np.empty((count, SIDE, SIDE, 3), np.uint8)
-    gathered = []
-    for place, (photo, stats, finding) in zip(thumbnails, results):
-        if stats:
-            place[:] = stats.thumbnail
-            stats = stats._replace(thumbnail=place)
-        gathered.append((photo, stats, finding))
-    return gathered
-
-
 def _find_copies(
-    classes: Sequence[str], photos: Sequence[Photo], all_stats: Sequence[ImageStats], mirror: str
+    classes: Sequence[str], photos: Sequence[Photo], thumbnails: Sequence[np.ndarray], mirror: str
 ) -> Tuple[List[Pair], bool, List[Finding]]:
     """The pairs of copies, whether mirrored ones are among them, and findings about this. mirror: as in `check_photos`."""
-    thumbnails = [stats.thumbnail for stats in all_stats]
     pairs = find_pairs(photos, thumbnails, mirrored=mirror != "no")
     found = find_mirrored_classes(photos, pairs) if mirror == "auto" else []
     if found:

@@ -7,7 +7,7 @@ import secrets
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Optional
+from typing import IO, Any, Optional
 
 from ..runtime.errors import UserError, reason
 from ..runtime.files import make_folder, read_file, replace, user_path
@@ -58,6 +58,11 @@ class PhotoCache:
             self._writable = False
             with suppress(OSError):
                 temporary.unlink()
+
+    def temporary_file(self) -> IO[bytes]:
+        """A file without a name in the folder of the cache, which is gone when it is closed. Raises OSError."""
+        make_folder(self._folder)
+        return tempfile.TemporaryFile(dir=self._folder, buffering=0)
 
     def _file(self, key: Any) -> Path:
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
