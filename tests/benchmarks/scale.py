@@ -34,6 +34,7 @@ from mobilenetv2.runtime import logs
 from mobilenetv2.runtime.text import table
 
 COPIED = 100  # one photo in so many
+EPOCHS = 3  # of the classifier's training, whose time grows with their number
 MIB = 2**20
 Measured = Dict[str, List[float]]  # seconds of all processors, and peak in MiB; by step
 
@@ -124,6 +125,7 @@ def measure(folder: str, output: str, weights: str, check: bool) -> Measured:
         output_path=output,
         pretrain_url=weights,
         check=check,
+        epochs=EPOCHS,
         leaks="allow",
         cache_dir=f"{output}/cache",
     )
