@@ -72,7 +72,7 @@ def fit_label_noise(scores: Sequence[np.ndarray], labels: np.ndarray, usable: np
 
 def count_likely(wrong: np.ndarray) -> int:
     """How many of the highest probabilities, f32 [N] of `LabelNoise.wrong`, make the best list: one in which the expected mean of
-    recall and precision (F1) is highest. 0 where less than one wrong label is to be expected."""
+    recall and precision (F1) is highest. 0 where the expected number of wrong labels rounds to 0."""
     total = float(wrong.sum(dtype=float))
     if total < 0.5:
         return 0
