@@ -8,7 +8,7 @@ import numpy as np
 from .metrics import row_blocks, unit_rows
 
 REFERENCES = 1000  # training photos that are stored, at most, but one of each class
-NEIGHBORS = 5  # nearest references of a class that are averaged, at most a quarter of them
+NEIGHBORS = 3  # nearest references of a class that are averaged, at most a quarter of them
 OUTLIERS = 4  # nearest known outliers that are averaged
 PULL = 0.7  # weight of the similarity to known outliers; that to references has 1
 PRIOR = 20  # photos for which the mean of all classes counts in the baseline of one
