@@ -64,7 +64,7 @@ def _each(name: str) -> str:
 CHINESE_AUTO: Dict[str, str] = {
     "epochs": _each("epochs"),
     "lr": _each("lr"),
-    "views": f"{HEAD['total_views']} 除以照片数，至少 1，最多 {HEAD['views']}",
+    "views": f"{HEAD['total_views']} 除以照片数，至少 1，最多 {HEAD['views']}；如果留出的照片不能几乎全部答对，则为 1 加 {HEAD['more_views']} 除以照片数",
     "image_size": f"权重所用的大小，没有说明时 224；从随机数开始 {SCRATCH['image_size']}，有教师时 {DISTILL['image_size']}",
     "width": f"权重所用的倍数，没有说明时 1.0；从随机数开始或有教师时 {SCRATCH['width']}",
     "last": f"权重所用的通道数，没有说明时 1280；有教师时 {DISTILL['last']}",

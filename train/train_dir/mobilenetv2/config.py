@@ -37,7 +37,7 @@ DEFAULTS: Dict[str, Dict[str, Any]] = {
         "weight_decay": 3e-2,
         "penalties": (3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3),
         "warmup": 0.1,
-        # None. With 0.1, weak penalties lose up to 4 points on plain photos and 7 on noisy ones, and no penalty gains.
+        # None: with 0.1, no penalty gains, and weak ones lose up to 4 points (docs/training.md).
         "label_smoothing": 0.0,
         "patience": 10,
         # Augmented views: few photos get more of them than many. total_views is for all photos, views the most for each. Where
@@ -201,7 +201,7 @@ class Settings:
         low=1,
         high=100,
         auto="{total_views:,} divided by the number of photos, at least 1, at most {views}; where photos that are set aside are "
-        "not all answered right, 1 more than {more_views:,} divided by it".format(**DEFAULTS["head"]),
+        "not almost all answered right, 1 more than {more_views:,} divided by it".format(**DEFAULTS["head"]),
     )
     image_size: Optional[int] = setting(
         SMALL,
