@@ -55,9 +55,10 @@ def test_each_file_answers_in_its_own_runtime(few, tmp_path, capsys, caplog):
     title, heads, *rows = capsys.readouterr().out.splitlines()
     assert title == "Compared on 10 validation photos:" and heads.split()[:2] == ["format", "kB"]
     assert [row.split()[0] for row in rows] == ["onnx", "onnx-8bit", "mindir"]
-    classifier, size = Classifier(BUILT_IN), 128
+    classifier = Classifier(BUILT_IN)
+    rule = classifier.description.preprocessing
     files = sorted((few / "val").rglob("*.jpg"))
-    crops = np.stack([np.asarray(center_crop(decode(file.read_bytes(), size), size)) for file in files])
+    crops = np.stack([np.asarray(center_crop(decode(file.read_bytes(), rule.size), rule)) for file in files])
     np.save(tmp_path / "crops.npy", crops)
     expected = np.array([list(classifier.answer(file.read_bytes()).confidences.values()) for file in files])
     for name, program, tolerance in (

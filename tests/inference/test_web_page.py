@@ -167,7 +167,7 @@ class Differences:
     def __init__(self, page, checkpoint, files):
         """Asks both about these files. Labels must be the same."""
         classifier = Classifier(str(checkpoint))
-        size, self.of = classifier.description.preprocessing.size, {}
+        preprocessing, self.of = classifier.description.preprocessing, {}
         for file in files:
             assert ask(page, file) is None, file
             label, confidences, pixels, details = shown(page)
@@ -175,7 +175,7 @@ class Differences:
             expected = classifier.answer(data)
             assert (file.name, label) == (file.name, expected.label)
             assert details.startswith(f"{expected.width} × {expected.height} pixels")
-            gaps = np.abs(pixels.astype(int) - np.asarray(center_crop(decode(data, size), size)))
+            gaps = np.abs(pixels.astype(int) - np.asarray(center_crop(decode(data, preprocessing.size), preprocessing)))
             share = max(abs(confidences[name] - value) for name, value in expected.confidences.items())
             self.of[file.name] = int(gaps.max()), float(gaps.mean()), share
         assert self.of
@@ -273,6 +273,19 @@ def test_pictures_of_all_kinds(open_page, drawn, kinds):
     files = sorted(kinds.iterdir())
     assert len(files) == 44
     Differences(open_page(), drawn, files).check("kinds of files")
+
+
+def test_small_pictures(open_page, whole, runtime, drawn, tmp_path):
+    """They are taken whole, or with as many pixels as the network gets."""
+    folder = shutil.copytree(runtime, tmp_path / "page")
+    done = export(whole, "--format", "web", "--output", folder)
+    assert done.returncode == 0, done.stderr
+    image = Image.open(drawn / "sample" / "val" / "dog" / "dog_001.jpg").convert("RGB")
+    for width, height in ((32, 32), (40, 31), (1, 200), (127, 90), (128, 128), (129, 300), (146, 145), (147, 147)):
+        image.resize((width, height)).save(tmp_path / f"{width}x{height}.png")
+    files = sorted(tmp_path.glob("*.png"))
+    assert len(files) == 8
+    Differences(open_page(folder), whole, files).check("small pictures", largest=0)
 
 
 def test_large_photos(open_page, drawn, tmp_path):
@@ -415,6 +428,9 @@ def test_what_is_missing_is_said(open_page, site, tmp_path):
         b"": "model.onnx cannot be used by this page",
         model[:1000]: "model.onnx cannot be used by this page (cut off)",
         model.replace(b'"bicubic"', b'"nearest"'): "model.onnx cannot be used by this page (another preprocessing)",
+        model.replace(
+            b'"least_crop": 0', b'"least_crop":-1'
+        ): "model.onnx cannot be used by this page (another preproc",
     }.items():
         (folder / "model.onnx").write_bytes(content)
         assert said(open_page(folder)).startswith(sentence)
