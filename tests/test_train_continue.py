@@ -106,6 +106,14 @@ def test_a_teacher_knows_the_classes(extended, three, cache, tmp_path):
     assert description.origin["teacher"]["classes"]["left_out"] == ["croissants"]
 
 
+def test_small_pictures_are_cut_as_the_start_cut_them(few, built_in, whole, cache, tmp_path):
+    for start, least in ((built_in, 0), (whole, 128)):
+        said = go_on(few, start, tmp_path / start.name, cache, "--epochs=1")
+        assert ("the edges of small pictures are cut away, as of large ones" in said) == (least == 0)
+        preprocessing = checkpoint.load(str(tmp_path / start.name)).description.preprocessing
+        assert (preprocessing.size, preprocessing.least_crop) == (128, least)
+
+
 def test_mistakes_stop_the_run_before_it_begins(three, drawn, cache, tmp_path):
     said = go_on(three, drawn, tmp_path, cache, "--classes=dog,crossants", "--merge=hnd=dog", code=2)
     assert "--merge: there is no class hnd; did you mean hund?" in said
