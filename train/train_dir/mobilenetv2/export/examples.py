@@ -104,9 +104,8 @@ def _draw(description: Description, calibrate: bool) -> Examples:
     def drawn(split: str) -> Tuple[List[np.ndarray], List[str]]:
         named = [(class_, number) for class_ in sample.CLASSES for number in range(sample.COUNTS[split])]
         pictures = parallel_map(lambda one: sample.draw(one[0], [split == "val", one[1]]), named, usable_cpus())
-        return [np.asarray(center_crop(picture, preprocessing)) for picture in pictures], [
-            class_ for class_, _ in named
-        ]
+        crops = [np.asarray(center_crop(picture, preprocessing)) for picture in pictures]
+        return crops, [class_ for class_, _ in named]
 
     val, classes = drawn("val")
     known = {name: number for number, name in enumerate(description.classes)}
