@@ -16,7 +16,7 @@ from ..data.findings import Finding
 from ..data.image import Preprocessing
 from ..data.image_errors import ImageError
 from ..data.image_file import read_image_file
-from ..data.image_stats import ImageStats, SIDE, cached_stats
+from ..data.image_stats import ImageStats, cached_stats
 from ..data.split import choose_validation, split_photos, validate_learned
 from ..data.thumbnail_store import ThumbnailStore
 from ..runtime import distributed
