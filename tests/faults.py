@@ -21,8 +21,8 @@ from typing import Any, Callable, Dict, Sequence
 
 from forked import ended, start
 
-from mobilenetv2 import stages
 from mobilenetv2.runtime.own_files import MARKS
+from mobilenetv2.stages import preparation
 from mobilenetv2.training import resume
 
 CHECKPOINT = "mobilenetv2.ckpt"
@@ -130,9 +130,9 @@ def main(folder: Path, photos: Path) -> Dict[str, Dict[str, Any]]:
     original = faults.victim.read_bytes()
 
     def change_after_the_check() -> None:
-        report = stages.write_findings
+        report = preparation.write_findings
         change = partial(faults.victim.write_bytes, original + b"x")
-        stages.write_findings = lambda *known, **wait: (report(*known, **wait), change())
+        preparation.write_findings = lambda *known, **wait: (report(*known, **wait), change())
 
     faults.run("changed", faults.frozen, change_after_the_check, like="frozen")
     faults.victim.write_bytes(original)

@@ -7,14 +7,13 @@ import pytest
 from conftest import assert_own_logits, metrics, photo_counts
 
 import train
-from mobilenetv2 import stages
 from mobilenetv2.config import DEFAULTS
 from mobilenetv2.data import augment, sample
 from mobilenetv2.model import checkpoint
 from mobilenetv2.model.architecture import NUM_BLOCKS
 from mobilenetv2.model.checkpoint import EMBEDDED
 from mobilenetv2.runtime.environment import usable_cpus
-from mobilenetv2.stages import MODES
+from mobilenetv2.stages import MODES, network_training
 from mobilenetv2.training import distill, step
 
 CHECKED = {"train.log", "check.json", "report.html"}
@@ -164,7 +163,7 @@ def test_stopped_in_the_second_training_the_same_command_leaves_the_same_bytes(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(stages, "distill_without", stop)
+        patch.setattr(network_training, "distill_without", stop)
         assert train.main(stopped) == 130 and not (tmp_path / "stopped" / "mobilenetv2.ckpt").exists()
     assert train.main(stopped) == 0
     files = [(tmp_path / name / "mobilenetv2.ckpt").read_bytes() for name in ("whole", "stopped")]

@@ -13,9 +13,9 @@ from conftest import POWERLESS, ROOT, TRAIN
 from PIL import Image
 
 import train
-from mobilenetv2 import stages
 from mobilenetv2.model import checkpoint
 from mobilenetv2.runtime.own_files import LOG_START, MARKS
+from mobilenetv2.stages import preparation
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_error_of_a_path_that_nothing_expected(monkeypatch, tmp_path, logging_as
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(stages, "prepare", fail)
+    monkeypatch.setattr(preparation, "prepare", fail)
     error = OSError(errno.EIO, "Input/output error", "/mnt/drive/x")
     assert train.main([f"--output_path={tmp_path}"]) == 2
     assert "/mnt/drive/x: cannot be used (Input/output error)" in (tmp_path / "train.log").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "train" / "train_dir"))
 
-from mobilenetv2 import inputs, recipe, stages
+from mobilenetv2 import inputs, recipe
 from mobilenetv2.checks import data_check
 from mobilenetv2.config import Settings
 from mobilenetv2.data.dataset import Photo
@@ -32,6 +32,7 @@ from mobilenetv2.data.features import Features
 from mobilenetv2.data.image_stats import SIDE, ImageStats
 from mobilenetv2.runtime import logs
 from mobilenetv2.runtime.text import table
+from mobilenetv2.stages import MODES, fixed_features, preparation
 
 COPIED = 100  # one photo in so many
 EPOCHS = 3  # of the classifier's training, whose time grows with their number
@@ -113,13 +114,13 @@ def measure(folder: str, output: str, weights: str, check: bool) -> Measured:
         return run
 
     data_check._read, Photo.read = read, lambda self: self.file.read_bytes()
-    stages.compute_features, stages.mirrored_features = features, mirrored
+    fixed_features.compute_features, fixed_features.mirrored_features = features, mirrored
     inputs.dataset.scan_folder = timed("  the folder", inputs.dataset.scan_folder, peak=False)
     data_check.find_pairs = timed("  copies", data_check.find_pairs, peak=False)
     data_check.find_issues = timed("  other findings", data_check.find_issues, peak=False)
-    stages.prepare = timed("prepare", stages.prepare)
-    for mode, steps in stages.MODES.items():
-        stages.MODES[mode] = tuple(timed(step.__name__, step) for step in steps)
+    preparation.prepare = timed("prepare", preparation.prepare)
+    for mode, steps in MODES.items():
+        MODES[mode] = tuple(timed(step.__name__, step) for step in steps)
     settings = Settings(
         data_url=folder,
         output_path=output,

@@ -1,7 +1,7 @@
 """What a run is told, and what that comes to.
 
 `Settings` is what was typed. `mode` makes one word of it. `DEFAULTS` has the hyper-parameters of each kind of training, each
-with its reason. `resolve` makes a `Config` of both, in which nothing is left open. stages.py says what each mode does."""
+with its reason. `resolve` makes a `Config` of both, in which nothing is left open. stages/ says what each mode does."""
 
 import logging
 import sys

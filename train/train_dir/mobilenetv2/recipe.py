@@ -24,7 +24,8 @@ def run_stages(settings: Settings, ignored: Sequence[str] = (), console: bool = 
     from .data.dataset import LEARNED
     from .results import close, export_network, was_complete
     from .runtime import distributed, result_files
-    from .stages import MODES, prepare
+    from .stages import MODES
+    from .stages.preparation import prepare
     from .training import resume
 
     with memory_errors_in_words(NO_MEMORY), os_errors_in_words():

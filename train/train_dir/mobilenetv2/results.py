@@ -1,6 +1,6 @@
 """What a run writes into its output folder: findings while it goes on, and all files at its end.
 
-A function that takes a `Run` says in its docstring what it needs and what it leaves, as those of stages.py."""
+A function that takes a `Run` says in its docstring what it needs and what it leaves, as the stages do."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""What is known of a run so far: the stages of stages.py read and write it."""
+"""What is known of a run so far: the stages read and write it."""
 
 import sys
 from collections import Counter

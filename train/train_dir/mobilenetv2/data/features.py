@@ -4,6 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .layout import NEITHER
+
+SETS = ("train", "val", NEITHER)  # what `FeatureSets` is of, in its order
+
 
 class Features(NamedTuple):
     """pooled: f32 [N, views, channels], feature maps averaged over the image, the input of the classifier; view 0 is not
