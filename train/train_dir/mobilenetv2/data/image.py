@@ -86,7 +86,7 @@ class Preprocessing:
     """Preprocessing parameters, stored in the checkpoint.
 
     size: side of the square input, in pixels. mean, std: per channel (R, G, B) on a 0-1 scale. whole: nothing is cut away of a
-    picture that is enlarged; checkpoints up to format version 4 cut all pictures alike (docs/trust.md has what that costs).
+    picture that is enlarged; checkpoints up to format version 4 cut all pictures alike (docs/methods.md has what that costs).
     """
 
     size: int = 224

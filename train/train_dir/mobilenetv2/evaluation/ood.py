@@ -3,7 +3,7 @@
 The score is the sum of two k-nearest-neighbor distances (`neighbors.Neighborhood`). One compares the features as they are: what
 is on no training photo is far from all of them. The other compares what the pretrained weights' own classifier sees in them,
 around a point half-way from the training photos to pictures of anything: there, what resembles the classes and is something else
-stands out. docs/trust.md has the figures of both, and of what else was tried."""
+stands out. docs/methods.md has the figures of both, and of what else was tried."""
 
 from dataclasses import dataclass, replace
 from typing import Callable, Dict, Optional, Sequence, Tuple

@@ -1,7 +1,7 @@
 """Answers for photos that the training of a network has not seen: what its temperature is fitted on.
 
 A network is surer of photos that it has learned than of others, and a last layer that is trained without them does not change
-that. So a second, short training from the same start leaves a fold out and is asked about it. docs/trust.md has the figures."""
+that. So a second, short training from the same start leaves a fold out and is asked about it. docs/methods.md has the figures."""
 
 from typing import NamedTuple, Tuple
 
