@@ -367,7 +367,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
 
 class RealFeatures(NamedTuple):
     """Features of the real photos, f32 [N, views, channels], of val view 0; the middles, f32 [N, channels], of "train", "val" and
-    "outliers"; and what the run's classifier says, which was trained with this weight decay."""
+    "outliers"; and what the run's classifier says of val and train, which was trained with this weight decay."""
 
     train: np.ndarray
     labels: np.ndarray
@@ -375,6 +375,7 @@ class RealFeatures(NamedTuple):
     val_labels: np.ndarray
     center: Dict[str, np.ndarray]
     logits: np.ndarray
+    fitted: np.ndarray
     weight_decay: float
     classifier: np.ndarray  # f32 [1000, channels], of the weights
     background: np.ndarray  # f32 [channels], `expected_features` of the weights
@@ -406,6 +407,7 @@ def real(photos: Path, cache: Path) -> RealFeatures:
         data.labels("val"),
         {"train": train.center, "val": val.center, "outliers": strange.center},
         classify(trained.classifier, val.pooled[:, 0]),
+        classify(trained.classifier, train.pooled[:, 0]),
         description.hyperparameters["head"]["weight_decay"],
         np.load(WEIGHTS)["classifier.1.weight"],
         expected_features(network),

@@ -81,6 +81,7 @@ READING = {
 OPENED = {
     "data/addresses.py": {"open"},  # writes what it downloads
     "data/archive_entries.py": {"archive.open", "tarfile.open", "zipfile.ZipFile"},  # from what open_file has opened
+    "data/augment.py": {"Image.open"},  # what it has just written, in memory
     "data/image.py": {"Image.open"},  # from memory
     "data/thumbnails.py": {"Image.open"},  # from memory
     "data/transfer.py": {"open", "opener.open"},  # writes what it downloads; an address

@@ -19,7 +19,9 @@ def test_regression_finds_the_classifier_of_the_head(real):
     ours = np.diff(real.val @ weight.T + bias)[:, 0]
     theirs = np.diff(real.logits)[:, 0]
     assert np.corrcoef(ours, theirs)[0, 1] > 0.995
-    assert np.polyfit(ours, theirs, 1) == pytest.approx([1, 0], abs=0.12)
+    # A weak penalty takes more steps than there are: the logits are smaller, which `evaluate_answers` takes into account.
+    factor = logit_scale(real.train[:, 0] @ weight.T + bias, real.fitted)
+    assert 0.7 < factor < 1.1 and np.polyfit(factor * ours, theirs, 1)[0] == pytest.approx(1, abs=0.12)
     assert ((ours > 0) == (theirs > 0)).all()
 
 
