@@ -199,8 +199,8 @@ def _class_similarity(similarity: np.ndarray, labels: np.ndarray, neighbors: np.
     highest = (
         ordered[:, np.maximum(np.cumsum(counts)[:, None] - 1 - ranks, 0)] - APART * np.arange(len(counts))[:, None]
     )
-    # What is no number counts, so that it is noticed.
-    used = (ranks < np.minimum(neighbors, counts)[:, None]) & ~(highest <= (HIDDEN - 1) / 2)
+    # Not "above": a number that is none stays one.
+    used = (ranks < np.minimum(neighbors, counts)[:, None]) & ~(highest < (HIDDEN - 1) / 2)
     mean = np.where(used, highest, 0).sum(2) / np.maximum(used.sum(2), 1)
     return np.where(used.any(2), mean, -1).astype(np.float32)
 

@@ -180,9 +180,13 @@ def conformal_threshold(scores: np.ndarray, labels: np.ndarray, rejection_rate: 
     of a small class are not those that are rejected. It is the quantile of split conformal prediction (Vovk et al., Algorithmic
     Learning in a Random World, 2005), whose promise holds for any distribution. With fewer than 1 / rejection_rate - 1 photos
     that would be infinite: then it is the upper end of the prediction interval of a normal distribution."""
-    weights = 1 / np.bincount(labels)[labels]
+    counts = np.bincount(labels)
+    weights = 1 / counts[labels]
     weights /= weights.sum()
-    count = 1 / (weights**2).sum()  # the number of photos of equal weight that would tell as much
+    # Of as many photos, all of equal weight, the threshold would be as sure. Two photos that are compared with each other say
+    # the same, so of each class one does not count.
+    tell = np.maximum(counts[counts > 0] - 1, 1)
+    count = len(tell) ** 2 / (1 / tell).sum()
     order = np.argsort(scores, kind="stable")
     enough = np.cumsum(weights[order]) >= (1 - rejection_rate) * (1 + 1 / count) - 1e-9
     if enough.any():
