@@ -55,6 +55,10 @@ def test_the_temperature_is_that_of_the_unseen_photos_in_the_networks_magnitude(
     assert before.metrics["calibration"] == {"source": "learned", "photos": 400}
     assert found.calibration.after.ece < 0.08 < 0.2 < before.calibration.after.ece
     assert "folds" not in found.metrics  # the report withholds this result
+    # A second training that has learned next to nothing says nothing.
+    noise = random.normal(0, 0.1, (2, 100, 4)).astype(np.float32)
+    ignorant = Unseen(noise[0], labels[held], noise[1], rows)
+    assert evaluate_answers(*given, ignorant, learned=True).calibration == before.calibration
 
 
 def test_where_the_network_has_not_learned_the_photos_the_folds_are_told():

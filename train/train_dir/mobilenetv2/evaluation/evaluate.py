@@ -46,12 +46,12 @@ def evaluate_answers(
     of each. unseen: after a training of the network. learned: whether the network was trained on the training photos. prior:
     what is part of all logits, answers and held-out ones alike.
 
-    The temperature is fitted on the unseen photos; without them, on the out-of-fold logits. Both are scaled to the magnitude of
-    the classifier's logits: with five photos per class these are nearly twice as large as those out of fold, with hundreds 1.03
-    times."""
+    The temperature is fitted on the unseen photos; without them, or where they tell nothing, on the out-of-fold logits. Both are
+    scaled to the magnitude of the classifier's logits: with five photos per class these are nearly twice as large as those out of
+    fold, with hundreds 1.03 times."""
     asked = held_out.asked
     out_of_fold, fold_labels = held_out.logits[asked], labels["train"][asked]
-    if unseen:
+    if unseen and unseen.agrees(answers["train"]):
         source, logits, own = "unseen", unseen.scaled(answers["train"]), unseen.labels
     else:
         source, own = "learned" if learned else "folds", fold_labels

@@ -1,7 +1,8 @@
 """Answers for photos that the training of a network has not seen: what its temperature is fitted on.
 
 A network is surer of photos that it has learned than of others, and a last layer that is trained without them does not change
-that. So a second, short training from the same start leaves a fold out and is asked about it. docs/methods.md has the figures."""
+that. So a second, short training from the same start leaves a fold out and is asked about it. docs/methods.md has the figures. From
+random numbers, such a training may learn next to nothing of a few photos. Then it says nothing about the first one."""
 
 from typing import NamedTuple, Tuple
 
@@ -20,6 +21,13 @@ class Unseen(NamedTuple):
     labels: np.ndarray
     learned: np.ndarray
     rows: np.ndarray
+
+    def agrees(self, answers: np.ndarray) -> bool:
+        """Whether the two networks say the same of what both have learned, as far as most of the variance goes. answers: as in
+        `scaled`."""
+        ours, theirs = (rows - rows.mean(1, keepdims=True) for rows in (self.learned, answers[self.rows]))
+        rest = theirs - logit_scale(self.learned, answers[self.rows]) * ours
+        return bool((rest**2).sum() < 0.5 * (theirs**2).sum())
 
     def scaled(self, answers: np.ndarray) -> np.ndarray:
         """The logits f32 [n, C], in the magnitude of another network's. answers: f32 [N, C], by it, of the training photos."""
