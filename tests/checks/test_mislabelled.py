@@ -66,6 +66,13 @@ def test_wrong_labels_of_one_class_alone():
     assert len(found & set(range(15))) >= 14 and len(found) <= 16
 
 
+@pytest.mark.parametrize("sizes", [[200] * 2, [60] * 10, [2] * 10, [3, 2, 2]], ids=str)
+def test_labels_that_have_nothing_to_do_with_the_pictures_prove_nothing(sizes):
+    for seed in range(5):
+        features, labels = clusters(sizes, seed=seed)
+        assert not listed(issues_of(features, np.random.default_rng(seed).permutation(labels)))
+
+
 def test_what_has_nothing_to_be_compared_with_is_not_accused():
     """The only photo of its class, and a class of nothing but copies."""
     features, labels = clusters([30, 30, 1, 3])

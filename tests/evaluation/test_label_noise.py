@@ -24,7 +24,7 @@ def drawn(count, classes, spread, rate, seed=0):
     )
 
 
-@pytest.mark.parametrize("count, classes, spread", [(400, 2, 1.5), (400, 10, 1.5), (600, 5, 3.0)])
+@pytest.mark.parametrize("count, classes, spread", [(400, 2, 1.5), (400, 10, 1.5), (600, 5, 2.5)])
 @pytest.mark.parametrize("rate", [0, 0.05, 0.1])
 def test_the_rate_is_found_and_the_wrong_labels_are(count, classes, spread, rate):
     scores, labels, wrong = drawn(count, classes, spread, rate)

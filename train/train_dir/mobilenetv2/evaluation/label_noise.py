@@ -12,6 +12,7 @@ from .metrics import log_softmax, row_blocks
 
 FITTED = 10_000  # photos that the model is fitted to, at most
 HIGHEST = 0.5  # rate of wrong labels
+USUAL = 0.033  # its mean in ten public data sets (Northcutt, Athalye and Mueller, Pervasive Label Errors, NeurIPS 2021)
 
 
 class LabelNoise(NamedTuple):
@@ -32,7 +33,8 @@ def fit_label_noise(scores: Sequence[np.ndarray], labels: np.ndarray, usable: np
     The true class has the probabilities p = softmax(a * one + b * other ...). With the probability `rate` the label was drawn
     from the other classes, each as likely as it is frequent, so that small classes are not suspected more than large ones. The
     factors are fitted together with the rate (maximum likelihood): were they fitted alone, wrong labels would make all
-    confidences low."""
+    confidences low. The rate has a prior, the beta distribution with the mean USUAL that is highest at 0: a few photos of classes
+    that are hard to tell apart prove nothing."""
     classes, prior = scores[0].shape[1], np.bincount(labels, minlength=scores[0].shape[1]) / len(labels)
     chance = (prior[:, None] / np.maximum(1 - prior, 1e-9)).astype(np.float32)  # [label, true class], of a wrong label
     np.fill_diagonal(chance, 0)
@@ -43,7 +45,11 @@ def fit_label_noise(scores: Sequence[np.ndarray], labels: np.ndarray, usable: np
     fitted = rows[:: -(-len(rows) // FITTED)]
     scales = [1 / max(float(_centered(one[fitted]).std(1).mean()), 1e-6) for one in scores]
     centered = [_centered(one[fitted]) * np.float32(scale) for one, scale in zip(scores, scales)]
-    own, numbers = labels[fitted], np.arange(len(fitted))
+    own, numbers, others = (
+        labels[fitted],
+        np.arange(len(fitted)),
+        1 / USUAL - 2,
+    )  # right labels that the prior stands for
 
     def loss(values: np.ndarray) -> Tuple[float, np.ndarray]:
         *factors, rate = values
@@ -55,11 +61,11 @@ def fit_label_noise(scores: Sequence[np.ndarray], labels: np.ndarray, usable: np
         joint[numbers, own] = (1 - rate) * right
         residual = likely - joint / total[:, None].astype(np.float32)
         slopes = [float(np.einsum("nc,nc", residual, one)) for one in centered]
-        gradient = np.array([*slopes, float(((right - noise) / total).sum())])
-        return -float(np.log(total).mean()), gradient / len(own)
+        gradient = np.array([*slopes, float(((right - noise) / total).sum()) + others / (1 - rate)])
+        return -float(np.log(total).sum() + others * np.log(1 - rate)) / len(own), gradient / len(own)
 
     bounds = [(0, None)] * len(scores) + [(0, HIGHEST)]
-    *factors, rate = minimize(loss, [1.0] * len(scores) + [0.05], jac=True, method="L-BFGS-B", bounds=bounds).x
+    *factors, rate = minimize(loss, [1.0] * len(scores) + [USUAL], jac=True, method="L-BFGS-B", bounds=bounds).x
     for part in row_blocks(len(labels)):
         likely = _softmax(
             [_centered(one[part]) for one in scores], [factor * scale for factor, scale in zip(factors, scales)]
