@@ -59,5 +59,5 @@ def filled(folder):
     store = ThumbnailStore(len(THUMBNAILS), PhotoCache(str(folder)))
     for thumbnail in THUMBNAILS:
         store.append(thumbnail)
-    assert len(store) == 30
+    assert len(store) == 30 and all((one == other).all() for one, other in zip(list(store), THUMBNAILS))
     return store

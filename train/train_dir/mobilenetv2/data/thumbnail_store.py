@@ -20,22 +20,24 @@ class ThumbnailStore(Sequence[np.ndarray]):
     the rest is in memory."""
 
     def __init__(self, count: int, cache: PhotoCache):
-        self._lock, self._filed = Lock(), 0
+        self._count, self._lock = count, Lock()
+        self._filed = self._kept = 0  # thumbnails in the file, and in the array
         self._file: Optional[IO[bytes]] = None
+        self._array: Optional[np.ndarray] = None
         if count > IN_MEMORY:
             with suppress(OSError):
                 self._file = cache.temporary_file()
-        # One allocation, which is returned to the system as a whole. Pages that are never written to take no memory.
-        self._array, self._kept = np.empty((count, SIDE, SIDE, 3), np.uint8), 0
 
     def append(self, thumbnail: np.ndarray) -> None:
         """Add one."""
-        if self._file and not self._kept:
+        if self._file and self._array is None:
             with suppress(OSError):
                 self._file.seek(self._filed * SIZE)
                 if self._file.write(thumbnail.tobytes()) == SIZE:
                     self._filed += 1
                     return
+        if self._array is None:  # one allocation, which is returned to the system as a whole
+            self._array = np.empty((self._count - self._filed, SIDE, SIDE, 3), np.uint8)
         self._array[self._kept] = thumbnail
         self._kept += 1
 
@@ -44,8 +46,10 @@ class ThumbnailStore(Sequence[np.ndarray]):
 
     def __getitem__(self, index: Any) -> Any:
         """index: 0 ... len - 1."""
-        if not self._file or index >= self._filed:
+        if self._array is not None and index >= self._filed:
             return self._array[: self._kept][index - self._filed]
+        if self._file is None or index >= self._filed:
+            raise IndexError(index)
         with self._lock:
             self._file.seek(index * SIZE)
             return np.frombuffer(self._file.read(SIZE), np.uint8).reshape(SIDE, SIDE, 3)
