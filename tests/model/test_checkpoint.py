@@ -13,7 +13,8 @@ from hostile import encoded
 from PIL import Image
 
 from mobilenetv2.data import sample
-from mobilenetv2.data.image import RULES, RULES_4, Preprocessing, preprocess
+from mobilenetv2.data.image import Preprocessing, RULES, RULES_4, preprocess
+from mobilenetv2.evaluation.metrics import record_matrix
 from mobilenetv2.model import checkpoint
 from mobilenetv2.model.tensor_files import ckpt_bytes
 from mobilenetv2.runtime.errors import UserError
@@ -199,3 +200,16 @@ def test_the_rules_are_enough_to_rebuild_the_preprocessing():
     expected = (np.asarray(picture) / 255 - preprocessing.mean) / preprocessing.std
     found = preprocess(encoded(Image.fromarray(grey), "PNG"), preprocessing)
     np.testing.assert_allclose(found, expected.transpose(2, 0, 1), atol=1e-5)
+
+
+def test_the_description_of_a_thousand_classes_can_be_read():
+    """With 100,000 validation photos, each answered at random."""
+    classes = tuple(f"n{number:08d} with a long name" for number in range(1000))
+    matrix = np.zeros((1000, 1000), np.int64)
+    np.add.at(matrix, tuple(np.random.default_rng(0).integers(0, 1000, (2, 100_000))), 1)
+    shares = dict.fromkeys(classes, 0.123456789012345)
+    val = {"correct": 100, "count": 100_000, "precision": shares, "recall": shares, **record_matrix(matrix)}
+    known = checkpoint.load(str(checkpoint.EMBEDDED))[1]
+    counts = dict.fromkeys(classes, 100)
+    made = replace(known, classes=classes, metrics={"val": val}, data={**known.data, "train": counts, "val": counts})
+    assert checkpoint.Description.from_json("a.ckpt", made.to_json()) == made
