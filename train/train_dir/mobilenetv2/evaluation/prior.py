@@ -10,7 +10,6 @@ from .metrics import balanced_accuracy
 
 IMBALANCE = 3.0  # photos of the largest class / photos of the smallest, from which on classes are uneven
 STRENGTHS = np.arange(11) / 10
-NOISE = 0.5  # standard errors of the gain, up to which it counts as none
 
 
 @dataclass(frozen=True)
@@ -18,8 +17,7 @@ class PriorCorrection:
     """Logit adjustment (Menon et al., ICLR 2021), answers by logits - strength * log(frequency of the class).
 
     strength: 0 (nothing is changed) to 1 (each class as if it were as frequent as the others). offset: f32 [C], to be subtracted
-    from the logits. before, after: balanced accuracy (0-1) of the held-out
-    photos without and with it."""
+    from the logits. before, after: balanced accuracy (0-1) of the held-out photos without and with it."""
 
     strength: float
     offset: np.ndarray
@@ -40,7 +38,7 @@ def are_uneven(labels: np.ndarray) -> bool:
 def choose_correction(logits: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> PriorCorrection:
     """The strength with the best balanced accuracy on held-out photos, averaged over each strength and the ones beside it,
     because few photos of small classes decide. No strength that costs more accuracy than it gains balanced accuracy, and 0 where
-    the gain is within NOISE standard errors.
+    the gain is within its standard error.
 
     logits: f32 [N, C], out-of-fold. labels: i32 [N]. asked: bool [N], photos that could be answered right
     (`CrossValidation.asked`)."""
@@ -58,7 +56,7 @@ def choose_correction(logits: np.ndarray, labels: np.ndarray, asked: np.ndarray)
     gain, loss = smooth @ weights - smooth[0] @ weights, smooth[0].mean() - smooth.mean(1)
     best = int(np.where(loss <= gain + 1e-9, gain, -1).argmax())
     error = np.sqrt((smooth[best] - smooth[0]) ** 2 @ weights**2)
-    best = best if gain[best] > NOISE * error else 0
+    best = best if gain[best] > error else 0
     strength = float(STRENGTHS[best])
     return PriorCorrection(
         strength, np.float32(strength) * frequency, float(right[0] @ weights), float(right[best] @ weights)
