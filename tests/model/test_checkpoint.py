@@ -13,7 +13,7 @@ from hostile import encoded
 from PIL import Image
 
 from mobilenetv2.data import sample
-from mobilenetv2.data.image import Preprocessing, RULES, RULES_4, preprocess
+from mobilenetv2.data.image import RULES, RULES_4, Preprocessing, preprocess
 from mobilenetv2.evaluation.metrics import record_matrix
 from mobilenetv2.model import checkpoint
 from mobilenetv2.model.tensor_files import ckpt_bytes
