@@ -1,8 +1,8 @@
 """Answers for photos that the training of a network has not seen: what its temperature is fitted on.
 
 A network is surer of photos that it has learned than of others, and a last layer that is trained without them does not change
-that. So a second, short training from the same start leaves a fold out and is asked about it. docs/methods.md has the figures. From
-random numbers, such a training may learn next to nothing of a few photos. Then it says nothing about the first one."""
+that. So a second, short training from the same start leaves a fold out and is asked about it (docs/methods.md has the figures).
+From random numbers, such a training may learn next to nothing of a few photos. Then it says nothing about the first one."""
 
 from typing import NamedTuple, Tuple
 
