@@ -11,12 +11,12 @@ from scipy.optimize import minimize
 from .metrics import log_softmax, row_blocks
 
 FITTED = 10_000  # photos that the model is fitted to, at most
-HIGHEST = 0.5  # rate of wrong labels
+HIGHEST = 0.2  # rate of wrong labels that is believed: with more, labels may be random
 USUAL = 0.1  # the mean of its prior; in ten public data sets it is 0.033 (Northcutt et al., NeurIPS 2021)
 
 
 class LabelNoise(NamedTuple):
-    """rate: of wrong labels, 0-0.5. confidences: f32 [N, C], calibrated; of the true class. wrong: f32 [N], 0-1: the probability
+    """rate: of wrong labels, 0-0.2. confidences: f32 [N, C], calibrated; of the true class. wrong: f32 [N], 0-1: the probability
     that the label is wrong."""
 
     rate: float
