@@ -16,7 +16,7 @@ from ..runtime.progress import parallel_map, show_progress
 from .mobilenet_v2 import MobileNetV2, center_pool, global_pool
 
 MAX_HELD = 2**29  # bytes of feature maps that a training keeps
-COPIED = 16_384  # rows of features that become a tensor, which is a copy, at a time
+COPIED = 4096  # rows of features that become a tensor, which is a copy, at a time
 Function = Callable[[np.ndarray], np.ndarray]
 
 
