@@ -66,7 +66,7 @@ def test_wrong_labels_of_one_class_alone():
     assert len(found & set(range(15))) >= 14 and len(found) <= 16
 
 
-@pytest.mark.parametrize("sizes", [[200] * 2, [60] * 10, [2] * 10, [3, 2, 2]], ids=str)
+@pytest.mark.parametrize("sizes", [[200] * 2, [2] * 10, [3, 2, 2]], ids=str)
 def test_labels_that_have_nothing_to_do_with_the_pictures_prove_nothing(sizes):
     for seed in range(5):
         features, labels = clusters(sizes, seed=seed)

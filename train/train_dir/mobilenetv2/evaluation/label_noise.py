@@ -12,7 +12,7 @@ from .metrics import log_softmax, row_blocks
 
 FITTED = 10_000  # photos that the model is fitted to, at most
 HIGHEST = 0.2  # rate of wrong labels that is believed: with more, labels may be random
-USUAL = 0.1  # the mean of its prior; in ten public data sets it is 0.033 (Northcutt et al., NeurIPS 2021)
+USUAL = 0.15  # the mean of its prior; in ten public data sets it is 0.033 (Northcutt et al., NeurIPS 2021)
 
 
 class LabelNoise(NamedTuple):
