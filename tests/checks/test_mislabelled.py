@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import points
 import pytest
 
 from mobilenetv2.checks import mislabelled
 from mobilenetv2.checks.mislabelled import class_similarity, describe_issues, find_label_issues
 from mobilenetv2.data.dataset import Photo
 from mobilenetv2.evaluation import metrics
+from mobilenetv2.evaluation.cross_validation import assign_folds, out_of_fold
 
 
 def clusters(sizes, spread=0.6, seed=0):
@@ -23,8 +23,8 @@ def clusters(sizes, spread=0.6, seed=0):
 def issues_of(features, labels, groups=None):
     groups = np.arange(len(labels)) if groups is None else groups
     classes = int(labels.max()) + 1
-    fold = points.assign_folds(labels, groups, 0)
-    logits, _ = points.out_of_fold(features[:, None], labels, fold, classes)
+    fold = assign_folds(labels, groups, 0, 5)
+    logits, _ = out_of_fold(features[:, None], labels, fold, classes, 2e-2, 0.1)
     photos = [Photo(Path(), str(index), int(label), "train") for index, label in enumerate(labels)]
     return find_label_issues(photos, [f"class {label}" for label in range(classes)], logits, features, groups)
 
