@@ -113,6 +113,11 @@ def plain(source: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
 
 
+def is_held_out(told: Told) -> bool:
+    """Whether the network has not learned these photos before, and no epoch of a fine-tuning was kept."""
+    return told.name in ("weights", "allow", "drop", "unfreeze") and not learned_anew(told)
+
+
 def learned_anew(told: Told) -> bool:
     """Whether more than the classifier was trained, and an epoch of that was kept."""
     return any(row["stage"] in ("finetune", "distill") and row["kept"] == "yes" for row in told.history)
@@ -262,7 +267,7 @@ def about_results(told: Told) -> Iterator[str]:
             "If the starting weights have already learned from these photos, in an earlier training, the results promise more "
             "than they should."
         )
-    if name in ("weights", "allow", "drop"):  # a network that has not learned these photos, and is not trained further
+    if is_held_out(told):
         folds = told.facts["folds"]
         yield (
             f"Out of fold, {folds['correct']} of {folds['count']} are right: every training photo was answered by a classifier "
@@ -405,7 +410,7 @@ def test_tiles_curves_tables_and_photos_are_those_of_the_files(told):
     fitted = told.facts["calibration"]
     assert f"It was fitted on {fitted['photos']} training photos{FITTED[fitted['source']]}" in text
     assert (fitted["source"] != "folds") == learned_anew(told)
-    assert ("folds" in told.facts) == (told.name in ("weights", "allow", "drop"))  # where the report shows it
+    assert ("folds" in told.facts) == is_held_out(told)  # where the report shows it
     assert told.facts["threshold"] == (None if told.name in SILENT else told.threshold)
     if told.name in SILENT:
         assert 'id="neither"' not in told.page
@@ -413,9 +418,8 @@ def test_tiles_curves_tables_and_photos_are_those_of_the_files(told):
         text = plain(part(told.page, "neither"))
         refused = sum(row["refused"] == "yes" for row in told.rows)
         assert f"the line at {told.threshold:.3f}" in text and f"{refused} of {len(told.rows)} refused" in text
-        learned = told.name in ("weights", "allow", "drop")
-        assert ("Training photos, out of fold" in text) == learned
-        assert ("Training photos, which the network has learned" in text) != learned
+        assert ("Training photos, out of fold" in text) == is_held_out(told)
+        assert ("Training photos, which the network has learned" in text) != is_held_out(told)
     # Photos: the wrong ones first, each with its answer, and marked where it is refused.
     answers = re.findall(r'<div class="answer">(.*?)</div>\s*</div>', part(told.page, "photos"), re.S)
     assert len(answers) == min(12, len(told.rows))
