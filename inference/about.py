@@ -4,14 +4,13 @@ import time
 from html import escape
 from typing import Optional
 
-import numpy as np
 from markup import class_list, problem, shown
 from page_texts import TEXTS
 
 from mobilenetv2.classifier import Classifier
 from mobilenetv2.data.dataset import GIVEN, IN_TURN, LEARNED
 from mobilenetv2.data.kind import for_kind
-from mobilenetv2.evaluation.metrics import mean_recall, weakest_first
+from mobilenetv2.evaluation.metrics import mean_recall, read_matrix, weakest_first
 from mobilenetv2.model.checkpoint import EMBEDDED
 
 
@@ -46,7 +45,7 @@ def status(classifier: Optional[Classifier], seconds: float, language: str) -> s
         "classes": class_list([(name, "") for name in classes], language),
     }
     if 0 < val["correct"] < val["count"] and validation != LEARNED:
-        matrix = np.array(val["confusion"])
+        matrix = read_matrix(val, len(classes))
         worst = weakest_first(matrix)[0]
         counted = {"correct": matrix[worst, worst], "count": matrix[worst].sum()}
         by_class = texts["averaged.text"].format(share=100 * mean_recall(matrix), class_=classes[worst], **counted)
