@@ -2,7 +2,7 @@
 
 import time
 from html import escape
-from typing import Optional
+from typing import Any, Dict, Optional, Sequence
 
 from markup import class_list, problem, shown
 from page_texts import TEXTS
@@ -44,12 +44,23 @@ def status(classifier: Optional[Classifier], seconds: float, language: str) -> s
         "trained_on": escape(photos.format(train=sum(counts.values()), classes=len(classes))),
         "classes": class_list([(name, "") for name in classes], language),
     }
-    if 0 < val["correct"] < val["count"] and validation != LEARNED:
-        matrix = read_matrix(val, len(classes))
-        worst = weakest_first(matrix)[0]
-        counted = {"correct": matrix[worst, worst], "count": matrix[worst].sum()}
-        by_class = texts["averaged.text"].format(share=100 * mean_recall(matrix), class_=classes[worst], **counted)
+    by_class = "" if validation == LEARNED else _averaged(val, classes, texts["averaged.text"])
+    if by_class:
         rows = {"averaged": shown(by_class), **rows}
     terms = "".join(f"<dt>{escape(texts[key])}</dt><dd>{value}</dd>" for key, value in rows.items())
     replaced = "" if classifier.is_current() else problem(texts["replaced"])
     return f'{replaced}<details class="about"><summary>{shown(line)}</summary><dl>{terms}</dl></details>{kept}'
+
+
+def _averaged(val: Dict[str, Any], classes: Sequence[str], text: str) -> str:
+    """The balanced accuracy and the weakest class; nothing where all answers are right or wrong. val: of a checkpoint's metrics,
+    of which nobody has checked more than the counts."""
+    if not 0 < val["correct"] < val["count"]:
+        return ""
+    try:
+        matrix = read_matrix(val, len(classes))
+        worst = weakest_first(matrix)[0]
+    except (KeyError, ValueError, TypeError, IndexError):
+        return ""
+    counted = {"correct": matrix[worst, worst], "count": matrix[worst].sum()}
+    return text.format(share=100 * mean_recall(matrix), class_=classes[worst], **counted)

@@ -62,3 +62,9 @@ def test_many_classes_have_a_field_for_searching(monkeypatch):
     said = status(classifier, 600, "en")
     assert "636 photos of 300 classes" in said and said.count("<li>") == 300 and 'type="search"' in said
     assert "<li>class &lt;299&gt;</li>" in said and len(re.findall("<summary>(.*?)</summary>", said)[0]) < 60
+    # Not a matrix of these classes; then the pairs of a matrix that is too large to be written out.
+    assert "Averaged" not in said
+    val = {"correct": 3, "count": 4, "confusions": [[0, 0, 3], [299, 0, 1]]}
+    metrics = {**classifier.description.metrics, "val": val}
+    monkeypatch.setattr(classifier, "description", replace(classifier.description, metrics=metrics))
+    assert "50.0 % right; the weakest is class &lt;299&gt; with 0 of 1" in status(classifier, 600, "en")
