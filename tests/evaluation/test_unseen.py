@@ -1,5 +1,7 @@
 """Which photos a second training leaves out, and what its answers for them are worth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,13 @@ def test_where_the_network_has_not_learned_the_photos_the_folds_are_told():
     held_out = cross_validation(logits, logits, independent=True)
     found = evaluate_answers(answers, dict.fromkeys(answers, labels), "ab", held_out)
     assert found.metrics["folds"]["correct"] == 40 and found.metrics["calibration"] == {"source": "folds", "photos": 40}
+
+
+def test_where_no_photo_could_be_held_out_nothing_is_fitted():
+    labels = np.arange(3, dtype=np.int32)
+    logits = 4 * np.eye(3, dtype=np.float32)
+    held_out = replace(cross_validation(logits, logits, independent=True), asked=np.zeros(3, bool))
+    answers = {"train": logits, "val": logits}
+    found = evaluate_answers(answers, dict.fromkeys(answers, labels), "abc", held_out)
+    assert found.metrics["calibration"] == {"source": "none", "photos": 0}
+    assert found.calibration.temperature == 1 and "folds" not in found.metrics

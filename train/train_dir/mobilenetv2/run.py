@@ -82,7 +82,7 @@ class Run:
     changed: bool = False
     # By finetune and distill: the network has learned the training photos.
     learned: bool = False
-    # By finetune: None where no photo could be left out.
+    # By finetune and distill: None where no photo could be left out.
     unseen: Optional[Unseen] = None
     # By distill: "teacher" and "student" in figures.
     comparison: Dict[str, Dict[str, Any]] = field(default_factory=dict)

@@ -43,7 +43,7 @@ class Reliability(NamedTuple):
 class Calibration:
     """temperature: divisor of the logits. before, after: reliability with temperature 1 and with this one. source: the answers
     that it was fitted to, of so many training photos: "folds", by classifiers that were trained without them; "unseen", by a
-    network that was; "learned", by last layers that were, while the rest of the network has learned them."""
+    network that was; "learned", by last layers that were, while the rest of the network has learned them; "none" of none."""
 
     temperature: float
     before: Reliability

@@ -48,7 +48,7 @@ def evaluate_answers(
 
     The temperature is fitted on the unseen photos; without them, or where they tell nothing, on the out-of-fold logits. Both are
     scaled to the magnitude of the classifier's logits: with five photos per class these are nearly twice as large as those out of
-    fold, with hundreds 1.03 times."""
+    fold, with hundreds 1.03 times. Where no photo could be held out it is 1."""
     asked = held_out.asked
     out_of_fold, fold_labels = held_out.logits[asked], labels["train"][asked]
     if unseen and unseen.agrees(answers["train"]):
@@ -57,6 +57,7 @@ def evaluate_answers(
         source, own = "learned" if learned else "folds", fold_labels
         logits = out_of_fold * logit_scale(held_out.fitted_logits, answers["train"])
     temperature = fit_temperature(logits, own) if len(own) else 1.0
+    source = source if len(own) else "none"
     before, after = (reliability(answers["val"], labels["val"], value) for value in (1.0, temperature))
     matrix = confusion_matrix(answers["val"], labels["val"])
     precision, recall = (

@@ -45,11 +45,8 @@ def fit_label_noise(scores: Sequence[np.ndarray], labels: np.ndarray, usable: np
     fitted = rows[:: -(-len(rows) // FITTED)]
     scales = [1 / max(float(_centered(one[fitted]).std(1).mean()), 1e-6) for one in scores]
     centered = [_centered(one[fitted]) * np.float32(scale) for one, scale in zip(scores, scales)]
-    own, numbers, others = (
-        labels[fitted],
-        np.arange(len(fitted)),
-        1 / USUAL - 2,
-    )  # right labels that the prior stands for
+    own, numbers = labels[fitted], np.arange(len(fitted))
+    others = 1 / USUAL - 2  # right labels that the prior stands for
 
     def loss(values: np.ndarray) -> Tuple[float, np.ndarray]:
         *factors, rate = values

@@ -39,9 +39,10 @@ PARTS = {
 }
 # What the temperature was fitted on, see `Calibration`.
 FITTED = {
-    "folds": "The temperature was fitted on %d training photos, each answered by a classifier that was trained without it.",
-    "unseen": "The temperature was fitted on %d training photos that a second, shorter training had not seen.",
-    "learned": "The temperature was fitted on %d training photos that the network has learned, so it may be too sure.",
+    "folds": "The temperature was fitted on {count} training photos, each answered by a classifier that was trained without it.",
+    "unseen": "The temperature was fitted on {count} training photos that a second, shorter training had not seen.",
+    "learned": "The temperature was fitted on {count} training photos that the network has learned, so it may be too sure.",
+    "none": "The temperature was not fitted: each class has a single training photo, and none could be held out.",
 }
 
 
@@ -145,7 +146,8 @@ def _log_results(
     if validation != LEARNED:
         words = "How sure the answers are is off by %.1f %% on average, and was by %.1f %% before a correction (temperature "
         log.info(words + "%.3f).", 100 * val["ece"]["after"], 100 * val["ece"]["before"], description.temperature)
-        log.info("%s", for_kind(FITTED[evaluation.calibration.source], kind) % evaluation.calibration.photos)
+        fitted = for_kind(FITTED[evaluation.calibration.source], kind)
+        log.info("%s", fitted.format(count=evaluation.calibration.photos))
     if evaluation.rejections:
         words = "These counts take the class that fits best. Pictures that fit none are refused: %d of these %d %s."
         log.info(words, val["refused"], val["count"], kind)

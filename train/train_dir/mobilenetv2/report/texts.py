@@ -371,6 +371,10 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "It was fitted on {count} training photo{s} that the network has learned, so it may be too sure.",
         "温度在 {count} 张训练照片上求得，网络已经学过它们，因此置信度可能偏高。",
     ),
+    "calibration.none": (
+        "It was not fitted: each class has a single training photo, and none could be held out.",
+        "没有求温度：每个类别只有一张训练照片，无法留出。",
+    ),
     "before": ("Before: ECE {ece}", "校准前：ECE {ece}"),
     "after": ("After: ECE {ece}", "校准后：ECE {ece}"),
     "confidence": ("confidence", "置信度"),
