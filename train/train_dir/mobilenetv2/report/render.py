@@ -48,7 +48,7 @@ QUALITY = 72  # of their JPEGs
 CROWDED = 6  # from this number of classes on, the matrices have narrow columns, and one table has the classes
 MATRIX = 12  # with more classes there is no matrix, but a list of the most frequent confusions
 CONFUSIONS = 15  # rows of that list, at most
-PRINTED, PRINTED_CLASSES = 6, 60  # findings and classes on paper, where more would take many pages
+PRINTED, PRINTED_CLASSES = 6, 40  # findings and classes on paper, where more would take many pages
 
 # What a stage of the training, or a part of the time, is called in a mode in which it is another thing.
 TILES = {IN_TURN: "tile.val.turns", LEARNED: "tile.val.learned"}  # of the tile for the validation
@@ -104,6 +104,7 @@ def render_page(content: Report, language: str) -> str:
         printed=PRINTED,
         listed=MATRIX,
         counted=CLASSES,
+        printed_classes=PRINTED_CLASSES,
         issues=ISSUES,
         number=LANGUAGES.index(language),
         kinds=Counter(remark.kind for remark in content.findings or ()),
