@@ -64,6 +64,7 @@ def test_few_photos_are_validated_in_turn_and_all_learned(drawings, tmp_path, ca
     right = sum(row["class"] == row["answer"] for row in rows)
     assert len(rows) == asked == result["val"]["count"] and right == result["val"]["correct"]
     assert f"each answered by a classifier that has not learned from it: {right} of {asked} right" in said
+    assert re.search(rf"Kept .*: \d of {asked} right of those learned\.", said) and "in validation." not in said
     head = head_of(folder)
     assert f"each of {asked} training photos was answered by a classifier that had not learned from it" in head
     assert f"{right} of {asked} right, each left out in turn" in " ".join(head.split())

@@ -49,7 +49,8 @@ def extract_features(run: Run) -> None:
 def train_head(run: Run) -> None:
     """Needs the features. Leaves the network's classifier trained on them."""
     log.info("%s", messages.step(run.config, "head", run.data.kind))
-    if run.data.validation in (IN_TURN, LEARNED):
+    learned = run.data.validation in (IN_TURN, LEARNED)
+    if learned:
         log.info("%s", messages.validation(run.data))
     run.before = count_known(run, classify(run.network.classifier, run.features.val.pooled[:, 0]), among_known=True)
     with run.watch("head"):
@@ -63,6 +64,7 @@ def train_head(run: Run) -> None:
             seed=run.config.seed,
             record=run.tracker.record("head"),
             decays=run.penalties(run.classifier_plan.weight_decay),
+            learned=learned,
         )
 
 

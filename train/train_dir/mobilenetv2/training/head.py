@@ -24,15 +24,16 @@ def train_classifier(
     seed: int,
     record: Record,
     decays: Optional[np.ndarray] = None,
+    learned: bool = False,
 ) -> List[Dict[str, Any]]:
     """Train `classifier` in place, from the weights that it has. Returns the rows of `train_epochs`.
 
     The weight decay of the plan pulls to these weights rather than to zero (L2-SP: Li et al., ICML 2018), so that a classifier
     does not forget what the photos do not speak of. A new one has zeros.
 
-    train: f32 [N, views, channels]. val: f32 [M, channels]. Their labels: i32 [N] and [M]. record: as in `train_epochs`. decays:
-    f64 [C], the weight decay of each class in place of the plan's, as for classes that are known and others that are new. The
-    features are standardised, which converges several times faster; mean and deviation are then folded into the weights.
+    train: f32 [N, views, channels]. val: f32 [M, channels]. Their labels: i32 [N] and [M]. record, learned: as in `train_epochs`.
+    decays: f64 [C], the weight decay of each class in place of the plan's, as for classes that are known and others that are new.
+    The features are standardised, which converges several times faster; mean and deviation are then folded into the weights.
     """
     inputs = train.reshape(-1, train.shape[-1])
     mean, deviation = mean_and_deviation(inputs)
@@ -55,7 +56,9 @@ def train_classifier(
     def make_step(optimizer: nn.Optimizer) -> Step:
         return supervised_step(model, optimizer, plan.label_smoothing, distribute=False)
 
-    history = train_supervised(model, model.groups(), batches, steps, validate, val_labels, plan, record, make_step)
+    history = train_supervised(
+        model, model.groups(), batches, steps, validate, val_labels, plan, record, make_step, learned=learned
+    )
     weight, bias = model.total()
     weight = weight / deviation
     set_classifier(classifier, weight, bias - weight @ mean)

@@ -38,6 +38,7 @@ def train_supervised(
     make_step: Callable[[nn.Optimizer], Step],
     checkpoints: Optional[CheckpointManager] = None,
     distribute: bool = False,
+    learned: bool = False,
 ) -> List[Dict[str, Any]]:
     """Train parameters of `model` (inputs f32 [N, ...] -> logits f32 [N, C]) on labels, and keep the best epoch.
 
@@ -49,7 +50,9 @@ def train_supervised(
     step = make_step(optimizer)
     saved = [*model.get_parameters(), *optimizer.get_parameters()]
     return train_epochs(
-        model, step, schedule, saved, batches, validate, val_labels, plan, record, checkpoints, distribute=distribute
+        *(model, step, schedule, saved, batches, validate, val_labels, plan, record, checkpoints),
+        distribute=distribute,
+        learned=learned,
     )
 
 
@@ -66,6 +69,7 @@ def train_epochs(
     checkpoints: Optional[CheckpointManager] = None,
     keep_best: bool = True,
     distribute: bool = False,
+    learned: bool = False,
 ) -> List[Dict[str, Any]]:
     """The loop over epochs. Returns a row for each, the first with the number 1; "kept" is true for the one whose parameters the
     model has at the end.
@@ -76,7 +80,7 @@ def train_epochs(
     an interrupted training to resume from; None for one that takes seconds. distribute: the batches are this worker's share.
     keep_best: keep the epoch with the most right validation answers, among equals the one with the lowest loss, or the initial
     parameters if no epoch is better, and stop early. Otherwise the last epoch is kept, and UserError is raised where a loss is
-    not finite.
+    not finite. learned: the validation photos are among the training photos, which the log says.
     """
 
     def measure() -> Dict[str, Any]:
@@ -121,7 +125,9 @@ def train_epochs(
         load_state_dict(model, state.kept)
         kept_epoch = f"epoch {kept}" if kept else "what was there before, no epoch was better"
         right = state.best[0] if state.best else 0
-        log.info("Kept %s: %d of %d right in validation.", kept_epoch, right, count)
+        log.info(
+            "Kept %s: %d of %d right %s.", kept_epoch, right, count, "of those learned" if learned else "in validation"
+        )
     return history
 
 
