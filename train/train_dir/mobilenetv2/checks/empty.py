@@ -27,8 +27,8 @@ def find_tiny(inspection: Inspection) -> List[Finding]:
             "tiny",
             photo.name,
             Bilingual(
-                f"tiny: {stats.width} x {stats.height} pixels, at least {TINY} each way are needed to see anything",
-                f"太小：{stats.width} × {stats.height} 像素，两边至少要 {TINY} 像素才看得清",
+                f"tiny: {stats.width} x {stats.height} pixels; below {TINY} each way, little can be seen",
+                f"太小：{stats.width} × {stats.height} 像素；任一边不到 {TINY} 像素时，很难看清",
             ),
         )
         for photo, stats in zip(inspection.data.photos, inspection.stats)
