@@ -33,6 +33,7 @@ def main(arguments: List[str]) -> int:
     """Export what the command line names. Returns the exit code."""
     parser = argparse.ArgumentParser(description="A checkpoint in other formats.", allow_abbrev=False)
     parser.add_argument("checkpoint", nargs="?", metavar="CHECKPOINT", help=CHECKPOINT_HELP)
+    parser.add_argument("--checkpoint", dest="named", metavar="PATH", help="another way to write it, as for predict.py")
     parser.add_argument(
         "--format",
         default="onnx",
@@ -66,11 +67,11 @@ def main(arguments: List[str]) -> int:
     options, rest = parser.parse_known_args(arguments)
     open_standard_streams()
     logs.log_to_stderr()
-    refuse_all(rest, {name: name == "download" for name in vars(options)}, folder="data_url")
+    refuse_all(rest, {name: name == "download" for name in vars(options) if name != "named"}, folder="data_url")
     web = web_page.network_format(options.format, options.input)
     folder = web_page.check_folder(options.output, options.download) if web else None
     found = export(
-        find_checkpoint(options.checkpoint),
+        find_checkpoint(options.checkpoint or options.named),
         web or options.format,
         str(folder / web_page.NETWORK) if folder else options.output,
         options.input,
