@@ -79,9 +79,10 @@ HARDER = (
     "photos like these."
 )
 EASIER = (
-    "The validation photos are of another kind than the training photos: 90 % of them are right, and only 60 % of the training "
-    "photos out of fold, which is not by chance. They are easier, or much like some training photos. Expect the lower figure for "
-    "photos like the training photos, and validate with photos like those that will be answered."
+    "The validation photos are answered better than the training photos: 90 % of them are right, and only 60 % of the training "
+    "photos out of fold, which is not by chance. They are easier, or much like some training photos, or labels of training "
+    "photos are wrong. If no labels are wrong, expect the lower figure for photos like the training photos, and validate with "
+    "photos like those that will be answered."
 )
 SHARES = (
     "90 % of the validation photos are right, and 60 % of the training photos out of fold. The reason is that the classes have "
@@ -133,8 +134,8 @@ def test_what_is_done_about_uneven_classes_is_said():
     assert "verdict.chosen.best" in said(replace(content, mode="finetune"))
     none = said(replace(content, prior=replace(prior, strength=0.0, after=0.5)))
     assert none["verdict.prior.none"] == (
-        "The classes have very different numbers of training photos. To take this back in the answers would not help: that was "
-        "tried on photos set aside in turn."
+        "The classes have very different numbers of training photos. To take this back in the answers brought no clear gain on "
+        "photos set aside in turn, so it is not done."
     )
     assert not any(name.startswith("verdict.prior") for name in said(replace(content, prior=None)))
 

@@ -88,11 +88,13 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "应预期较低的数字；请收集与它们相像的训练照片。",
     ),
     "verdict.kind.easier": (
-        "The validation photos are of another kind than the training photos: {val} % of them are right, and only {folds} % of "
-        "the training photos out of fold, which is not by chance. They are easier, or much like some training photos. Expect the "
-        "lower figure for photos like the training photos, and validate with photos like those that will be answered.",
-        "验证照片与训练照片不是同一类：验证照片答对 {val} %，训练照片折外只答对 {folds} %，这不是偶然。验证照片更容易，或者与某些"
-        "训练照片很像。对于像训练照片那样的照片，应预期较低的数字；请用与实际要回答的照片相像的照片来验证。",
+        "The validation photos are answered better than the training photos: {val} % of them are right, and only {folds} % of "
+        "the training photos out of fold, which is not by chance. They are easier, or much like some training photos, or labels "
+        "of training photos are wrong. If no labels are wrong, expect the lower figure for photos like the training photos, and "
+        "validate with photos like those that will be answered.",
+        "验证照片比训练照片答得好：验证照片答对 {val} %，训练照片折外只答对 {folds} %，这不是偶然。验证照片更容易，或者与某些"
+        "训练照片很像，或者有些训练照片的标签有误。如果标签无误，对于像训练照片那样的照片，应预期较低的数字；请用与实际要回答的照片"
+        "相像的照片来验证。",
     ),
     "verdict.kind.shares": (
         "{val} % of the validation photos are right, and {folds} % of the training photos out of fold. The reason is that the "
@@ -107,9 +109,9 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "按类别平均答对 {after} %，不抵消时为 {before} %。",
     ),
     "verdict.prior.none": (
-        "The classes have very different numbers of training photos. To take this back in the answers would not help: that was "
-        "tried on photos set aside in turn.",
-        "各类别的训练照片数量相差很大。在回答中抵消这种差别没有帮助：已在轮流留出的照片上试过。",
+        "The classes have very different numbers of training photos. To take this back in the answers brought no clear gain on "
+        "photos set aside in turn, so it is not done.",
+        "各类别的训练照片数量相差很大。在轮流留出的照片上，在回答中抵消这种差别没有明显的好处，因此没有抵消。",
     ),
     "verdict.val.turns": (
         "There are too few photos to set some aside. So each of {count} training photos was answered by a classifier that had "
