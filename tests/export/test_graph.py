@@ -49,7 +49,8 @@ def test_the_metadata_is_enough_to_prepare_a_picture(on_cpu):
     model = build_graph(loaded, "u8", "apache-2.0")
     said = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(said["classes"]) == [f"class {number}" for number in range(5)]
-    assert json.loads(said["preprocessing"]) == {"size": 33, "mean": [0.5, 0.4, 0.6], "std": [0.5, 0.3, 0.2], **RULES}
+    numbers = {"size": 33, "mean": [0.5, 0.4, 0.6], "std": [0.5, 0.3, 0.2], "least_crop": 33}
+    assert json.loads(said["preprocessing"]) == {**numbers, **RULES}
     assert said["license"] == "apache-2.0" and said["temperature"] == "1.5" and said["kind"] == "photos"
     assert json.loads(said["input"]) == {"image": "uint8 [N, 33, 33, 3], RGB, 0 to 255"}
     assert set(json.loads(said["outputs"])) == {"confidences", "logits", "neither"}

@@ -152,7 +152,7 @@ def test_what_few_photos_prove_is_said():
         "The classifier in the checkpoint has learned from all of these photos, and itself was tested on none."
     )
     told = said(Report(("a", "b"), np.diag([1, 1]), validation="learned"))
-    assert list(told) == ["verdict.val.learned", "verdict.known_before"]
+    assert list(told) == ["verdict.val.learned", "verdict.single"]
     assert told["verdict.val.learned"] == (
         "Nothing was tested: no class has a photo to spare. 2 of 2 answers are right, but to the very photos that were learned, "
         "so this says nothing about other photos, and confidences were not checked. Add photos to the classes, or a folder val/."

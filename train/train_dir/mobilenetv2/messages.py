@@ -74,6 +74,15 @@ def validation(data: PhotoSet) -> str:
     return for_kind(said, data.kind)
 
 
+def nothing_is_refused(known: bool, kind: str) -> str:
+    """Why the answer "neither" is left out. known: whether the weights knew some of the classes."""
+    if known:
+        why = "the network knew these classes, or some, before, and these photos alone do not tell what else belongs to them"
+    else:
+        why = "a single photo of a class does not tell what else belongs to it"
+    return for_kind(f'The answer "neither" is left out: {why} (docs/trust.md).', kind)
+
+
 def classifier_at_start(taken: bool, classes: Optional[TakenClasses]) -> str:
     """What becomes of the classifier of the weights. taken: whether it was of use. classes: what it knows, where it says so."""
     if not taken:

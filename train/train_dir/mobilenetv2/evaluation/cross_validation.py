@@ -79,18 +79,19 @@ def cross_validate_features(
 
     These photos cannot tell which others of the same classes the weights know: a detector fitted to drawings rejects photos. So
     what is known is not rejected: the given detector is extended, and where there is none, nothing is rejected. Known outliers
-    are a measure of their own: with them, the detector is fitted anew."""
+    are a measure of their own: with them, the detector is fitted anew. Where each class has a single photo, nothing is rejected,
+    either."""
     fold, classes = assign_folds(labels, groups, seed, folds), int(labels.max()) + 1
     anchor = known.classifier if known else None
     logits, classifier = out_of_fold(features.train.pooled, labels, fold, classes, penalty, label_smoothing, anchor)
     fitted = features.train.pooled[:, 0] @ classifier[0].T + classifier[1]
     centers, outliers = features.train.center, features.outliers.center
     if known and known.detector and not len(outliers):
-        detector, scores = ood.extend_detector(known.detector, centers, labels, groups, rejection_rate, seed)
+        detector, scores = ood.extend_detector(known.detector, centers, labels, fold, rejection_rate, seed)
     else:
         directions = ood.outlier_directions(centers, head[0] if head else None)
         detector, scores = ood.fit_detector(
-            centers, labels, groups, directions, background, outliers, rejection_rate, seed
+            centers, labels, fold, directions, background, outliers, rejection_rate, seed
         )
     held_out = {
         "train": scores,
@@ -101,7 +102,10 @@ def cross_validate_features(
     present[labels, fold] = True
     asked = present.sum(1)[labels] > 1
     found = CrossValidation(logits, fitted, classifier, asked, detector, held_out, independent)
-    unknown = known is not None and not known.rejects and not len(outliers)
+    if len(outliers):
+        return found
+    # Single photos do not tell how much those of a class differ.
+    unknown = not asked.any() if known is None else not known.rejects
     return reject_nothing(found) if unknown else found
 
 
@@ -235,6 +239,15 @@ def out_of_fold(
             out[held_out] = features[held_out, 0] @ weight.T + bias
             bar.update()
     return out, start
+
+
+def explains(logits: np.ndarray, answers: np.ndarray) -> bool:
+    """Whether a multiple of the logits explains most of the variance of the answers, both f32 [N, C], by two classifiers of the
+    same photos. What is common to all photos is no part of it."""
+    ours, theirs = (rows - rows.mean(1, keepdims=True) for rows in (logits, answers))
+    ours, theirs = ours - ours.mean(0), theirs - theirs.mean(0)
+    rest = theirs - logit_scale(ours, theirs) * ours
+    return bool((rest**2).sum() < 0.5 * (theirs**2).sum())
 
 
 def logit_scale(logits: np.ndarray, answers: np.ndarray) -> np.float32:

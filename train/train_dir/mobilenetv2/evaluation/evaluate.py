@@ -7,7 +7,7 @@ from typing import Any, Dict, Optional, Sequence
 import numpy as np
 
 from .calibration import Calibration, fit_temperature, reliability
-from .cross_validation import CrossValidation, logit_scale
+from .cross_validation import CrossValidation, explains, logit_scale
 from .intervals import exact_interval
 from .metrics import confusion_matrix, precision_recall, record_matrix, score_answers, weakest_first
 from .ood import Rejections
@@ -48,14 +48,16 @@ def evaluate_answers(
 
     The temperature is fitted on the unseen photos; without them, or where they tell nothing, on the out-of-fold logits. Both are
     scaled to the magnitude of the classifier's logits: with five photos per class these are nearly twice as large as those out of
-    fold, with hundreds 1.03 times. Where no photo could be held out it is 1."""
+    fold, with hundreds 1.03 times. A classifier that stopped before it had learned anything has no such magnitude. Where no photo
+    could be held out the temperature is 1."""
     asked = held_out.asked
     out_of_fold, fold_labels = held_out.logits[asked], labels["train"][asked]
     if unseen and unseen.agrees(answers["train"]):
         source, logits, own = "unseen", unseen.scaled(answers["train"]), unseen.labels
     else:
         source, own = "learned" if learned else "folds", fold_labels
-        logits = out_of_fold * logit_scale(held_out.fitted_logits, answers["train"])
+        fitted = held_out.fitted_logits
+        logits = out_of_fold * (logit_scale(fitted, answers["train"]) if explains(fitted, answers["train"]) else 1)
     temperature = fit_temperature(logits, own) if len(own) else 1.0
     source = source if len(own) else "none"
     before, after = (reliability(answers["val"], labels["val"], value) for value in (1.0, temperature))

@@ -8,7 +8,7 @@ from typing import NamedTuple, Tuple
 
 import numpy as np
 
-from .cross_validation import assign_folds, logit_scale
+from .cross_validation import assign_folds, explains, logit_scale
 
 LENGTH = 0.2  # of the training that leaves photos out, as a share of the first one: what it may cost
 
@@ -23,11 +23,8 @@ class Unseen(NamedTuple):
     rows: np.ndarray
 
     def agrees(self, answers: np.ndarray) -> bool:
-        """Whether the two networks say the same of what both have learned, as far as most of the variance goes. answers: as in
-        `scaled`."""
-        ours, theirs = (rows - rows.mean(1, keepdims=True) for rows in (self.learned, answers[self.rows]))
-        rest = theirs - logit_scale(self.learned, answers[self.rows]) * ours
-        return bool((rest**2).sum() < 0.5 * (theirs**2).sum())
+        """Whether the two networks say the same of what both have learned. answers: as in `scaled`."""
+        return explains(self.learned, answers[self.rows])
 
     def scaled(self, answers: np.ndarray) -> np.ndarray:
         """The logits f32 [n, C], in the magnitude of another network's. answers: f32 [N, C], by it, of the training photos."""

@@ -208,6 +208,10 @@ PAIRS: Dict[str, Tuple[str, str]] = {
         "cannot tell what else belongs to them.",
         "这个网络总是回答某个类别：它在这次训练之前就认识这些类别或其中一些，仅凭这些照片无法说明还有什么属于这些类别。",
     ),
+    "verdict.single": (
+        "This network always answers with a class: a single photo of a class does not tell what else belongs to it.",
+        "这个网络总是回答某个类别：每类只有一张照片，说明不了还有什么属于这一类。",
+    ),
     "verdict.no_room": (
         "This network always answers with a class: a compact file has no room for refusing pictures of anything else.",
         "这个网络总是回答某个类别：紧凑的文件没有空间用来拒绝其他图片。",

@@ -261,7 +261,8 @@ def say_range(share: Share, fill: Callable[..., Any]) -> Any:
 def _about_refusals(content: Report) -> List[Sentence]:
     if content.neither is None:
         compact = content.settings.get("compact")
-        return [Sentence("verdict.no_room" if compact else "verdict.known_before")]
+        single = content.calibration is None or content.calibration.source == "none"
+        return [Sentence(f"verdict.{'no_room' if compact else 'single' if single else 'known_before'}")]
     sentences = []
     refused, count = content.neither.count("val")
     if count:

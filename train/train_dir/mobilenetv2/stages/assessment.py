@@ -103,11 +103,7 @@ def evaluate(run: Run) -> None:
         if _knows_more(run) and run.config.mode == "finetune":
             run.held_out = reject_nothing(run.held_out)
     if run.held_out.detector and not run.held_out.detector.active:
-        log.info(
-            'The answer "neither" is left out: the network knew these classes, or some, before, and these %s alone do not tell '
-            "what else belongs to them (docs/trust.md).",
-            run.data.kind,
-        )
+        log.info("%s", messages.nothing_is_refused(run.known is not None, run.data.kind))
     if run.packed:  # a compact file has no room for the detector
         run.held_out = replace(run.held_out, detector=None, scores={})
     for split, features in (("train", run.features.train), ("val", run.features.val)):
