@@ -56,7 +56,7 @@ def test_one_more_class(extended, drawn):
     plan = description.hyperparameters
     assert plan["head"]["pull"] == plan["cross_validation"]["pull"] == 6e-2
     assert plan["head"]["weight_decay"] == plan["cross_validation"]["fold_penalty"]
-    assert f"Weight decay of the classifier: {plan['head']['weight_decay']:g}, by the loss of held-out" in said
+    assert f"Weight decay of the classifier: {plan['head']['weight_decay']:g}, the strongest whose loss" in said
     # The rows of the old classes go on from those of the start, and its references are kept.
     before, _, start = checkpoint.load(str(drawn))
     rows, old = network.classifier.weight.asnumpy(), before.classifier.weight.asnumpy()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mobilenetv2.evaluation.calibration import fit_temperature
-from mobilenetv2.evaluation.cross_validation import CrossValidation
+from mobilenetv2.evaluation.cross_validation import CrossValidation, explains
 from mobilenetv2.evaluation.evaluate import evaluate_answers
 from mobilenetv2.evaluation.unseen import Unseen, hold_out
 
@@ -80,3 +80,16 @@ def test_where_no_photo_could_be_held_out_nothing_is_fitted():
     found = evaluate_answers(answers, dict.fromkeys(answers, labels), "abc", held_out)
     assert found.metrics["calibration"] == {"source": "none", "photos": 0}
     assert found.calibration.temperature == 1 and "folds" not in found.metrics
+
+
+def test_a_classifier_that_stopped_before_it_had_learned_anything_gives_the_folds_no_magnitude():
+    """Its logits are those of chance: in their magnitude, the folds would ask for any confidence."""
+    random, labels = np.random.default_rng(0), np.arange(60, dtype=np.int32) % 3
+    folds = (2 * np.eye(3)[labels] + random.normal(0, 1, (60, 3))).astype(np.float32)
+    early = (np.float32([0.02, 0, 0]) + random.normal(0, 0.01, (60, 3))).astype(np.float32)
+    answers = {"train": early, "val": early}
+    found = evaluate_answers(
+        answers, dict.fromkeys(answers, labels), "abc", cross_validation(folds, folds, independent=True)
+    )
+    assert found.calibration.temperature == fit_temperature(folds, labels) > 0.3
+    assert not explains(folds, early) and explains(folds, 3 * folds + early)

@@ -7,6 +7,7 @@ import pytest
 
 from mobilenetv2 import inputs
 from mobilenetv2.evaluation.metrics import weakest_first
+from mobilenetv2.evaluation.ood import Rejections
 from mobilenetv2.evaluation.prior import PriorCorrection
 from mobilenetv2.report.content import Report
 from mobilenetv2.report.texts import LANGUAGES, agreeing, load_texts
@@ -188,3 +189,14 @@ def test_every_start_has_words(language):
         "zh": "认识cat、dog；新的类别：bird；不再使用：fish",
     }
     assert told.endswith(between[language]) and known[2] in told
+
+
+def test_a_class_that_is_hardly_answered_and_a_set_that_is_mostly_refused_are_warnings():
+    matrix = np.array([[1, 29], [2, 28]])
+    for found, warned in ((matrix, True), (np.array([[10, 11], [38, 37]]), False)):
+        (weakest,) = (one for one in judge(Report(("a", "b"), found)) if one.key == "verdict.weakest")
+        assert weakest.warning == warned
+    scores = {"val": np.repeat([5.0, 1.0], (38, 22))}
+    for threshold, warned in ((2.0, True), (6.0, False)):
+        content = Report(("a", "b"), matrix, neither=Rejections(threshold, scores), refused_right=0)
+        assert [one.warning for one in judge(content) if one.key.startswith("verdict.refused")] == [warned]

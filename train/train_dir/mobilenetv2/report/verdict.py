@@ -212,7 +212,11 @@ def _about_classes(content: Report) -> List[Sentence]:
         each = Sentence("verdict.equal", described(order[0]))
         few_of_all = Sentence("verdict.few.all", {"limit": FEW}, True)
         return [each, few_of_all] if photos[0] < FEW else [each]
-    sentences = [Sentence("verdict.weakest.right" if all_right else "verdict.weakest", described(order[0]))]
+    weakest = order[0]
+    hardly_known = exact_interval(int(right[weakest]), int(photos[weakest]))[1] < 0.5
+    sentences = [
+        Sentence("verdict.weakest.right" if all_right else "verdict.weakest", described(weakest), hardly_known)
+    ]
     few = sorted((label for label in order[1:] if photos[label] < FEW), key=lambda label: int(photos[label]))
     if few:
         named = [Sentence("class.right", described(label)) for label in few[:NAMED]]
@@ -268,7 +272,8 @@ def _about_refusals(content: Report) -> List[Sentence]:
     if count:
         right = content.refused_right
         values = {"refused": refused, "count": count, "right": right, "wrong": refused - right}
-        sentences.append(Sentence("verdict.refused" if refused else "verdict.refused.none", values))
+        key = "verdict.refused" if refused else "verdict.refused.none"
+        sentences.append(Sentence(key, values, warning=2 * refused > count))
     refused, count = content.neither.count("outliers")
     if count:
         sentences.append(Sentence("verdict.outliers", {"refused": refused, "count": count}))

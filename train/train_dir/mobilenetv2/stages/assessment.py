@@ -150,7 +150,8 @@ def choose_weight_decay(run: Run, features: np.ndarray, known: Optional[Known]) 
     if len(choice.losses) > 1:
         tried = ", ".join(f"{penalty:g}: {loss:.3f}" for penalty, loss in choice.losses.items())
         log.info(
-            "Weight decay of the %s: %g, by the loss of held-out training %s (%s).",
+            "Weight decay of the %s: %g, the strongest whose loss on held-out training %s is within a standard error of the "
+            "lowest (%s).",
             "classifiers that test the changed network" if run.changed else "classifier",
             choice.penalty,
             run.data.kind,
