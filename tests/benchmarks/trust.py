@@ -12,7 +12,8 @@ far: caught validation photos of the other data sets, as the program is set, and
 then by the mean distance of the five nearest photos. near: the latter two of photos whose classes were left out of the training,
 half of them, four times.
 labels: where 5 % of the training photos were put into another class, the share that is found, and the share of the findings that
-is right. clean: findings where nothing was changed. Some of these are true.
+is right. clean: findings where nothing was changed. Some of these are true. near and labels are measured only where all photos are
+used, and the network stays as it is.
 seconds: of the training, with nothing cached.
 """
 
@@ -177,8 +178,10 @@ def ask(trained: Trained, photos: Sequence[Photo]) -> Answers:
     return Answers(np.array(confidences, np.float32), np.array(scores), features[np.isfinite(features).all(1)])
 
 
-def measure(name: str, sets: Dict[str, Photos], folders: Dict[str, Path], trainer: Trainer, each: int) -> Figures:
-    """name: of the data set. each: training photos of each class; 0: all, and only then "near" and "labels" are measured."""
+def measure(
+    name: str, sets: Dict[str, Photos], folders: Dict[str, Path], trainer: Trainer, all_columns: bool
+) -> Figures:
+    """name: of the data set. all_columns: "near" and "labels", too."""
     trained = trainer(folders[name])
     val = ask(trained, trained.photos.val)
     others = [ask(trained, other.val) for one, other in sets.items() if one != name]
@@ -201,8 +204,8 @@ def measure(name: str, sets: Dict[str, Photos], folders: Dict[str, Path], traine
         int((val.scores > 0).sum()),
         len(val_labels),
         far,
-        [] if each else _near(folders[name], trained.photos.classes, trainer),
-        [] if each else _labels(trained, trainer),
+        _near(folders[name], trained.photos.classes, trainer) if all_columns else [],
+        _labels(trained, trainer) if all_columns else [],
         trained.seconds,
     )
 
@@ -273,7 +276,8 @@ def main() -> None:
         print(line(COLUMNS), line(["---"] * len(COLUMNS)), sep="\n", flush=True)
         figures = {}
         for name in folders:
-            figures[name] = measure(name, sets, folders, trainer, options.each)
+            all_columns = not (options.each or options.unfreeze)
+            figures[name] = measure(name, sets, folders, trainer, all_columns)
             print(line(figures[name].row(name)), flush=True)
     print(line(mean_row(list(figures.values()))))
 
