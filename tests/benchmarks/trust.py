@@ -12,8 +12,8 @@ far: caught validation photos of the other data sets, as the program is set, and
 then by the mean distance of the five nearest photos. near: the latter two of photos whose classes were left out of the training,
 half of them, four times.
 labels: where 5 % of the training photos were put into another class, the share that is found, and the share of the findings that
-is right. clean: findings where nothing was changed. Some of these are true. near and labels are measured only where all photos are
-used, and the network stays as it is.
+is right. clean: findings where nothing was changed. Some of these are true. near and labels are measured only where all photos
+are used, and the network stays as it is.
 seconds: of the training, with nothing cached.
 """
 
