@@ -42,7 +42,7 @@ SWITCHES = [
 ]
 # What docs/web.md says of pixels (0 to 255) and of confidences. A JPEG of at least twice the needed size is a case of its own:
 # libjpeg makes it smaller while it decodes, which the page does after decoding.
-LARGEST, MEAN, CONFIDENCE = 2, 0.5, 1e-4
+LARGEST, MEAN, CONFIDENCE = 2, 0.5, 1e-3
 LARGEST_REDUCED, CONFIDENCE_REDUCED = 8, 5e-3
 
 
