@@ -32,7 +32,11 @@ from mobilenetv2.runtime.result_files import OTHERS
 from mobilenetv2.training import resume
 
 LIMIT = 60  # seconds: a run that takes longer hangs
-FILES = {CHECKPOINT, *OTHERS, LOG} - {"mobilenetv2.thumbnails.jpg", *EXPORTED_FILES}  # not in every mode
+FILES = {CHECKPOINT, *OTHERS, LOG} - {
+    "mobilenetv2.thumbnails.jpg",
+    "label_issues.csv",
+    *EXPORTED_FILES,
+}  # not in every mode
 PAUSE = 0.02  # seconds from "Wrote" to the last step of a run, which takes so long on a slow disk
 WRITTEN = (
     PAUSE + 0.0015

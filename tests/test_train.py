@@ -124,7 +124,7 @@ def test_checkpoint_explains_itself(frozen, few, drawn):
     network, description, detector = checkpoint.load(str(frozen))
     result = metrics(frozen)
     assert description.classes == ("croissants", "dog")
-    assert description.preprocessing == Preprocessing(size=128) and description.architecture == SMALL
+    assert description.preprocessing == Preprocessing(size=128, whole=False) and description.architecture == SMALL
     # No "folds": the weights at the start may have learned these photos, and the report does not speak of it either.
     assert (
         description.metrics == {name: result[name] for name in ("val", "train", "calibration")}

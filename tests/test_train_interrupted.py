@@ -18,7 +18,10 @@ from mobilenetv2.runtime.own_files import EXPORTED_FILES, LATER_FINDINGS
 
 KILLS = int(os.environ.get("KILLS", "4"))
 MODES = ("random", "frozen", "unfrozen", "distilled")
-RESULTS = ("mobilenetv2.ckpt", *(name for name in result_files.OTHERS if name not in EXPORTED_FILES))
+RESULTS = (
+    "mobilenetv2.ckpt",
+    *(name for name in result_files.OTHERS if name not in (*EXPORTED_FILES, "label_issues.csv")),
+)
 DIFFERENT = ("mobilenetv2.ckpt", "metrics.json", "report.html", "validation.csv")  # if one setting is
 
 

@@ -87,11 +87,11 @@ def cross_validate_features(
     fitted = features.train.pooled[:, 0] @ classifier[0].T + classifier[1]
     centers, outliers = features.train.center, features.outliers.center
     if known and known.detector and not len(outliers):
-        detector, scores = ood.extend_detector(known.detector, centers, labels, fold, rejection_rate, seed)
+        detector, scores = ood.extend_detector(known.detector, centers, labels, groups, rejection_rate, seed)
     else:
         directions = ood.outlier_directions(centers, head[0] if head else None)
         detector, scores = ood.fit_detector(
-            centers, labels, fold, directions, background, outliers, rejection_rate, seed
+            centers, labels, groups, directions, background, outliers, rejection_rate, seed
         )
     held_out = {
         "train": scores,

@@ -17,7 +17,7 @@ HIDDEN = -1.9  # a similarity below every cosine
 
 
 class Drawn(NamedTuple):
-    """Which training photos become references. labels: i32 [N]. groups: i64 [N], the folds: photos of one are not compared. kept:
+    """Which training photos become references. labels: i32 [N]. groups: i64 [N], of copies (`copy_search.copy_groups`). kept:
     bool [N], the references. reserve: bool [N], the next one of each class: it stands in for a reference that is itself compared
     with the others, so that this has as many to compare with as a new photo."""
 

@@ -160,13 +160,12 @@ def fit_detector(
     rejection_rate: float,
     seed: int = 0,
 ) -> Tuple[OutlierDetector, np.ndarray]:
-    """Fit a detector; returns it and the scores f32 [N] of the training photos, each by a detector without its fold.
+    """Fit a detector; returns it and the scores f32 [N] of the training photos, each by a detector without it and its copies.
 
-    features: f32 [N, channels] of the training photos (`Features.center`). labels: i32 [N]. groups: i64 [N], the folds: photos
-    of one are not compared, as a photo is nearer to others of the same scene than a new one is. projection: f32 [channels, D]
-    (`outlier_directions`). background: f32 [channels] (`mobilenet_v2.expected_features`). outliers: f32 [S, channels], known
-    outliers. rejection_rate: as in `conformal_threshold`. The threshold depends neither on the validation set nor on the scores
-    of the outliers."""
+    features: f32 [N, channels] of the training photos (`Features.center`). labels: i32 [N]. groups: i64 [N]
+    (`copy_search.copy_groups`). projection: f32 [channels, D] (`outlier_directions`). background: f32 [channels]
+    (`mobilenet_v2.expected_features`). outliers: f32 [S, channels], known outliers. rejection_rate: as in `conformal_threshold`.
+    The threshold depends neither on the validation set nor on the scores of the outliers."""
     drawn = draw_references(labels, groups, seed)
     projected, scores = fit_neighborhood(features, drawn, projection, background, outliers)
     plain, more = fit_neighborhood(features, drawn, None, background, outliers)
@@ -208,7 +207,7 @@ def extend_detector(
     seed: int = 0,
 ) -> Tuple[OutlierDetector, np.ndarray]:
     """`start` with the training photos as further references; returns it and the scores f32 [N] of these photos, each by a
-    detector without its fold.
+    detector without it and its copies.
 
     The threshold only rises, to the `conformal_threshold` of these photos. More references only lower a score, so what `start`
     accepts is accepted. Of its references, at most REFERENCES stay. Arguments as in `fit_detector`; start: its classes are those
