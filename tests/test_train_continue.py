@@ -125,6 +125,6 @@ def test_mistakes_stop_the_run_before_it_begins(three, drawn, cache, tmp_path):
 def test_few_photos_more_of_what_is_known(tmp_path, cache):
     """Nine species of monkeys, then ten with five photos each: what is kept is worth more than these photos."""
     where = SHARED / "sets" / "monkeys", SHARED / "weights", tmp_path, cache
-    assert continuing.begin(*where) == (175, 180, 0, 0)
+    assert continuing.begin(*where) == (178, 180, 0, 0)
     kept, fresh = continuing.go_on(*where, few=5, draw=0)
     assert kept.old >= 174 > 165 >= fresh.old and kept.new >= 18 and kept[1::2] == fresh[1::2] == (180, 20)
