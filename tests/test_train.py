@@ -139,7 +139,17 @@ def test_checkpoint_explains_itself(frozen, few, drawn):
     assert str(few.parent) not in description.to_json() and str(drawn) not in description.to_json()
     entries = ms.load_checkpoint(str(frozen / "mobilenetv2.ckpt"))
     assert json.loads(entries.pop("description"))["format"] == "mobilenetv2-photos"
-    own = ("projection", "centre", "references", "labels", "usual", "numbers", "neighbors", "plain.references", "plain.usual")
+    own = (
+        "projection",
+        "centre",
+        "references",
+        "labels",
+        "usual",
+        "numbers",
+        "neighbors",
+        "plain.references",
+        "plain.usual",
+    )
     names = {f"neither.{name}" for name in own}
     assert set(entries) == names | {parameter.name for parameter in network.get_parameters()}  # no optimizer state
 
