@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mobilenetv2.evaluation.calibration import reliability
+from mobilenetv2.evaluation.metrics import unit_rows
 
 FOLDS = 5
 NEIGHBORS = 5
@@ -39,8 +40,8 @@ def nearest_neighbors(features: np.ndarray, labels: np.ndarray, asked: np.ndarra
 
 def neighbor_distance(features: np.ndarray) -> Score:
     """Mean cosine distance of the nearest photos, all that a plain detector of strange pictures needs."""
-    references = _unit_rows(features)
-    return lambda rows: -np.sort(_unit_rows(rows) @ references.T, 1)[:, -NEIGHBORS:].mean(1)
+    references = unit_rows(features)
+    return lambda rows: -np.sort(unit_rows(rows) @ references.T, 1)[:, -NEIGHBORS:].mean(1)
 
 
 def share_caught(known: np.ndarray, strange: List[np.ndarray], refused: float) -> float:
@@ -56,7 +57,3 @@ def ece_of_chance(confidences: np.ndarray) -> float:
     logits = np.log(np.maximum(confidences, 1e-30))
     drawn = [(random.random((count, 1)) * share[:, -1:] > share).sum(1) for _ in range(DRAWS)]
     return float(np.mean([reliability(logits, labels).ece for labels in drawn]))
-
-
-def _unit_rows(rows: np.ndarray) -> np.ndarray:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)

@@ -1,7 +1,6 @@
 """What is known of a run so far: the stages read and write it."""
 
 import sys
-from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -17,6 +16,7 @@ from .data.decoded import DecodedPhotos
 from .data.features import FeatureSets
 from .data.findings import Finding
 from .data.image import Preprocessing
+from .data.split import count_distinct
 from .evaluation.cross_validation import CrossValidation, Head, Known
 from .evaluation.evaluate import Evaluation
 from .evaluation.prior import PriorCorrection
@@ -109,8 +109,7 @@ class Run:
     @property
     def most_photos(self) -> int:
         """Photos of the largest class that are no copies of each other."""
-        pairs = set(zip(self.data.labels("train").tolist(), self.groups.tolist()))
-        return max(Counter(label for label, _ in pairs).values())
+        return int(count_distinct(self.data.labels("train"), self.groups).max())
 
     @property
     def fold_penalty(self) -> float:

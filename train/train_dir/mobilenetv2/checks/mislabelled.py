@@ -6,8 +6,9 @@ import numpy as np
 
 from ..data.dataset import Photo
 from ..data.findings import Finding
+from ..data.split import count_distinct
 from ..evaluation.label_noise import count_likely, fit_label_noise
-from ..evaluation.metrics import row_blocks, unit_rows
+from ..evaluation.metrics import drawn_ranks, row_blocks, unit_rows
 from ..runtime.i18n import Bilingual
 
 NEIGHBORS = 5  # most similar photos of a class that are averaged, at most a quarter of the class
@@ -36,7 +37,7 @@ def find_label_issues(
     logits: f32 [N, C], out-of-fold. features: f32 [N, channels]. groups: i64 [N] (`copy_search.copy_groups`). A photo is not
     judged if its class has no other."""
     labels = np.array([photo.label for photo in photos], np.int32)
-    usable = _count_groups(labels, groups, logits.shape[1])[labels] > 1
+    usable = count_distinct(labels, groups)[labels] > 1
     trusted = np.ones(len(labels), bool)
     # Wrong labels in one direction are similar to each other, so the second time only photos that look like their class are
     # compared with (Wilson, Asymptotic Properties of Nearest Neighbor Rules Using Edited Data, 1972).
@@ -90,7 +91,7 @@ def class_similarity(
     compared with; of a class in which these are only copies of one, all are. The similarity is the cosine of the centered
     features. A photo is not compared with its copies. From REFERENCES photos on, those compared with are drawn, as many of each
     class as possible, and the time is proportional to N."""
-    enough = _count_groups(labels[trusted], groups[trusted], classes) > 1
+    enough = count_distinct(labels[trusted], groups[trusted], classes) > 1
     chosen = _draw(labels, np.flatnonzero(trusted | ~enough[labels]))
     chosen = chosen[np.argsort(labels[chosen], kind="stable")]
     center = features.mean(0)
@@ -108,17 +109,9 @@ def class_similarity(
     return found
 
 
-def _count_groups(labels: np.ndarray, groups: np.ndarray, classes: int) -> np.ndarray:
-    """i64 [C]: how many photos each class has, copies counted once."""
-    return np.bincount(np.unique(np.stack([labels, groups]), axis=1)[0], minlength=classes)
-
-
 def _draw(labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Of these rows, in random order REFERENCES at most: one of each class, then a second one, and so on."""
     if len(rows) <= REFERENCES:
         return rows
-    rows = np.random.default_rng(0).permutation(rows)
     rows = rows[np.argsort(labels[rows], kind="stable")]
-    counts = np.bincount(labels[rows])
-    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)  # of a row within its class
-    return rows[np.argsort(place, kind="stable")[:REFERENCES]]
+    return rows[np.argsort(drawn_ranks(labels[rows], seed=0), kind="stable")[:REFERENCES]]

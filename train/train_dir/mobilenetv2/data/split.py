@@ -15,15 +15,19 @@ VALIDATION_SHARE = 0.2  # of the photos of each class
 def choose_validation(photos: Sequence[Photo], groups: np.ndarray, in_turn: bool) -> str:
     """How photos without a validation folder can be validated, see `PhotoSet.validation`. groups: i64 [N], as in `split_photos`.
     in_turn: whether the photos can be answered in turn, which takes a classifier on fixed features."""
-    if _most_groups(photos, groups) < 2:
+    trained = np.array([photo.split == "train" for photo in photos], bool)
+    labels = np.array([photo.label for photo in photos], int)[trained]
+    most = count_distinct(labels, groups[trained]).max(initial=0)
+    if most < 2:
         return LEARNED
-    return IN_TURN if in_turn and _most_groups(photos, groups) * VALIDATION_SHARE < 1 else SHARE
+    return IN_TURN if in_turn and most * VALIDATION_SHARE < 1 else SHARE
 
 
-def _most_groups(photos: Sequence[Photo], groups: np.ndarray) -> int:
-    """Of the class that has the most training photos that are no copies of each other."""
-    pairs = {(photo.label, group) for photo, group in zip(photos, groups.tolist()) if photo.split == "train"}
-    return max(Counter(label for label, _ in pairs).values(), default=0)
+def count_distinct(labels: np.ndarray, groups: np.ndarray, classes: int = 0) -> np.ndarray:
+    """i64 [C]: photos of each class that are no copies of each other. labels: i32 [N], groups: i64 [N]
+    (`copy_search.copy_groups`), of the photos. classes: their number, at least; others have none."""
+    pairs = set(zip(labels.tolist(), groups.tolist()))
+    return np.bincount(np.array([label for label, _ in pairs], int), minlength=classes)
 
 
 def validate_learned(photos: Sequence[Photo], groups: np.ndarray, validation: str) -> List[Photo]:
@@ -32,9 +36,11 @@ def validate_learned(photos: Sequence[Photo], groups: np.ndarray, validation: st
     photos: sorted. groups: i64 [N], as in `split_photos`. validation: one of `PhotoSet.validation`."""
     if validation not in (IN_TURN, LEARNED):
         return []
-    trained = [(photo, group) for photo, group in zip(photos, groups.tolist()) if photo.split == "train"]
-    counts = Counter(label for label, _ in {(photo.label, group) for photo, group in trained})
-    return [replace(photo, split="val") for photo, _ in trained if validation == LEARNED or counts[photo.label] > 1]
+    rows = [row for row, photo in enumerate(photos) if photo.split == "train"]
+    labels = np.array([photos[row].label for row in rows], int)
+    several = count_distinct(labels, groups[rows])[labels] > 1
+    chosen = (row for row, one in zip(rows, several) if one or validation == LEARNED)
+    return [replace(photos[row], split="val") for row in chosen]
 
 
 def split_photos(photos: Sequence[Photo], groups: np.ndarray, seed: int) -> List[Photo]:

@@ -89,6 +89,15 @@ def row_blocks(count: int) -> List[slice]:
     return [slice(start, start + ROWS) for start in range(0, count, ROWS)]
 
 
+def drawn_ranks(labels: np.ndarray, seed: int) -> np.ndarray:
+    """labels i32 [N] -> i64 [N]: the place of each row, from 0, among those of its label in random order."""
+    counts, ranks = np.bincount(labels), np.empty(len(labels), int)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    ranks[order] = np.arange(len(labels)) - (np.cumsum(counts) - counts)[labels[order]]
+    return ranks
+
+
 def mean_and_deviation(rows: np.ndarray, share: Optional[np.ndarray] = None) -> Tuple[np.ndarray, np.float32]:
     """rows f32 [N, D] -> the weighted mean row f32 [D], and the standard deviation of all numbers around their overall mean.
 

@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .metrics import row_blocks, unit_rows
+from .metrics import drawn_ranks, row_blocks, unit_rows
 
 REFERENCES = 1000  # training photos that are stored, at most, but one of each class
 NEIGHBORS = 3  # nearest references of a class that are averaged, at most a quarter of them
@@ -45,10 +45,7 @@ class Drawn(NamedTuple):
 
 def draw_references(labels: np.ndarray, groups: np.ndarray, seed: int) -> Drawn:
     """labels i32 [N], groups i64 [N]. As many of each class as it has, or as there is room for; drawn with `seed`."""
-    counts, rank = np.bincount(labels), np.empty(len(labels), int)
-    order = np.random.default_rng(seed).permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
-    rank[order] = np.arange(len(labels)) - (np.cumsum(counts) - counts)[labels[order]]
+    counts, rank = np.bincount(labels), drawn_ranks(labels, seed)
     room = REFERENCES
     while room > 1 and np.minimum(counts, room).sum() > REFERENCES:
         room -= 1

@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import replace
-from functools import partial
 from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from .. import messages
 from ..checks.mislabelled import describe_issues, find_label_issues
 from ..data.dataset import IN_TURN
-from ..data.features import SETS, FeatureSets
+from ..data.features import SETS, Features, FeatureSets
 from ..data.layout import NEITHER
 from ..engine import feature_maps
 from ..evaluation.benchmark import benchmark_network
@@ -66,6 +65,7 @@ def choose_prior(run: Run) -> None:
         return
     if mode == "scratch":
         _answer_anew(run)
+        run.changed = False  # only its bias will be another one
     with run.watch("evidence"):
         logits = distributed.broadcast(run.held_out.logits)  # all workers choose the same
         run.prior = choose_correction(logits, labels, run.held_out.asked)
@@ -95,7 +95,6 @@ def evaluate(run: Run) -> None:
     """Needs the network, fully trained, with its features and their cross-validation; both are computed anew where a stage has
     changed the network. Leaves its answers for all photos, and the metrics of these answers. Test photos are answered here for
     the first time: nothing is chosen by them."""
-    compute = partial(pool_features, run.network, preprocessing=run.preprocessing, workers=run.config.workers)
     if run.changed:
         _answer_anew(run)
         if run.prior:
@@ -110,7 +109,7 @@ def evaluate(run: Run) -> None:
         run.answers[split] = classify(run.network.classifier, features.pooled[:, 0])
     if run.data.split("test"):
         with run.watch("evidence"):
-            test = compute(run.data.split("test"))
+            test = _features_of(run, "test")
         run.answers["test"] = classify(run.network.classifier, test.pooled[:, 0])
         if run.held_out.scores and run.held_out.detector:
             run.held_out.scores["test"] = run.held_out.detector.score(test.center)
@@ -177,10 +176,14 @@ def _knows_more(run: Run) -> bool:
 
 def _answer_anew(run: Run) -> None:
     """Features of all photos, and their cross-validation, by a network that has learned from the training photos."""
-    compute = partial(pool_features, run.network, preprocessing=run.preprocessing, workers=run.config.workers)
     with run.watch("evidence"):
-        run.features = FeatureSets(*(compute(run.data.split(split)) for split in SETS))
+        run.features = FeatureSets(*(_features_of(run, split) for split in SETS))
         run.held_out = _held_out(run, None, None, False)
+
+
+def _features_of(run: Run, split: str) -> Features:
+    """By the network as it is, of the photos of "train", "val", "test" or "neither"."""
+    return pool_features(run.network, run.data.split(split), run.preprocessing, run.config.workers)
 
 
 def _held_out(run: Run, given_classifier: Optional[Head], known: Optional[Known], independent: bool) -> CrossValidation:

@@ -20,6 +20,7 @@ from ..training import resume
 from ..training.distill import distill_network, distill_without
 from ..training.distill_targets import Teacher, make_targets
 from ..training.finetune import finetune_network, finetune_without
+from ..training.head import set_classifier
 from .assessment import benchmarked
 from .preparation import training_fingerprint
 
@@ -153,8 +154,7 @@ def _set_classifier_without(run: Run, held: np.ndarray) -> None:
     anchor, smoothing = run.known.classifier if run.known else None, run.config.classifier_plan.label_smoothing
     pooled, labels, penalty = run.features.train.pooled, run.data.labels("train"), run.penalties(run.fold_penalty)
     head = softmax_regression(pooled, labels, len(run.data.classes), penalty, smoothing, ~held, anchor=anchor)
-    names = [parameter.name for parameter in (run.network.classifier.weight, run.network.classifier.bias)]
-    load_state_dict(run.network, dict(zip(names, map(distributed.broadcast, head))))
+    set_classifier(run.network.classifier, *head)
 
 
 def _right_answers(run: Run) -> int:
